@@ -1,0 +1,126 @@
+"""Candidates and the evidence that speaks for them.
+
+Scores of different paths are not comparable; ``score`` is relative within its path (the best hit of a path
+has 1), the raw figures stand beside it.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schema.content import Provenance
+
+
+class Path(StrEnum):
+    """How a tag came to be a candidate."""
+
+    C2T = "c2t"
+    """Content to tag: the text resembles the tag's name, alias or description (paper section 3.1)."""
+    C2C2T = "c2c2t"
+    """Content to similar content to its tags (paper section 3.1)."""
+    T2T = "t2t"
+    """Tag to tag: co-occurrence, parents and children. Our extension, not in the paper."""
+    LLM = "llm"
+    """Named or judged by the LLM."""
+
+
+class _Evidence(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    score: float
+    round: int = 1
+    """The recall round that found it, from 1."""
+
+
+class C2TEvidence(_Evidence):
+    """The content resembles the tag itself."""
+
+    path: Literal[Path.C2T] = Path.C2T
+    unit: str = ""
+    """The name or alias that matched by words, empty when only the vector matched."""
+    unit_kind: Literal["name", "alias", ""] = ""
+    verbatim: bool = False
+    """Whether the unit stands in the content word for word."""
+    part: str = ""
+    """The part of the content whose vector came nearest, empty for the whole."""
+    keyword_score: float | None = None
+    """Raw BM25 of the best unit."""
+    vector_score: float | None = None
+    """Raw cosine of the nearest part."""
+
+
+class Neighbour(BaseModel):
+    """A similar content that carries the tag."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    similarity: float
+    """Fused hybrid score, relative to the most similar content."""
+    provenance: Provenance
+    weight: float
+    """What it adds to the tag's sum."""
+
+
+class C2C2TEvidence(_Evidence):
+    """Similar contents carry the tag."""
+
+    path: Literal[Path.C2C2T] = Path.C2C2T
+    support: int
+    """How many neighbours carry the tag, of those looked at."""
+    looked_at: int
+    human_support: int
+    raw: float
+    """Weighted sum over the neighbours, as a share of the sum that a tag on all of them would have."""
+    neighbours: tuple[Neighbour, ...] = ()
+    """The strongest few."""
+
+
+class TagLink(BaseModel):
+    """A link of the tag graph that was followed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tag: str
+    kind: Literal["cooccurrence", "parent", "child"]
+    weight: float
+
+
+class T2TEvidence(_Evidence):
+    """Tags that go with the candidates found so far."""
+
+    path: Literal[Path.T2T] = Path.T2T
+    links: tuple[TagLink, ...]
+
+
+class LLMEvidence(_Evidence):
+    """What the LLM said of the candidate: raw signals of self-consistency and judgement."""
+
+    path: Literal[Path.LLM] = Path.LLM
+    agreement: float | None = None
+    """Share of the samples that named the tag; None when the generator was not asked about it."""
+    samples: int = 0
+    p_yes: float | None = None
+    """Mass of Yes-like tokens over Yes-like plus No-like; None when neither was seen or nobody asked."""
+    yes_no_mass: float | None = None
+    """How much probability lay on Yes-like and No-like tokens together."""
+
+
+Evidence = Annotated[C2TEvidence | C2C2TEvidence | T2TEvidence | LLMEvidence, Field(discriminator="path")]
+
+
+class Candidate(BaseModel):
+    """A tag that recall proposes for a content."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tag: str
+    """The tag's id."""
+    score: float
+    """Fused over the paths: weighted mean of the relative scores, in [0, 1]."""
+    evidence: tuple[Evidence, ...]
+
+    def path(self, path: Path) -> "Evidence | None":
+        """Return the evidence of one path, or None."""
+        return next((item for item in self.evidence if item.path == path), None)

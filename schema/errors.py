@@ -1,0 +1,56 @@
+"""The exception tree.
+
+    Llm4tagError
+    ├── UsageError            wrong use, or nothing usable in the input     exit code 2
+    ├── StoreError            the store failed                              exit code 1
+    │   ├── StoreNotFoundError
+    │   ├── StoreVersionError
+    │   └── EmbeddingMismatchError
+    └── ModelError            the LLM or the embedding model failed         exit code 1
+        ├── ModelNotFoundError
+        └── CostLimitError
+
+Every message names what went wrong, where, and what to do about it.
+"""
+
+from typing import ClassVar
+
+
+class Llm4tagError(Exception):
+    """Base of every error that llm4tag raises on purpose; ``exit_code`` is the CLI's."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(Llm4tagError):
+    """Wrong use, or nothing usable in the input."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class StoreError(Llm4tagError):
+    """The knowledge store failed."""
+
+
+class StoreNotFoundError(StoreError):
+    """No store at that location."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by an incompatible version."""
+
+
+class EmbeddingMismatchError(StoreError):
+    """The store was filled by another embedding model."""
+
+
+class ModelError(Llm4tagError):
+    """The LLM or the embedding model failed."""
+
+
+class ModelNotFoundError(ModelError):
+    """The model's file or package is not on this machine."""
+
+
+class CostLimitError(ModelError):
+    """The run would cost more than the user allows."""
