@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The tagging flow as a LangGraph state machine."""

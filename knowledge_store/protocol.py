@@ -45,8 +45,8 @@ class Filters(BaseModel):
     """Tags and units under this parent, at any depth."""
     tagged_any: frozenset[str] | None = None
     """Contents that carry at least one of these tags."""
-    tagged: bool | None = None
-    """Contents with (True) or without (False) any assignment."""
+    tagged_by: Provenance | None = None
+    """Contents with at least one assignment of this provenance."""
 
 
 class SearchQuery(BaseModel):

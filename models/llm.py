@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from schema import Usage
 
@@ -16,6 +16,12 @@ class Message(BaseModel):
 
     role: Literal["system", "user", "assistant"]
     content: str
+
+    @field_validator("content")
+    @classmethod
+    def _encodable(cls, value: str) -> str:
+        """Replace lone surrogates, which no provider could be sent."""
+        return value.encode("utf-8", "replace").decode()
 
 
 class Ask(BaseModel):

@@ -1,1 +1,19 @@
-"""Placeholder."""
+"""Prompts as files: each template's content hash goes into every result that was made with it."""
+
+from prompts.rendering import (
+    Example,
+    PromptContext,
+    generation_messages,
+    judgement_messages,
+    prompt_hashes,
+    rewriting_messages,
+)
+
+__all__ = [
+    "Example",
+    "PromptContext",
+    "generation_messages",
+    "judgement_messages",
+    "prompt_hashes",
+    "rewriting_messages",
+]

@@ -1,5 +1,6 @@
 """Contents, their assignments and background passages."""
 
+import hashlib
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -49,6 +50,11 @@ class Content(BaseModel):
     def full_text(self) -> str:
         """Title and text as one string: what is embedded and shown to the LLM."""
         return f"{self.title}\n{self.text}" if self.title else self.text
+
+    @property
+    def digest(self) -> str:
+        """A short hash of title and text: it tells whether a result is of the content as it stands now."""
+        return hashlib.sha256(f"{self.title}\n{self.text}".encode()).hexdigest()[:16]
 
 
 class TaggedContent(Content):

@@ -61,15 +61,11 @@ class Usage(BaseModel):
     cached_answers: int = 0
     cached_prompt_tokens: int = 0
     """Prompt tokens that the model's prefix cache served, where the provider reports them."""
-    cost: float | None = None
+    cost: float | None = 0.0
     """US dollars; None when the price of the model is unknown."""
 
     def __add__(self, other: "Usage") -> "Usage":
         """Return the sum; an unknown cost beside a known one stays unknown."""
-        if self.llm_calls and other.llm_calls:
-            cost = None if self.cost is None or other.cost is None else self.cost + other.cost
-        else:
-            cost = other.cost if other.llm_calls else self.cost
         return Usage(
             llm_calls=self.llm_calls + other.llm_calls,
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
@@ -77,7 +73,7 @@ class Usage(BaseModel):
             seconds=self.seconds + other.seconds,
             cached_answers=self.cached_answers + other.cached_answers,
             cached_prompt_tokens=self.cached_prompt_tokens + other.cached_prompt_tokens,
-            cost=cost,
+            cost=None if self.cost is None or other.cost is None else self.cost + other.cost,
         )
 
 
@@ -86,6 +82,8 @@ class Origin(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    content: str = ""
+    """``Content.digest`` of what was tagged, set where results are written to a file."""
     vocabulary: str
     """Version hash of the vocabulary."""
     embedding: str
@@ -109,6 +107,8 @@ class TagResult(BaseModel):
     rounds: int = 1
     usage: Usage = Usage()
     origin: Origin
+    notes: tuple[str, ...] = ()
+    """What a reader should know: that no LLM was asked, that the LLM saw only part of a long content."""
 
     @property
     def accepted(self) -> tuple[TagDecision, ...]:

@@ -1,0 +1,137 @@
+"""The first combined confidence: recall leads where there is history, the LLM refines; uncalibrated, and says so.
+
+Weights were chosen on debtags dev and ESCO dev; see docs/recall.md. A fitted calibrator will replace them.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from calibration.judgement import Judgement
+from schema import C2C2TEvidence, CalibrationNote, Candidate, Evidence, LLMEvidence, Path
+
+UNCALIBRATED = CalibrationNote(
+    status="uncalibrated", reason="no calibrator has been fitted for this store and model"
+)
+
+
+class Weights(BaseModel):
+    """How far recall and the LLM's signals move the confidence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scale: float
+    """Confidence of a candidate that every recall path puts first and no neighbour speaks for."""
+    judgement: float
+    """Weight of logit P(Yes), centred within the content: a zero-shot judge says yes to most."""
+    agreement: float
+    """Weight of the share of samples that named the tag, centred likewise."""
+
+
+WITH_HISTORY = Weights(scale=0.5, judgement=0.1, agreement=0.3)
+WITHOUT_HISTORY = Weights(scale=0.5, judgement=0.5, agreement=1.0)
+
+
+class Scored(BaseModel):
+    """A candidate with its confidence and all evidence, the LLM's included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tag: str
+    confidence: float
+    evidence: tuple[Evidence, ...]
+
+
+def recall_confidences(
+    candidates: Sequence[Candidate], weights: Mapping[Path, float], scale: float
+) -> dict[str, float]:
+    """Return a confidence in (0, 1) for each candidate from recall alone.
+
+    Where neighbours speak it is their share that carries the tag (``raw``: humans' assignments alone), mixed with
+    the other paths' relative scores scaled to the best share; elsewhere their mix times ``scale``.
+    """
+    shares = {c.tag: e.raw for c in candidates if isinstance(e := c.path(Path.C2C2T), C2C2TEvidence)}
+    top = max(shares.values(), default=0.0)
+    others = {path: weight for path, weight in weights.items() if path is not Path.C2C2T and weight > 0}
+    if top <= 0.0:
+        own, unit = 0.0, scale
+    else:
+        own, unit = weights.get(Path.C2C2T, 0.0), top
+    total = own + sum(others.values())
+    found: dict[str, float] = {}
+    for candidate in candidates:
+        mixed = own * shares.get(candidate.tag, 0.0)
+        for path, weight in others.items():
+            evidence = candidate.path(path)
+            mixed += weight * unit * (evidence.score if evidence else 0.0)
+        found[candidate.tag] = _inside(mixed / total if total > 0 else 0.0)
+    return found
+
+
+def combine(
+    candidates: Sequence[Candidate],
+    recall: Mapping[str, float],
+    agreement: Mapping[str, tuple[float, int]],
+    judgements: Mapping[str, Judgement],
+    weights: Weights,
+) -> list[Scored]:
+    """Move each recall confidence by what the LLM said, in logits; best first.
+
+    Signals are centred within the content and a missing one moves nothing, so that a judge who says yes to all,
+    or was not asked, leaves recall's order as it is.
+    """
+    shares = {tag: share for tag, (share, _) in agreement.items()}
+    logits = {tag: _logit(j.p_yes) for tag, j in judgements.items() if j.p_yes is not None}
+    centred_shares, centred_logits = _centred(shares), _centred(logits)
+    scored = []
+    for candidate in candidates:
+        tag = candidate.tag
+        moved = (
+            _logit(recall[tag])
+            + weights.judgement * centred_logits.get(tag, 0.0)
+            + weights.agreement * centred_shares.get(tag, 0.0)
+        )
+        llm = _llm_evidence(tag, agreement, judgements)
+        scored.append(
+            Scored(
+                tag=tag,
+                confidence=1.0 / (1.0 + math.exp(-moved)),
+                evidence=(*candidate.evidence, *((llm,) if llm else ())),
+            )
+        )
+    return sorted(scored, key=lambda item: (-item.confidence, item.tag))
+
+
+def _llm_evidence(
+    tag: str, agreement: Mapping[str, tuple[float, int]], judgements: Mapping[str, Judgement]
+) -> LLMEvidence | None:
+    judgement = judgements.get(tag)
+    share, samples = agreement.get(tag, (None, 0))
+    if judgement is None and share is None:
+        return None
+    p_yes = judgement.p_yes if judgement else None
+    return LLMEvidence(
+        score=p_yes if p_yes is not None else share or 0.0,
+        agreement=share,
+        samples=samples,
+        p_yes=p_yes,
+        yes_no_mass=judgement.mass if judgement else None,
+    )
+
+
+def _centred(values: Mapping[str, float]) -> dict[str, float]:
+    if not values:
+        return {}
+    middle = sum(values.values()) / len(values)
+    return {tag: value - middle for tag, value in values.items()}
+
+
+def _inside(share: float) -> float:
+    """Keep away from 0 and 1, where logits end."""
+    return min(0.999, max(0.001, share))
+
+
+def _logit(probability: float) -> float:
+    inside = min(1 - 1e-4, max(1e-4, probability))
+    return math.log(inside / (1.0 - inside))

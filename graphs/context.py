@@ -1,0 +1,53 @@
+"""What a caller can choose, beside the content: the graph's context."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schema import Settings, settings
+
+
+class TagOptions(BaseModel):
+    """How to tag. What is None comes from the environment (LLM4TAG_…), then from the defaults of Settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: str | None = None
+    """Path of an embedded store."""
+    embedding: str | None = None
+    """Embedding model to expect; None takes what the store was filled with."""
+    model: str | None = None
+    """``local/NAME`` or any LiteLLM model."""
+    api_base: str | None = None
+    use_llm: bool = True
+    """False tags from recall alone."""
+    answer_cache: bool | None = None
+    """False asks the LLM again though the answer is known."""
+    within: str | None = None
+    """Only tags under this parent."""
+    top: int = Field(default=50, ge=1, le=1000)
+    """Tags in a result, rejected candidates included."""
+    max_rounds: int = Field(default=2, ge=1, le=5)
+    """Recall rounds at most; another one starts while nothing is accepted."""
+    samples: int = Field(default=3, ge=1, le=20)
+    """Answers of the generator over shuffled candidate lists."""
+    generate_top: int = Field(default=20, ge=1, le=200)
+    """Candidates shown to the generator."""
+    judge_top: int = Field(default=20, ge=0, le=200)
+    """Candidates judged yes or no, one question each."""
+    examples: int = Field(default=3, ge=0, le=10)
+    """Similar tagged contents in the prompt."""
+    passages: int = Field(default=1, ge=0, le=10)
+    """Passages of background knowledge in the prompt."""
+    accept_at: float = Field(default=0.5, ge=0, le=1)
+    """Confidence from which a tag is accepted."""
+    review_at: float = Field(default=0.2, ge=0, le=1)
+    """Confidence from which a tag is put to review."""
+
+    def settings(self) -> Settings:
+        """Return the settings with what was chosen here over the environment over the defaults."""
+        return settings(
+            store=self.store,
+            embedding=self.embedding,
+            model=self.model,
+            api_base=self.api_base,
+            answer_cache=self.answer_cache,
+        )

@@ -1,0 +1,27 @@
+"""Retrieve short-term knowledge: what the prompt shows beside the content (paper section 3.2)."""
+
+import asyncio
+
+from langgraph.runtime import Runtime
+
+from graphs.context import TagOptions
+from graphs.nodes.recall import Update, open_for, vector_of
+from graphs.state import TaggingState
+from prompts import PromptContext
+from tools.knowledge import related_passages, similar_examples
+
+_TRUNCATED = "the LLM saw only the beginning of this long content"
+
+
+async def retrieve_knowledge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
+    """Find similar tagged examples and passages of background knowledge."""
+    options, resources = await open_for(runtime)
+    query = state["query"]
+    examples, passages = await asyncio.gather(
+        similar_examples(resources.store, state["candidates"], options.examples),
+        related_passages(resources.store, query.text, vector_of(query), options.passages),
+    )
+    prompt = PromptContext(content=state["content"], examples=tuple(examples), passages=tuple(passages))
+    runtime.stream_writer({"stage": "retrieve_knowledge", "examples": len(examples), "passages": len(passages)})
+    new = prompt.truncated and _TRUNCATED not in state.get("remarks", [])
+    return {"prompt": prompt, "remarks": [_TRUNCATED] if new else []}

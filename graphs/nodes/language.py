@@ -1,0 +1,95 @@
+"""Ask the LLM: which candidates fit, whether each one fits, and what else to search for.
+
+A model that fails degrades the result to what recall knows; it never ends the run.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from langgraph.runtime import Runtime
+
+from calibration.agreement import Sample, generation_question, read_sample, shuffled
+from calibration.judgement import judgement_question, read_judgement
+from calibration.labels import labels_for
+from graphs.context import TagOptions
+from graphs.nodes.recall import Update, open_for
+from graphs.resources import Resources
+from graphs.state import TaggingState
+from models.llm import Answer, Ask, LanguageModel
+from schema import ModelError, Usage
+
+NO_LOGPROBS = "the model gives no log-probabilities: candidates were not judged one by one"
+
+
+async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
+    """Ask several times which candidates fit, each time in another order."""
+    options, resources = await open_for(runtime)
+    vocabulary = await resources.store.vocabulary()
+    tags = [candidate.tag for candidate in state["candidates"][: options.generate_top]]
+    if not tags:
+        return {"samples": []}
+    labels = labels_for(tags, vocabulary)
+    text = state["content"].full_text
+    lists = [{tag: labels[tag] for tag in shuffled(tags, text, number)} for number in range(options.samples)]
+    questions = [generation_question(state["prompt"], list(shown.values())) for shown in lists]
+    answers, usage, failure = await _ask_all(_llm(resources), questions)
+    samples = [read_sample(answer, shown, vocabulary) for answer, shown in zip(answers, lists, strict=False)]
+    runtime.stream_writer({"stage": "generate", "samples": len(samples), "round": state["plan"].round})
+    return {"samples": samples, "spent": usage, "llm_failure": failure or _all_failed(samples)}
+
+
+async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
+    """Ask of each of the best candidates whether it fits, unless an earlier round did."""
+    options, resources = await open_for(runtime)
+    vocabulary = await resources.store.vocabulary()
+    known = state.get("judgements", {})
+    top = [candidate.tag for candidate in state["candidates"][: options.judge_top]]
+    tags = [tag for tag in top if tag not in known]
+    if not tags or NO_LOGPROBS in state.get("remarks", []):
+        return {}
+    labels = labels_for(top, vocabulary)
+    questions = [judgement_question(state["prompt"], labels[tag]) for tag in tags]
+    # The first alone: it fills the prefix cache for the others, and shows whether there are log-probabilities.
+    answers, usage, failure = await _ask_all(_llm(resources), questions[:1])
+    if answers and answers[0].first_token is None:
+        return {"spent": usage, "remarks": [NO_LOGPROBS]}
+    if not failure:
+        more, used, failure = await _ask_all(_llm(resources), questions[1:])
+        answers, usage = [*answers, *more], usage + used
+    judgements = {tag: read_judgement(answer) for tag, answer in zip(tags, answers, strict=False)}
+    runtime.stream_writer({"stage": "judge", "judged": len(judgements), "round": state["plan"].round})
+    return {"judgements": judgements, "spent": usage, "llm_failure": failure}
+
+
+async def ask_one(resources: Resources, question: Ask) -> tuple[Answer | None, Usage, str | None]:
+    """Ask one question; the answer is None where the model failed."""
+    answers, usage, failure = await _ask_all(_llm(resources), [question])
+    return (answers[0] if answers else None), usage, failure
+
+
+def _llm(resources: Resources) -> LanguageModel:
+    assert resources.llm is not None, "routers lead here only when an LLM is wanted"
+    return resources.llm
+
+
+def _all_failed(samples: Sequence[Sample]) -> str | None:
+    failures = [sample.failure for sample in samples]
+    return failures[0] if failures and all(failures) else None
+
+
+async def _ask_all(llm: LanguageModel, questions: Sequence[Ask]) -> tuple[list[Answer], Usage, str | None]:
+    """Ask all at once; return the answers up to the first failure, what they cost, and the failure's words."""
+    outcomes = await asyncio.gather(*(llm.ask(question) for question in questions), return_exceptions=True)
+    answers: list[Answer] = []
+    usage = Usage()
+    failure: str | None = None
+    for outcome in outcomes:
+        if isinstance(outcome, ModelError):
+            failure = failure or str(outcome)
+        elif isinstance(outcome, BaseException):
+            raise outcome
+        else:
+            usage = usage + outcome.usage
+            if failure is None:
+                answers.append(outcome)
+    return answers, usage, failure

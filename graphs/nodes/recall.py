@@ -1,0 +1,143 @@
+"""Prepare the content, recall candidates along three paths, fuse them."""
+
+import hashlib
+import time
+from typing import Any
+
+import numpy as np
+from langgraph.runtime import Runtime
+from pydantic import ValidationError
+
+from graphs.context import TagOptions
+from graphs.resources import Resources, resources_for
+from graphs.state import Query, TaggingState
+from knowledge_store.protocol import KnowledgeStore
+from models.embedding import Vector
+from schema import Content, Path, UsageError
+from tools.content_to_tag import recall_by_text
+from tools.fusion import fuse
+from tools.parts import parts_of
+from tools.plan import RecallPlan
+from tools.similar_contents import recall_by_contents
+from tools.tag_to_tag import recall_by_tags
+
+Update = dict[str, Any]
+
+
+def options_of(runtime: Runtime[TagOptions]) -> TagOptions:
+    """Return the caller's options; a caller in-process may pass none at all."""
+    return runtime.context or TagOptions()
+
+
+async def open_for(runtime: Runtime[TagOptions]) -> tuple[TagOptions, Resources]:
+    """Return the options with the open store and LLM."""
+    options = options_of(runtime)
+    return options, await resources_for(options)
+
+
+def content_of(state: TaggingState) -> Content:
+    """Validate the input; a content without an id gets one from its text.
+
+    Raises:
+        UsageError: no text, or a field of the wrong type.
+    """
+    fields = {name: state[name] for name in ("id", "text", "title") if state.get(name) is not None}
+    if isinstance(text := fields.get("text"), str) and "id" not in fields:
+        digest = hashlib.sha256(f"{fields.get('title', '')}\n{text}".encode(errors="replace")).hexdigest()
+        fields["id"] = f"content:{digest[:16]}"
+    try:
+        content = Content.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"Content field {field!r}: {first['msg']}. Give {{'text': …}} with text as a string."
+        ) from error
+    if not content.full_text.strip():
+        raise UsageError(f"Content {content.id!r} has no text. Give 'text' at least one word.")
+    return content
+
+
+async def prepare(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
+    """Validate the content, embed it and plan the first round by what the store holds."""
+    started = time.time()
+    options, resources = await open_for(runtime)
+    content = content_of(state)
+    await check_within(resources.store, options.within)
+    runtime.stream_writer({"stage": "prepare", "id": content.id})
+    statistics = await resources.store.statistics()
+    return {
+        "started": started,
+        "content": content,
+        "query": await query_for(resources.store, content.full_text),
+        "plan": RecallPlan.first(statistics.tagged_contents),
+    }
+
+
+async def check_within(store: KnowledgeStore, within: str | None) -> None:
+    """Raise UsageError when ``within`` is nobody's parent."""
+    if within is not None:
+        try:
+            (await store.vocabulary()).within(within)
+        except KeyError:
+            raise UsageError(
+                f"--within {within!r}: no such tag or group. Use the id of a parent in the vocabulary."
+            ) from None
+
+
+async def query_for(store: KnowledgeStore, text: str) -> Query:
+    """Embed a text to search with."""
+    vector = await store.embed_query(text)
+    return Query(text=text, vector=None if vector is None else tuple(float(x) for x in vector))
+
+
+def vector_of(query: Query) -> Vector | None:
+    """Return the query's vector as an array."""
+    return None if query.vector is None else np.asarray(query.vector, dtype=np.float32)
+
+
+async def search_tags(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
+    """C2T: search the tags by the content's words and vectors."""
+    options, resources = await open_for(runtime)
+    plan, query = state["plan"], state["query"]
+    vectors: list[tuple[str, Vector]] = []
+    whole = vector_of(query)
+    if whole is not None:
+        parts = parts_of(query.text, plan.parts)
+        embedded = (await resources.store.embed_queries(parts) if parts else None) or []
+        vectors = [("", whole), *zip(parts, embedded, strict=True)]
+    found = await recall_by_text(
+        resources.store, query.text, vectors, plan, await resources.phrases(), options.within
+    )
+    runtime.stream_writer({"stage": "search_tags", "found": len(found), "round": plan.round})
+    return {"found": {Path.C2T: found}}
+
+
+async def search_contents(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
+    """C2C2T: search similar contents and take their tags."""
+    options, resources = await open_for(runtime)
+    plan, query = state["plan"], state["query"]
+    found = await recall_by_contents(
+        resources.store, query.text, vector_of(query), plan, state["content"].id, options.within
+    )
+    runtime.stream_writer({"stage": "search_contents", "found": len(found), "round": plan.round})
+    return {"found": {Path.C2C2T: found}}
+
+
+async def follow_tags(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
+    """T2T: follow the tag graph from what earlier rounds found."""
+    options, resources = await open_for(runtime)
+    plan = state["plan"]
+    if plan.weight_t2t == 0:
+        return {}
+    seeds = {candidate.tag: candidate.score for candidate in state.get("candidates", ())}
+    found = await recall_by_tags(resources.store, seeds, plan, options.within)
+    runtime.stream_writer({"stage": "follow_tags", "found": len(found), "round": plan.round})
+    return {"found": {Path.T2T: found}}
+
+
+async def fuse_candidates(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
+    """Fuse the evidence of all paths and rounds into one list of candidates."""
+    candidates = fuse(state["found"], state["plan"])
+    runtime.stream_writer({"stage": "fuse", "candidates": len(candidates)})
+    return {"candidates": candidates}

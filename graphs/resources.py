@@ -1,0 +1,96 @@
+"""The open store and LLM behind a graph run, shared by all runs of one event loop."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from graphs.context import TagOptions
+from knowledge_store.opening import open_store
+from knowledge_store.protocol import KnowledgeStore
+from models.language_model import open_llm
+from models.llm import LanguageModel
+from schema import UsageError
+from tools.phrases import PhraseIndex
+
+
+@dataclass
+class Resources:
+    """What nodes work with."""
+
+    store: KnowledgeStore
+    llm: LanguageModel | None
+    _phrases: PhraseIndex | None = None
+
+    async def phrases(self) -> PhraseIndex:
+        """Return the phrase index of the vocabulary as it stands now."""
+        vocabulary = await self.store.vocabulary()
+        if self._phrases is None or self._phrases.version != vocabulary.version:
+            self._phrases = await asyncio.to_thread(PhraseIndex, vocabulary)
+        return self._phrases
+
+
+class _Pool:
+    """Opens each thing once, though many runs ask at the same time."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, ...], asyncio.Task[Any]] = {}
+
+    async def get(self, key: tuple[str, ...], make: Callable[[], Awaitable[Any]]) -> Any:
+        task = self._open.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = asyncio.ensure_future(make())
+            self._open[key] = task
+        # Shielded: one cancelled run must not close what the others wait for.
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        tasks, self._open = list(self._open.values()), {}
+        for task in tasks:
+            opened = (await asyncio.gather(task, return_exceptions=True))[0]
+            if not isinstance(opened, BaseException):
+                close = getattr(opened, "close", None) or getattr(opened.store, "close", None)
+                if close is not None:
+                    await close()
+
+
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
+
+
+async def resources_for(options: TagOptions) -> Resources:
+    """Return the store and, unless recall alone is wanted, the LLM that the options name; opened once a loop.
+
+    Raises:
+        UsageError: no store was named.
+        StoreError: the store cannot be opened.
+        ModelError: the model is not on this machine.
+    """
+    chosen = options.settings()
+    if chosen.store is None:
+        raise UsageError("No store given: pass --store STORE (store=… from Python) or set LLM4TAG_STORE.")
+    pool = _pools.setdefault(asyncio.get_running_loop(), _Pool())
+    location = chosen.store
+
+    async def make_store() -> KnowledgeStore:
+        return await open_store(location, embedding=chosen.embedding, cache_dir=chosen.cache_dir)
+
+    async def make_llm() -> LanguageModel:
+        return await open_llm(chosen)
+
+    async def make_resources() -> Resources:
+        store: KnowledgeStore = await pool.get(("store", location, chosen.embedding or ""), make_store)
+        key = ("llm", chosen.model, chosen.api_base or "", str(chosen.answer_cache), str(chosen.cache_dir))
+        return Resources(store, await pool.get(key, make_llm) if options.use_llm else None)
+
+    key = ("all", location, chosen.embedding or "", chosen.model, chosen.api_base or "")
+    parts = (*key, str(options.use_llm), str(chosen.answer_cache), str(chosen.cache_dir))
+    resources: Resources = await pool.get(parts, make_resources)
+    return resources
+
+
+async def close_resources() -> None:
+    """Close everything that runs of this event loop opened."""
+    pool = _pools.pop(asyncio.get_running_loop(), None)
+    if pool is not None:
+        await pool.close()

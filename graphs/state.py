@@ -1,0 +1,99 @@
+"""What flows through the tagging graph."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, NotRequired, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypedDict
+
+from calibration.agreement import Sample
+from calibration.confidence import Scored
+from calibration.judgement import Judgement
+from prompts import PromptContext
+from schema import Candidate, Content, Evidence, Path, TagDecision, Usage
+from tools.plan import RecallPlan
+
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Query(BaseModel):
+    """What recall searches with in this round."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    vector: tuple[float, ...] | None = None
+
+
+class TaggingInput(TypedDict):
+    """One content."""
+
+    text: str
+    id: NotRequired[str]
+    title: NotRequired[str]
+
+
+class TaggingOutput(TypedDict):
+    """One result line: the fields of ``schema.TagResult`` as JSON."""
+
+    id: str
+    tags: list[dict[str, Any]]
+    off_vocabulary: list[dict[str, Any]]
+    degraded: str | None
+    rounds: int
+    usage: dict[str, Any]
+    origin: dict[str, Any]
+    notes: list[str]
+
+
+def keep_best(
+    known: Mapping[Path, Mapping[str, Evidence]] | None, new: Mapping[Path, Mapping[str, Evidence]]
+) -> dict[Path, dict[str, Evidence]]:
+    """Merge evidence by path and tag: a later round adds tags, and replaces evidence only by stronger."""
+    merged = {path: dict(found) for path, found in (known or {}).items()}
+    for path, found in new.items():
+        by_tag = merged.setdefault(path, {})
+        for tag, evidence in found.items():
+            if tag not in by_tag or evidence.score > by_tag[tag].score:
+                by_tag[tag] = evidence
+    return merged
+
+
+def append(known: list[T] | None, new: list[T]) -> list[T]:
+    """Add to what earlier rounds gave."""
+    return [*(known or []), *new]
+
+
+def update(known: dict[K, V] | None, new: dict[K, V]) -> dict[K, V]:
+    """Merge by key; the later value stands."""
+    return {**(known or {}), **new}
+
+
+def add_usage(known: Usage | None, new: Usage) -> Usage:
+    """Sum what the run cost."""
+    return (known or Usage()) + new
+
+
+class TaggingState(TypedDict):
+    """Channels between the nodes; each stage writes its own, and rounds accumulate by key."""
+
+    text: str
+    id: NotRequired[str]
+    title: NotRequired[str]
+    started: float
+    """Seconds since the epoch when the run began."""
+    content: Content
+    query: Query
+    plan: RecallPlan
+    found: Annotated[dict[Path, dict[str, Evidence]], keep_best]
+    candidates: list[Candidate]
+    prompt: PromptContext
+    samples: Annotated[list[Sample], append]
+    judgements: Annotated[dict[str, Judgement], update]
+    scored: list[Scored]
+    decisions: list[TagDecision]
+    llm_failure: str | None
+    remarks: Annotated[list[str], append]
+    spent: Annotated[Usage, add_usage]

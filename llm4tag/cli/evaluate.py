@@ -1,0 +1,139 @@
+"""``llm4tag evaluate``: how good the tags of a labelled file are."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llm4tag.cli.common import ExitCode, run_async, say
+from llm4tag.cli.options import RunOptions, TaggerOptions, grouped
+
+if TYPE_CHECKING:
+    from graphs.context import TagOptions
+    from llm4tag.evaluation import Evaluation
+    from llm4tag.evaluation.gold import Labelled
+    from llm4tag.inputs import Inputs
+    from llm4tag.output import Sink
+    from llm4tag.run import Report
+    from schema import TagResult, Vocabulary
+
+_DEEPEST = 50
+"""The deepest metric is recall@50."""
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command to the root."""
+    root.command()(evaluate)
+
+
+@grouped
+def evaluate(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="JSONL, CSV or Parquet with the columns id, text and tags.")
+    ],
+    tagging: TaggerOptions,
+    options: RunOptions,
+    json_file: Annotated[
+        str | None,
+        typer.Option("--json", metavar="OUT.json", help="Write the figures here; - writes to stdout."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="OUT.jsonl", help="Keep the results, and go on with those there."),
+    ] = None,
+) -> None:
+    r"""Tag the contents of a labelled file and measure the tags against the labels.
+
+    Gold tags that the vocabulary lacks count as never found. Answers of the LLM
+    are kept, so that a run that was stopped goes on without asking again.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag evaluate dev.jsonl --store my.store --no-llm --json recall.json
+    llm4tag evaluate dev.jsonl --store my.store --limit 60 --json llm.json
+    """
+    from rich.console import Console
+
+    from llm4tag.cli.tagging import check_outputs, say_outcome, telling_what_is_kept
+    from llm4tag.evaluation.table import draw
+    from llm4tag.run import Report
+    from schema import UsageError
+
+    if output == "-":
+        raise UsageError("-o -: results are kept in a file; give its name")
+    check_outputs(file, json_file, output)
+    if tagging.top < _DEEPEST:
+        say(f"note: --top {tagging.top} cuts recall@{_DEEPEST} short", "yellow")
+    report = Report()
+    with telling_what_is_kept(report, output):
+        inputs, evaluation = run_async(_evaluate(file, tagging.context(), options, output, report))
+    if json_file == "-":
+        typer.echo(evaluation.to_json())
+    elif json_file is not None:
+        Path(json_file).write_text(evaluation.to_json() + "\n", encoding="utf-8")
+    Console(stderr=json_file == "-", highlight=False).print(draw(evaluation))
+    if not say_outcome(inputs, report, output, options):
+        raise typer.Exit(ExitCode.PARTIAL)
+
+
+async def _evaluate(
+    file: str, context: "TagOptions", options: RunOptions, output: str | None, report: "Report"
+) -> "tuple[Inputs[Labelled], Evaluation]":
+    """Tag the labelled contents and measure the results."""
+    from graphs.nodes.recall import check_within
+    from graphs.resources import resources_for
+    from llm4tag.cli.tagging import say_inputs, tag_contents
+    from llm4tag.evaluation import evaluate as measured
+    from llm4tag.evaluation import sample_ids
+    from llm4tag.inputs import labelled_of
+    from llm4tag.tagger import Tagger
+
+    async with Tagger(**context.model_dump()) as tagger:
+        store = (await resources_for(context)).store
+        vocabulary = await store.vocabulary()
+        inputs = await asyncio.to_thread(labelled_of, file, vocabulary)
+        say_inputs(inputs)
+        await check_within(store, context.within)
+        labelled, outside = _narrowed(file, inputs.rows, context.within, vocabulary)
+        wanted = sample_ids((one.content.id for one in labelled), options.limit, options.seed)
+        gold = {one.content.id: one.gold for one in labelled if one.content.id in wanted}
+        contents = [one.content for one in labelled if one.content.id in wanted]
+        sink = await tag_contents(tagger, contents, output, options, options.contents_at_once(context), report)
+        return inputs, measured(
+            await asyncio.to_thread(_results, sink, gold),
+            gold,
+            vocabulary.assignable,
+            {tag: count.human for tag, count in (await store.tag_counts()).items()},
+            outside_within=outside,
+            failed=len(report.failures),
+            settings=await tagger.fingerprint(),
+            sample=None if options.limit is None else {"limit": options.limit, "seed": options.seed},
+        )
+
+
+def _narrowed(
+    file: str, labelled: "list[Labelled]", within: str | None, vocabulary: "Vocabulary"
+) -> "tuple[list[Labelled], int]":
+    """Keep the gold tags under ``within``, and say what was left out."""
+    from llm4tag.evaluation.gold import narrow
+    from schema import UsageError
+
+    if within is None:
+        return labelled, 0
+    kept, outside = narrow(labelled, vocabulary.within(within))
+    if not kept:
+        raise UsageError(f"{file}: no gold tag under {within!r}; give another --within")
+    if outside:
+        say(f"note: {outside:,} gold tags outside {within!r} left out, {len(kept):,} documents have others")
+    return kept, outside
+
+
+def _results(sink: "Sink", gold: "dict[str, frozenset[str]]") -> "list[TagResult]":
+    from llm4tag.output import Memory, OutputFile, read_results
+
+    if isinstance(sink, Memory):
+        return sink.results
+    assert isinstance(sink, OutputFile), "evaluate keeps results in memory or in a file"
+    return [result for result in read_results(sink.path) if result.id in gold]

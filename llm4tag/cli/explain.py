@@ -1,0 +1,121 @@
+"""``llm4tag explain``: why one content has its tags."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llm4tag.cli.common import ExitCode, run_async
+from llm4tag.cli.options import TaggerOptions, grouped
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from graphs.context import TagOptions
+    from schema import Content, TagResult
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command to the root."""
+    root.command()(explain)
+
+
+@grouped
+def explain(
+    tagging: TaggerOptions,
+    content: Annotated[
+        str | None,
+        typer.Argument(metavar="TEXT|FILE|-", help="A text, - for stdin, or with --id a file that holds it."),
+    ] = None,
+    content_id: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="Which content of the file.", show_default=False)
+    ] = None,
+    result_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--result",
+            metavar="OUT.jsonl",
+            help="Explain the result of --id in this output file, without tagging again.",
+            show_default=False,
+        ),
+    ] = None,
+    show: Annotated[int, typer.Option("--show", min=1, help="How many tags to show, best first.")] = 10,
+) -> None:
+    r"""Tag one content, or take its result from an output file, and show the evidence for each tag.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag explain "A game of chess for the terminal" --store my.store
+    llm4tag explain new.jsonl --id deb:gnuchess --store my.store --no-llm
+    llm4tag explain --result out.jsonl --id deb:gnuchess --store my.store
+    """
+    from rich.console import Console
+
+    result, drawn = run_async(_explain(tagging.context(), content, content_id, result_file, show))
+    Console(highlight=False).print(drawn)
+    if result.degraded is not None:
+        raise typer.Exit(ExitCode.PARTIAL)
+
+
+async def _explain(
+    context: "TagOptions", content: str | None, content_id: str | None, result_file: Path | None, show: int
+) -> "tuple[TagResult, RenderableType]":
+    from graphs.resources import resources_for
+    from llm4tag.cli.drawing import draw_result, neighbour_ids
+    from llm4tag.tagger import Tagger
+
+    if result_file is not None:
+        context = context.model_copy(update={"use_llm": False})
+    async with Tagger(**context.model_dump()) as tagger:
+        if result_file is not None:
+            result = await asyncio.to_thread(_result_of, result_file, content, content_id)
+        else:
+            result = await tagger.atag(await asyncio.to_thread(_content_of, content, content_id))
+        store = (await resources_for(context)).store
+        tags = result.tags[:show]
+        neighbours = {one.id: one for one in await store.get_contents(neighbour_ids(tags))}
+        return result, draw_result(result, tags, neighbours, await store.vocabulary())
+
+
+def _result_of(path: Path, content: str | None, content_id: str | None) -> "TagResult":
+    from llm4tag.output import read_results
+    from schema import UsageError
+
+    if content is not None:
+        raise UsageError("give a content or --result, not both")
+    if content_id is None:
+        raise UsageError(f"{path}: name one of its results with --id")
+    for result in read_results(path):
+        if result.id == content_id:
+            return result
+    raise UsageError(f"{path}: no result of {content_id!r}; check --id")
+
+
+def _content_of(content: str | None, content_id: str | None) -> "Content":
+    from knowledge_store.ingest.contents import text_id
+    from schema import Content, UsageError
+
+    if content is None:
+        raise UsageError("nothing to explain: give a text, a file with --id, or --result with --id")
+    if content_id is not None:
+        return _row_of(content, content_id)
+    text = sys.stdin.read() if content == "-" else content
+    if not text.strip():
+        raise UsageError("the text is blank; give some words")
+    if "\n" not in text and len(text) < 1024 and Path(text).is_file():
+        raise UsageError(f"{text} is a file: name one of its contents with --id")
+    return Content(id=text_id("", text), text=text)
+
+
+def _row_of(file: str, content_id: str) -> "Content":
+    from llm4tag.inputs import contents_of
+    from schema import UsageError
+
+    inputs = contents_of(file)
+    for content in inputs.rows:
+        if content.id == content_id:
+            return content
+    raise UsageError(f"{file}: no content {content_id!r}; check --id")

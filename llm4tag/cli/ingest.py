@@ -1,0 +1,175 @@
+"""``llm4tag ingest``: vocabularies, tagged history and knowledge into a store."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llm4tag.cli.common import EmbeddingOption, ExitCode, RejectsOption, StoreOption, progress_bar, run_async
+from llm4tag.cli.reports import print_report
+
+if TYPE_CHECKING:
+    from knowledge_store.ingest.report import IngestReport
+    from knowledge_store.protocol import KnowledgeStore
+    from models.embedding import Progress
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Fill a store: a vocabulary first, then tagged history and knowledge.",
+    rich_markup_mode="rich",
+)
+
+
+def register(root: typer.Typer) -> None:
+    """Add the commands to the root."""
+    root.add_typer(app, name="ingest")
+
+
+def _ingest(
+    location: str,
+    embedding: str | None,
+    label: str,
+    files: Sequence[str],
+    work: "Callable[[KnowledgeStore, Progress], Awaitable[IngestReport]]",
+    *,
+    create: bool = True,
+) -> None:
+    """Open the store, run the work under a progress bar, print its report and exit with its code."""
+    from knowledge_store.ingest.rows import count_rows
+    from knowledge_store.opening import open_store
+
+    async def run(progress: "Progress") -> "IngestReport":
+        async with await open_store(location, embedding=embedding, create=create) as store:
+            return await work(store, progress)
+
+    with progress_bar(label, count_rows(files) or None) as bar:
+        report = run_async(run(bar))
+    print_report(report)
+    if not report.flawless:
+        raise typer.Exit(ExitCode.PARTIAL)
+
+
+@app.command()
+def vocabulary(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE…", help="JSONL, CSV, Parquet or SKOS (.ttl .rdf .xml .owl .nt .jsonld)."),
+    ],
+    store: StoreOption,
+    groups: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--groups",
+            metavar="FILE",
+            help="Upper concepts that stand only as parents and are never assigned. May be given several times.",
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Retire the tags that no file has: never output, history kept.")
+    ] = False,
+    language: Annotated[str, typer.Option("--language", help="Language of the names taken from SKOS.")] = "en",
+    embedding: EmbeddingOption = None,
+    rejects: RejectsOption = None,
+) -> None:
+    r"""Ingest the tags of a closed vocabulary.
+
+    JSONL has one tag a line: {"id", "name", "description", "aliases", "parents"}; id and name are required. In CSV
+    these are columns, and the lists are separated by |.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag ingest vocabulary tags.jsonl --groups tag_groups.jsonl --store my.store
+    llm4tag ingest vocabulary thesaurus.ttl --language de --store my.store
+    llm4tag ingest vocabulary tags.csv --replace --store my.store
+    """
+
+    async def work(opened: "KnowledgeStore", progress: "Progress") -> "IngestReport":
+        from knowledge_store.ingest.run import ingest_vocabulary
+
+        return await ingest_vocabulary(
+            opened,
+            files,
+            groups=groups or (),
+            replace=replace,
+            language=language,
+            rejects=rejects,
+            progress=progress,
+        )
+
+    _ingest(store, embedding, "tags", [*files, *(groups or ())], work)
+
+
+@app.command()
+def history(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…", help="JSONL, CSV or Parquet; - reads JSONL from stdin.")
+    ],
+    store: StoreOption,
+    embedding: EmbeddingOption = None,
+    rejects: RejectsOption = None,
+) -> None:
+    r"""Ingest contents that were tagged before.
+
+    JSONL has one content a line: {"id", "text", "tags"}, and optionally "title", "provenance" (human or model),
+    "confidence" and "time". Tags are given by id, or by a name or alias that is exactly one tag's. Tags that the
+    vocabulary lacks are reported and set aside; the rest of the row is stored.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag ingest history history.jsonl --store my.store
+    llm4tag ingest history 2025.csv 2026.parquet --store my.store --rejects bad.jsonl
+    """
+
+    async def work(opened: "KnowledgeStore", progress: "Progress") -> "IngestReport":
+        from knowledge_store.ingest.run import ingest_history
+
+        return await ingest_history(opened, files, rejects=rejects, progress=progress)
+
+    _ingest(store, embedding, "contents", files, work, create=False)
+
+
+@app.command()
+def knowledge(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH…", help="JSONL, text, Markdown or HTML files, or folders of them."),
+    ],
+    store: StoreOption,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove the passages of files that have vanished from a folder.")
+    ] = False,
+    chunk_size: Annotated[int, typer.Option("--chunk-size", min=16, help="Tokens of a passage at most.")] = 256,
+    chunk_overlap: Annotated[
+        int, typer.Option("--chunk-overlap", min=0, help="Tokens that neighbouring passages share.")
+    ] = 32,
+    embedding: EmbeddingOption = None,
+    rejects: RejectsOption = None,
+) -> None:
+    r"""Ingest background knowledge, cut into passages.
+
+    JSONL has one text a line: {"id", "title", "text"}. Files that are as they were are skipped; a changed file
+    replaces its passages.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag ingest knowledge knowledge.jsonl --store my.store
+    llm4tag ingest knowledge docs/ --chunk-size 512 --store my.store
+    """
+
+    async def work(opened: "KnowledgeStore", progress: "Progress") -> "IngestReport":
+        from knowledge_store.ingest.knowledge import ingest_knowledge
+
+        return await ingest_knowledge(
+            opened,
+            paths,
+            replace=replace,
+            chunk_size=chunk_size,
+            chunk_overlap=chunk_overlap,
+            rejects=rejects,
+            progress=progress,
+        )
+
+    _ingest(store, embedding, "passages", (), work)

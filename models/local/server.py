@@ -1,0 +1,71 @@
+"""The process that runs a local model: llama.cpp's own HTTP server, on this machine's loopback only.
+
+Run as ``python -m models.local.server --model FILE``. Prints one line of JSON with its address when it is ready.
+"""
+
+import argparse
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+DEFAULT_CONTEXT = 8192
+DEFAULT_SLOTS = 1
+KEY_VARIABLE = "LLM4TAG_SERVER_KEY"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the server until its standard input ends (``--with-parent``), or until it is killed."""
+    arguments = _parser().parse_args(argv)
+    server = _start(arguments)
+    ready = {"address": server.listening_address, "pid": os.getpid(), "sha256": arguments.sha256}
+    sys.stdout.write(json.dumps(ready) + "\n")
+    sys.stdout.flush()
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads on
+    if arguments.with_parent:
+        sys.stdin.buffer.read()  # ends with the parent, whatever ended it
+    else:
+        threading.Event().wait()
+    # The server's own threads would wait for open connections.
+    os._exit(0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m models.local.server", description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="GGUF file")
+    parser.add_argument("--sha256", default="", help="of the file: what /v1/models answers")
+    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--slots", type=int, default=DEFAULT_SLOTS, help="prompts at once")
+    parser.add_argument("--context", type=int, default=DEFAULT_CONTEXT, help="tokens, for each slot")
+    parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    return parser
+
+
+def _start(arguments: argparse.Namespace) -> Any:
+    # Spinning threads starve each other when anything else runs on the machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    import xllamacpp
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(arguments.model)
+    parameters.model_alias = {arguments.sha256 or arguments.model.name}
+    parameters.hostnames = ["127.0.0.1"]
+    parameters.port = arguments.port
+    parameters.n_ctx = arguments.context * arguments.slots
+    parameters.n_parallel = arguments.slots
+    parameters.cpuparams.n_threads = arguments.threads
+    parameters.cpuparams_batch.n_threads = arguments.threads
+    parameters.cache_ram_mib = 0
+    parameters.verbosity = 0
+    parameters.ui = False
+    parameters.endpoint_slots = False
+    if key := os.environ.pop(KEY_VARIABLE, ""):
+        parameters.api_keys = [key]
+    return xllamacpp.Server(parameters)
+
+
+if __name__ == "__main__":
+    main()

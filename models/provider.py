@@ -1,0 +1,154 @@
+"""LiteLLM set up for a program: offline import, no output of its own, one retry layer, errors with their mend.
+
+Importing this module imports LiteLLM, which takes seconds and reads files: only from a plain thread.
+"""
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import tenacity
+from pydantic import SecretStr
+
+from schema import ModelError
+
+# Else the import asks GitHub for today's prices.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+
+import litellm
+
+__all__ = ["NO_RETRIES", "TRANSIENT", "key_to_send", "litellm", "model_error", "public_url", "with_retries"]
+
+T = TypeVar("T")
+
+litellm.suppress_debug_info = True
+litellm.telemetry = False
+# Its embedding call takes a max_retries of 0 for "not given", and this instead.
+litellm.DEFAULT_MAX_RETRIES = 0
+logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
+
+TRANSIENT: tuple[type[Exception], ...] = (
+    litellm.RateLimitError,
+    litellm.Timeout,
+    litellm.APIConnectionError,
+    litellm.InternalServerError,
+    litellm.ServiceUnavailableError,
+    litellm.BadGatewayError,
+    TimeoutError,
+)
+"""What another try can cure."""
+
+NO_RETRIES: dict[str, Any] = {"max_retries": 0, "num_retries": 0}
+"""Turns off the retries of LiteLLM and of the client below it."""
+
+_WRAPPERS = re.compile(r"^(?:(?:litellm\.)?(?:\w+(?:Error|Exception)|Timeout): |\w+(?:Error|Exception) - )+")
+_backoff = tenacity.wait_exponential(multiplier=0.5, max=20.0) + tenacity.wait_random(0.0, 0.5)
+_LONGEST_WAIT = 60.0
+
+_SILENT: dict[type[Exception], str] = {TimeoutError: "no answer in time"}
+"""Words for errors that come without any."""
+
+
+async def with_retries(call: Callable[[], Awaitable[T]], max_attempts: int, timeout: float) -> T:
+    """Call until it succeeds, at most ``max_attempts`` times, with exponential backoff and jitter.
+
+    Each try may take ``timeout`` seconds in all; LiteLLM's own limit starts again with every byte. A provider's ``Retry-After`` is waited for, up to a minute. Only transient errors are tried again.
+    """
+    async for attempt in tenacity.AsyncRetrying(
+        stop=tenacity.stop_after_attempt(max_attempts),
+        wait=_wait,
+        retry=tenacity.retry_if_exception_type(TRANSIENT),
+        reraise=True,
+    ):
+        with attempt:
+            async with asyncio.timeout(timeout):
+                return await call()
+    raise AssertionError("unreachable")
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome is not None else None
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    try:
+        asked = float(headers.get("retry-after", 0.0))
+    except ValueError:
+        asked = 0.0
+    return max(_backoff(state), min(asked, _LONGEST_WAIT))
+
+
+def model_error(error: Exception, model: str, api_base: str | None, api_key: SecretStr | None) -> ModelError:
+    """Return what went wrong in the provider's words, with the mend; keys are struck out."""
+    where = f"{model} at {public_url(api_base)}" if api_base else model
+    words = _without_keys(
+        str(getattr(error, "message", "")) or str(error) or _SILENT.get(type(error), type(error).__name__),
+        model,
+        api_key,
+    )
+    words = _WRAPPERS.sub("", " ".join(words.split()))
+    return ModelError(f"{where}: {words[:1000]}; {_mend(error, model, api_base)}")
+
+
+def _mend(error: Exception, model: str, api_base: str | None) -> str:
+    variables = _key_variables(model)
+    keys = " or ".join([*variables, "LLM4TAG_API_KEY"])
+    if "Missing credentials" in str(error):
+        return f"set {keys}"
+    match error:
+        case litellm.AuthenticationError() | litellm.PermissionDeniedError():
+            return f"set {keys} to a key that may use this model"
+        case litellm.RateLimitError():
+            return "the provider limits the rate: lower --concurrency or try again later (what is done is kept)"
+        case litellm.Timeout() | TimeoutError():
+            return "allow more time with LLM4TAG_TIMEOUT or lower --concurrency"
+        case litellm.NotFoundError():
+            return "name a model that the provider has with --model, and check --api-base"
+        case litellm.ContextWindowExceededError():
+            return "the text is too long for this model: shorten it or name a model with a longer context"
+        case litellm.ContentPolicyViolationError():
+            return "the provider refuses this text"
+        case litellm.BadRequestError() if "LLM Provider NOT provided" in str(error):
+            return (
+                "write --model PROVIDER/NAME (openai/NAME for a server that speaks OpenAI's API, with --api-base)"
+            )
+        case litellm.APIConnectionError() | litellm.InternalServerError() | litellm.ServiceUnavailableError():
+            hint = f"is a server running at {public_url(api_base)}? " if api_base else ""
+            return f"{hint}check the network and --api-base, or try again later (what is done is kept)"
+        case _:
+            return "check --model and --api-base"
+
+
+def key_to_send(model: str, api_base: str | None, api_key: SecretStr | None) -> str | None:
+    """Return the key as text; None leaves it to the provider's environment variable.
+
+    A server of one's own often wants none, but the client below LiteLLM insists on something.
+    """
+    if api_key is not None:
+        return api_key.get_secret_value()
+    return "none" if api_base and _key_variables(model) else None
+
+
+def _key_variables(model: str) -> list[str]:
+    try:
+        missing: list[str] = litellm.validate_environment(model)["missing_keys"]
+    except Exception:  # an unknown provider has no known variable
+        return []
+    return missing
+
+
+def _without_keys(words: str, model: str, api_key: SecretStr | None) -> str:
+    secrets = [api_key.get_secret_value()] if api_key is not None else []
+    secrets += [value for name, value in os.environ.items() if name.endswith(("_API_KEY", "_TOKEN", "_SECRET"))]
+    for secret in secrets:
+        if len(secret) >= 8:
+            words = words.replace(secret, "***")
+    return re.sub(r"\b(sk|pk|key)-[A-Za-z0-9_*-]{8,}", "***", words)
+
+
+def public_url(url: str | None) -> str:
+    """Return the URL without user and password, empty for None."""
+    parts = urlsplit(url or "")
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))

@@ -1,0 +1,122 @@
+"""Render the prompt templates of this folder.
+
+What is constant comes first (rules, then the content with its examples and passages, then the task), so that a
+prefix cache serves all questions about one content.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import StrictUndefined, Template
+from jinja2.sandbox import SandboxedEnvironment
+from pydantic import BaseModel, ConfigDict
+
+from models.llm import Message
+from schema import Content, Passage
+
+TEMPLATES = ("system", "context", "generate", "judge", "rewrite")
+CONTENT_BUDGET = 2400
+"""Characters of a content that the LLM sees; what lies beyond is left out and the result says so."""
+_EXAMPLE_BUDGET = 320
+_PASSAGE_BUDGET = 400
+
+
+class Example(BaseModel):
+    """A similar content with the tags it has, and tags that look right for it and are not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    tags: tuple[str, ...]
+    wrong: tuple[str, ...] = ()
+
+
+class PromptContext(BaseModel):
+    """What all questions about one content share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    content: Content
+    examples: tuple[Example, ...] = ()
+    passages: tuple[Passage, ...] = ()
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the LLM sees less than the whole content."""
+        return len(self.content.full_text) > CONTENT_BUDGET
+
+
+def generation_messages(context: PromptContext, labels: Sequence[str]) -> tuple[Message, ...]:
+    """Ask which of the labels fit the content."""
+    return _messages(context, _render("generate", labels=list(labels)))
+
+
+def judgement_messages(context: PromptContext, label: str) -> tuple[Message, ...]:
+    """Ask whether one label fits the content (paper section 3.3: answer Yes or No)."""
+    return _messages(context, _render("judge", label=label))
+
+
+def rewriting_messages(context: PromptContext) -> tuple[Message, ...]:
+    """Ask for other words for what the content is about, to search with."""
+    return _messages(context.model_copy(update={"examples": (), "passages": ()}), _render("rewrite"))
+
+
+def prompt_hashes(names: Sequence[str] = TEMPLATES) -> dict[str, str]:
+    """Return the short content hash of each template."""
+    return {name: hashlib.sha256(_source(name).encode()).hexdigest()[:12] for name in names}
+
+
+def _messages(context: PromptContext, task: str) -> tuple[Message, ...]:
+    body = _render(
+        "context",
+        content=quote(context.content.full_text, CONTENT_BUDGET),
+        examples=[
+            example.model_copy(update={"text": quote(example.text, _EXAMPLE_BUDGET)})
+            for example in context.examples
+        ],
+        passages=[
+            passage.model_copy(update={"text": quote(passage.full_text, _PASSAGE_BUDGET)})
+            for passage in context.passages
+        ],
+    )
+    return (
+        Message(role="system", content=_render("system")),
+        Message(role="user", content=f"{body}\n\n{task}"),
+    )
+
+
+# Chat templates turn <|im_start|> and the like into control tokens even inside a message, and a closing
+# </content> would end the quotation: both are broken by a space, which changes the words for no reader.
+_CONTROL = re.compile(
+    r"<(?=[|｜]|/?(?:content|example|passage|s|bos|eos|think)\b|start_of_turn|end_of_turn)", re.IGNORECASE
+)
+_INST = re.compile(r"\[(?=/?INST\])")
+
+
+def quote(text: str, budget: int) -> str:
+    """Make untrusted text safe to stand between our marks, cut to a number of characters at a word's end."""
+    safe = _INST.sub("[ ", _CONTROL.sub("< ", text.replace("\0", " "))).strip()
+    if len(safe) <= budget:
+        return safe
+    cut = safe[:budget]
+    end = cut.rfind(" ", budget - 40)
+    return f"{cut[:end] if end > 0 else cut} […]"
+
+
+def _render(name: str, **values: Any) -> str:
+    return _template(name).render(**values).strip()
+
+
+@cache
+def _template(name: str) -> Template:
+    environment = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(_source(name))
+
+
+@cache
+def _source(name: str) -> str:
+    return files("prompts").joinpath(f"{name}.jinja").read_text(encoding="utf-8")

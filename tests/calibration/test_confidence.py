@@ -1,0 +1,65 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, combine, recall_confidences
+from calibration.judgement import Judgement
+from schema import C2C2TEvidence, C2TEvidence, Candidate, LLMEvidence, Path
+
+WEIGHTS = {Path.C2T: 0.25, Path.C2C2T: 1.0, Path.T2T: 0.0}
+
+
+def candidate(tag: str, raw: float | None, words: float | None = None) -> Candidate:
+    evidence: list[C2TEvidence | C2C2TEvidence] = []
+    if words is not None:
+        evidence.append(C2TEvidence(score=words))
+    if raw is not None:
+        evidence.append(C2C2TEvidence(score=raw, support=1, human_support=1, looked_at=9, raw=raw))
+    return Candidate(tag=tag, score=0.5, evidence=tuple(evidence))
+
+
+CANDIDATES = [candidate("a", 0.8, 0.1), candidate("b", 0.4, 1.0), candidate("c", None, 0.9)]
+
+
+def test_neighbours_lead_where_there_is_history() -> None:
+    found = recall_confidences(CANDIDATES, WEIGHTS, 0.5)
+    assert found["a"] == pytest.approx((0.8 + 0.25 * 0.8 * 0.1) / 1.25)
+    assert found["a"] > found["b"] > found["c"]
+
+
+def test_without_neighbours_words_count_up_to_the_scale() -> None:
+    found = recall_confidences([candidate("a", None, 1.0), candidate("b", None, 0.2)], WEIGHTS, 0.5)
+    assert found == {"a": pytest.approx(0.5), "b": pytest.approx(0.1)}
+
+
+def test_tags_that_only_a_model_gave_do_not_raise_confidence() -> None:
+    plain = [candidate("a", 0.6, 0.5), candidate("b", None, 0.5)]
+    echoed = [plain[0], candidate("b", 0.0, 0.5)]
+    assert recall_confidences(echoed, WEIGHTS, 0.5)["b"] <= recall_confidences(plain, WEIGHTS, 0.5)["b"]
+
+
+@given(st.floats(0.001, 0.999))
+def test_a_judge_that_says_the_same_of_all_leaves_recalls_order(p_yes: float) -> None:
+    recall = recall_confidences(CANDIDATES, WEIGHTS, 0.5)
+    said = {c.tag: Judgement(p_yes=p_yes, mass=1.0) for c in CANDIDATES}
+    for weights in (WITH_HISTORY, WITHOUT_HISTORY):
+        scored = combine(CANDIDATES, recall, {}, said, weights)
+        assert [item.tag for item in scored] == ["a", "b", "c"]
+        assert {item.tag: item.confidence for item in scored} == pytest.approx(recall, abs=1e-3)
+
+
+def test_the_llm_leads_where_there_is_no_history() -> None:
+    pair = [candidate("a", None, 0.6), candidate("b", None, 0.4)]
+    recall = recall_confidences(pair, WEIGHTS, 0.5)
+    said = {"a": Judgement(p_yes=0.05, mass=1.0), "b": Judgement(p_yes=0.95, mass=1.0)}
+    assert [item.tag for item in combine(pair, recall, {}, said, WITHOUT_HISTORY)] == ["b", "a"]
+
+
+def test_raw_signals_stand_in_the_evidence_and_missing_ones_are_missing() -> None:
+    recall = recall_confidences(CANDIDATES, WEIGHTS, 0.5)
+    said = {"a": Judgement(p_yes=None, mass=0.0), "b": Judgement(p_yes=0.7, mass=0.9)}
+    scored = {item.tag: item for item in combine(CANDIDATES, recall, {"a": (1 / 3, 3)}, said, WITH_HISTORY)}
+    by_tag = {tag: [e for e in item.evidence if isinstance(e, LLMEvidence)] for tag, item in scored.items()}
+    assert (by_tag["a"][0].agreement, by_tag["a"][0].samples, by_tag["a"][0].p_yes) == (1 / 3, 3, None)
+    assert (by_tag["b"][0].agreement, by_tag["b"][0].p_yes, by_tag["b"][0].yes_no_mass) == (None, 0.7, 0.9)
+    assert by_tag["c"] == [], "nobody asked the LLM about it"

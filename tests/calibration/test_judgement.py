@@ -1,0 +1,36 @@
+import math
+
+import pytest
+
+from calibration.judgement import read_judgement
+from models.llm import Answer
+
+
+def judged(alternatives: dict[str, float] | None) -> tuple[float | None, float | None]:
+    judgement = read_judgement(Answer(text="", first_token=alternatives))
+    return judgement.p_yes, judgement.mass
+
+
+def test_masses_of_all_yes_like_and_no_like_tokens_are_summed() -> None:
+    p_yes, mass = judged({" Yes": math.log(0.3), "yes": math.log(0.2), "YES": math.log(0.1), "No": math.log(0.2)})
+    assert p_yes == pytest.approx(0.75)
+    assert mass == pytest.approx(0.8)
+
+
+def test_a_certain_token_is_certain() -> None:
+    assert judged({"Yes": 0.0})[0] == 1.0
+    assert judged({"No": 0.0})[0] == 0.0
+
+
+def test_neither_seen_is_unknown_and_no_logprobs_is_missing() -> None:
+    assert judged({"Maybe": -0.1, "The": -3.0}) == (None, 0.0)
+    assert judged({"Yes": -9999.0, "No": -9999.0}) == (None, 0.0)
+    assert judged(None) == (None, None)
+
+
+def test_chinese_answers_count() -> None:
+    assert judged({"是": math.log(0.6), "否": math.log(0.2)})[0] == pytest.approx(0.75)
+
+
+def test_words_that_merely_begin_like_yes_do_not_count() -> None:
+    assert judged({"Yesterday": math.log(0.9), "No": math.log(0.1)})[0] == 0.0

@@ -1,0 +1,17 @@
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import TAGS, llm4tag
+from tests.ingest.files import jsonl
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Make a store with a small vocabulary."""
+    location = tmp_path / "my.store"
+    tags = jsonl(tmp_path / "tags.jsonl", *TAGS)
+    groups = jsonl(tmp_path / "groups.jsonl", {"id": "net", "name": "Network"})
+    done = llm4tag("ingest", "vocabulary", tags, "--groups", groups, "--store", location, "--embedding", "none")
+    assert done.exit_code == 0, done.output
+    return location

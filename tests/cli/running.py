@@ -1,0 +1,36 @@
+"""Running the command line, and asking a store what came of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from typer.testing import CliRunner, Result
+
+from knowledge_store.opening import open_store
+from knowledge_store.protocol import KnowledgeStore, StoreStatistics
+from llm4tag.cli import app
+
+T = TypeVar("T")
+TAGS = ({"id": "web", "name": "Web", "aliases": ["网络"]}, {"id": "mail", "name": "Mail", "parents": ["net"]})
+
+
+def llm4tag(*args: object, given: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(app, [str(arg) for arg in args], input=given)
+
+
+def ask(location: Path, question: Callable[[KnowledgeStore], Awaitable[T]]) -> T:
+    async def answer() -> T:
+        async with await open_store(str(location)) as store:
+            return await question(store)
+
+    return asyncio.run(answer())
+
+
+def statistics(location: Path) -> StoreStatistics:
+    return ask(location, lambda store: store.statistics())
+
+
+def assigned(location: Path, *ids: str) -> dict[str, list[str]]:
+    found = ask(location, lambda store: store.assignments_of(ids))
+    return {content: sorted(assignment.tag for assignment in given) for content, given in found.items()}

