@@ -11,6 +11,7 @@ from knowledge_store.opening import open_store
 from knowledge_store.protocol import KnowledgeStore
 from models.language_model import open_llm
 from models.llm import LanguageModel
+from prompts import prompt_hashes
 from schema import UsageError
 from tools.phrases import PhraseIndex
 
@@ -79,6 +80,7 @@ async def resources_for(options: TagOptions) -> Resources:
         return await open_llm(chosen)
 
     async def make_resources() -> Resources:
+        await asyncio.to_thread(prompt_hashes)  # reads the templates: file work, kept off the event loop
         store: KnowledgeStore = await pool.get(("store", location, chosen.embedding or ""), make_store)
         key = ("llm", chosen.model, chosen.api_base or "", str(chosen.answer_cache), str(chosen.cache_dir))
         return Resources(store, await pool.get(key, make_llm) if options.use_llm else None)

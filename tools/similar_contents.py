@@ -15,7 +15,7 @@ from tools.plan import RecallPlan
 
 MODEL_WEIGHT = 0.3
 """What a neighbour counts for recall where a model gave the tag, beside a human's 1."""
-_SHOWN = 5
+_SHOWN = 3
 
 
 async def recall_by_contents(
@@ -78,7 +78,7 @@ class _Votes:
                 if assignment.provenance is provenance and total > 0:
                     neighbour = Neighbour(
                         id=hit.id,
-                        similarity=hit.score / top if top > 0 else 1.0,
+                        similarity=round(hit.score / top, 4) if top > 0 else 1.0,
                         provenance=provenance,
                         weight=weights[hit.id] / total,
                     )
