@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -75,8 +74,8 @@ class DiskStore:
         self._size_limit = size_limit
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"llm4tag-{folder.name}")
         self._open = _Open()
-        # Embedders are dropped without being closed; at the interpreter's end the system closes the files.
-        weakref.finalize(self, self._executor.submit, self._open.close).atexit = False
+        # No finalizer: the collector may run one inside any lock, a pool's included (seen: a deadlock). A store that
+        # is dropped unclosed ends its thread, and with it the thread's connection.
 
     async def get(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return what is stored under the keys; absent ones are left out.

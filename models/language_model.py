@@ -150,8 +150,9 @@ async def open_llm(settings: Settings) -> CachedModel:
 
 def _open_remote(settings: Settings) -> CachedModel:
     from models.litellm_chat import LiteLLMChat
-    from models.provider import public_url
+    from models.provider import public_url, warm_up
 
+    warm_up()
     chat = LiteLLMChat(
         settings.model,
         api_base=settings.api_base,
@@ -159,7 +160,6 @@ def _open_remote(settings: Settings) -> CachedModel:
         timeout=settings.timeout,
         max_attempts=settings.max_attempts,
     )
-    chat.warm_up()
     identity = f"{settings.model}@{public_url(settings.api_base)}" if settings.api_base else settings.model
     cache = AnswerCache(settings.cache_dir, identity) if settings.answer_cache else None
     return CachedModel(settings.model, identity, chat, cache)

@@ -73,11 +73,6 @@ class LiteLLMChat:
             if name in self._refused & self._sent
         )
 
-    def warm_up(self) -> None:
-        """Have LiteLLM import what it imports at the first call: files, which an event loop may not wait for."""
-        messages = [{"role": "user", "content": ""}]
-        litellm.completion(model="openai/warm-up", messages=messages, mock_response="ready", api_key="none")
-
     async def ask(self, question: Ask) -> Answer:
         """Ask once, trying again only after transient errors.
 

@@ -21,7 +21,16 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 import litellm
 
-__all__ = ["NO_RETRIES", "TRANSIENT", "key_to_send", "litellm", "model_error", "public_url", "with_retries"]
+__all__ = [
+    "NO_RETRIES",
+    "TRANSIENT",
+    "key_to_send",
+    "litellm",
+    "model_error",
+    "public_url",
+    "warm_up",
+    "with_retries",
+]
 
 T = TypeVar("T")
 
@@ -53,10 +62,20 @@ _SILENT: dict[type[Exception], str] = {TimeoutError: "no answer in time"}
 """Words for errors that come without any."""
 
 
-async def with_retries(call: Callable[[], Awaitable[T]], max_attempts: int, timeout: float) -> T:
+def warm_up() -> None:
+    """Have LiteLLM import what it imports at the first call: files, which an event loop may not wait for.
+
+    Nothing is sent anywhere.
+    """
+    messages = [{"role": "user", "content": ""}]
+    litellm.completion(model="openai/warm-up", messages=messages, mock_response="ready", api_key="none")
+
+
+async def with_retries(call: Callable[[], Awaitable[T]], max_attempts: int, timeout: float) -> T:  # noqa: ASYNC109
     """Call until it succeeds, at most ``max_attempts`` times, with exponential backoff and jitter.
 
-    Each try may take ``timeout`` seconds in all; LiteLLM's own limit starts again with every byte. A provider's ``Retry-After`` is waited for, up to a minute. Only transient errors are tried again.
+    Each try may take ``timeout`` seconds in all (LiteLLM's own limit starts again with every byte). Only transient
+    errors are tried again; a provider's ``Retry-After`` is waited for, up to a minute.
     """
     async for attempt in tenacity.AsyncRetrying(
         stop=tenacity.stop_after_attempt(max_attempts),

@@ -14,8 +14,13 @@ _TRUNCATED = "the LLM saw only the beginning of this long content"
 
 
 async def retrieve_knowledge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
-    """Find similar tagged examples and passages of background knowledge."""
+    """Find similar tagged examples and passages of background knowledge.
+
+    Later rounds keep the first prompt: judgements of one content are compared, so they share one context.
+    """
     options, resources = await open_for(runtime)
+    if "prompt" in state:
+        return {}
     query = state["query"]
     examples, passages = await asyncio.gather(
         similar_examples(resources.store, state["candidates"], options.examples),
@@ -23,5 +28,4 @@ async def retrieve_knowledge(state: TaggingState, runtime: Runtime[TagOptions]) 
     )
     prompt = PromptContext(content=state["content"], examples=tuple(examples), passages=tuple(passages))
     runtime.stream_writer({"stage": "retrieve_knowledge", "examples": len(examples), "passages": len(passages)})
-    new = prompt.truncated and _TRUNCATED not in state.get("remarks", [])
-    return {"prompt": prompt, "remarks": [_TRUNCATED] if new else []}
+    return {"prompt": prompt, "remarks": [_TRUNCATED] if prompt.truncated else []}

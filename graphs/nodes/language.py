@@ -22,12 +22,14 @@ NO_LOGPROBS = "the model gives no log-probabilities: candidates were not judged 
 
 
 async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
-    """Ask several times which candidates fit, each time in another order."""
+    """Ask several times which candidates fit, each time in another order; later rounds ask of new ones alone."""
     options, resources = await open_for(runtime)
     vocabulary = await resources.store.vocabulary()
-    tags = [candidate.tag for candidate in state["candidates"][: options.generate_top]]
+    asked = {tag for sample in state.get("samples", []) for tag in sample.asked}
+    top = [candidate.tag for candidate in state["candidates"][: options.generate_top]]
+    tags = [tag for tag in top if tag not in asked]
     if not tags:
-        return {"samples": []}
+        return {}
     labels = labels_for(tags, vocabulary)
     text = state["content"].full_text
     lists = [{tag: labels[tag] for tag in shuffled(tags, text, number)} for number in range(options.samples)]

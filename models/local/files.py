@@ -55,14 +55,29 @@ def find_model(name: str, cache_dir: Path) -> ModelFile:
 
 
 def file_sha256(path: Path, cache_dir: Path) -> str:
-    """Return the file's sha256, remembered while its size and modification time stay the same."""
+    """Return the file's sha256, remembered while its size and modification time stay the same.
+
+    Raises:
+        ModelError: the file cannot be read, or the cache folder not be written.
+    """
+    try:
+        return _known_sha256(path, cache_dir) or _new_sha256(path, cache_dir)
+    except OSError as error:
+        raise ModelError(f"{path}: {error}; make it readable, and {cache_dir} writable") from error
+
+
+def _known_sha256(path: Path, cache_dir: Path) -> str | None:
     stat = path.stat()
     try:
         kept = _Checksum.model_validate_json(_note(path, cache_dir).read_bytes())
         if (kept.size, kept.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
             return kept.sha256
-    except (OSError, ValidationError):
+    except (FileNotFoundError, ValidationError):
         pass
+    return None
+
+
+def _new_sha256(path: Path, cache_dir: Path) -> str:
     digest = hash_file(path)
     remember_sha256(path, digest, cache_dir)
     return digest

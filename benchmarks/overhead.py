@@ -1,0 +1,98 @@
+"""What the graph adds to its parts: the same recall run as plain functions and through the graph, side by side.
+
+    python -m benchmarks.overhead STORE CONTENTS.jsonl [--limit 100]
+
+Every content goes both ways in turn, after a warm-up; embeddings of the contents come from the cache both times.
+"""
+
+import asyncio
+import json
+import statistics
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, combine, recall_confidences
+from graphs.context import TagOptions
+from graphs.nodes.outcome import decisions_for
+from graphs.nodes.recall import query_for, vector_of
+from graphs.resources import Resources, close_resources, resources_for
+from graphs.tagging import graph
+from models.embedding import Vector
+from schema import Content
+from schema import Path as RecallPath
+from tools.content_to_tag import recall_by_text
+from tools.fusion import fuse
+from tools.parts import parts_of
+from tools.plan import RecallPlan
+from tools.similar_contents import recall_by_contents
+
+
+async def plainly(resources: Resources, content: Content, options: TagOptions) -> int:
+    """Tag one content by calling the parts one after another."""
+    store = resources.store
+    plan = RecallPlan.first((await store.statistics()).tagged_contents)
+    query = await query_for(store, content.full_text)
+    vectors: list[tuple[str, Vector]] = []
+    whole = vector_of(query)
+    if whole is not None:
+        parts = parts_of(query.text, plan.parts)
+        vectors = [
+            ("", whole),
+            *zip(parts, (await store.embed_queries(parts) if parts else None) or [], strict=True),
+        ]
+    by_text, by_contents = await asyncio.gather(
+        recall_by_text(store, query.text, vectors, plan, await resources.phrases()),
+        recall_by_contents(store, query.text, whole, plan, content.id),
+    )
+    candidates = fuse({RecallPath.C2T: by_text, RecallPath.C2C2T: by_contents}, plan)
+    weights = WITH_HISTORY if plan.recipe == "history" else WITHOUT_HISTORY
+    by_path = {RecallPath.C2T: plan.weight_c2t, RecallPath.C2C2T: plan.weight_c2c2t}
+    recall = recall_confidences(candidates, by_path, weights.scale)
+    scored = combine(candidates, recall, {}, {}, weights)
+    return len(decisions_for(scored, await store.vocabulary(), options))
+
+
+async def measure(store: str, contents: list[Content]) -> dict[str, float]:
+    """Return medians in milliseconds, and their difference and ratio."""
+    options = TagOptions(store=store, use_llm=False, max_rounds=1)
+    resources = await resources_for(options)
+    parts: list[float] = []
+    whole: list[float] = []
+    for number, content in enumerate([*contents[:5], *contents]):
+        started = time.perf_counter()
+        await plainly(resources, content, options)
+        between = time.perf_counter()
+        await graph.ainvoke({"id": content.id, "text": content.text}, context=options)
+        ended = time.perf_counter()
+        if number >= 5:
+            parts.append(1000 * (between - started))
+            whole.append(1000 * (ended - between))
+    await close_resources()
+    differences = [b - a for a, b in zip(parts, whole, strict=True)]
+    return {
+        "contents": len(contents),
+        "parts_ms_p50": statistics.median(parts),
+        "graph_ms_p50": statistics.median(whole),
+        "overhead_ms_p50": statistics.median(differences),
+        "ratio": statistics.median(whole) / statistics.median(parts),
+    }
+
+
+def main(
+    store: str,
+    contents: Annotated[Path, typer.Argument(exists=True)],
+    limit: Annotated[int, typer.Option(min=1)] = 100,
+) -> None:
+    """Print the figures as JSON."""
+    with contents.open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in islice(lines, limit)]
+    chosen = [Content(id=row["id"], text=row["text"]) for row in rows]
+    typer.echo(json.dumps(asyncio.run(measure(store, chosen)), indent=2))
+
+
+if __name__ == "__main__":
+    typer.run(main)
