@@ -89,7 +89,7 @@ class TaggingState(TypedDict):
     plan: RecallPlan
     found: Annotated[dict[Path, dict[str, Evidence]], keep_best]
     candidates: list[Candidate]
-    prompt: PromptContext
+    prompt: NotRequired[PromptContext]
     samples: Annotated[list[Sample], append]
     judgements: Annotated[dict[str, Judgement], update]
     scored: list[Scored]

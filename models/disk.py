@@ -74,8 +74,8 @@ class DiskStore:
         self._size_limit = size_limit
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"llm4tag-{folder.name}")
         self._open = _Open()
-        # No finalizer: the collector may run one inside any lock, a pool's included (seen: a deadlock). A store that
-        # is dropped unclosed ends its thread, and with it the thread's connection.
+        # No finalizer: the collector may run one inside any lock, a pool's included (seen: a deadlock). A store
+        # that is dropped unclosed ends its thread, and with it the thread's connection.
 
     async def get(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return what is stored under the keys; absent ones are left out.
