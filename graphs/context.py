@@ -29,10 +29,10 @@ class TagOptions(BaseModel):
     """Recall rounds at most; another one starts while nothing is accepted."""
     samples: int = Field(default=3, ge=1, le=20)
     """Answers of the generator over shuffled candidate lists."""
-    generate_top: int = Field(default=20, ge=1, le=200)
-    """Candidates shown to the generator."""
-    judge_top: int = Field(default=20, ge=0, le=200)
-    """Candidates judged yes or no, one question each."""
+    generate_top: int | None = Field(default=None, ge=1, le=200)
+    """Candidates shown to the generator; None: 10 where there is history, 20 where there is none."""
+    judge_top: int | None = Field(default=None, ge=0, le=200)
+    """Candidates judged yes or no, one question each; None as above."""
     examples: int = Field(default=3, ge=0, le=10)
     """Similar tagged contents in the prompt."""
     passages: int = Field(default=1, ge=0, le=10)

@@ -18,6 +18,7 @@ from models.cost import count_tokens, estimate_cost
 from prompts import prompt_hashes
 from prompts.rendering import CONTENT_BUDGET
 from schema import Content, TagResult, UsageError
+from tools.plan import RecallPlan
 
 _PROMPT_OVERHEAD = 700
 """Tokens of rules, examples and passages beside the content, at most."""
@@ -128,10 +129,11 @@ class Tagger:
         if resources.llm is None:
             return Estimate(llm_calls=0, prompt_tokens=0, completion_tokens=0, cost=0.0)
         options = self.options
-        asked = (
-            options.samples * options.max_rounds + options.judge_top * options.max_rounds + options.max_rounds - 1
-        )
-        listed = options.generate_top * _LABEL_TOKENS
+        usual = RecallPlan.first((await resources.store.statistics()).tagged_contents).asked
+        judged = usual if options.judge_top is None else options.judge_top
+        shown = usual if options.generate_top is None else options.generate_top
+        asked = (options.samples + judged) * options.max_rounds + options.max_rounds - 1
+        listed = shown * _LABEL_TOKENS
         prompts = sum(
             asked * (count_tokens(content.full_text[:CONTENT_BUDGET]) + _PROMPT_OVERHEAD)
             + options.samples * options.max_rounds * listed

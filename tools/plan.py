@@ -40,12 +40,15 @@ class RecallPlan(BaseModel):
     """0 leaves T2T out: on a warm corpus it costs precision (measured), so it comes with the second round."""
     cap: int = Field(default=100, ge=1)
     """Candidates kept of each path."""
+    asked: int = Field(default=10, ge=0)
+    """Candidates that the LLM is asked about, unless the caller says how many. With history its answers move
+    little, so only the head of the list can change; without, they lead."""
 
     @classmethod
     def first(cls, tagged_contents: int) -> Self:
         """Return the plan of the first round, given how many contents humans have tagged."""
         if tagged_contents == 0:
-            return cls(recipe="vocabulary", weight_c2t=1.0, weight_c2c2t=0.0)
+            return cls(recipe="vocabulary", weight_c2t=1.0, weight_c2c2t=0.0, asked=20)
         # The fewer tagged contents, the more the tags' own words are worth.
         weight = min(1.0, max(0.25, 12.0 / tagged_contents**0.5))
         return cls(weight_c2t=weight, tag_sharpness=2.0, parts=0)

@@ -26,7 +26,7 @@ async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     options, resources = await open_for(runtime)
     vocabulary = await resources.store.vocabulary()
     asked = {tag for sample in state.get("samples", []) for tag in sample.asked}
-    top = [candidate.tag for candidate in state["candidates"][: options.generate_top]]
+    top = _best(state, options.generate_top)
     tags = [tag for tag in top if tag not in asked]
     if not tags:
         return {}
@@ -45,7 +45,7 @@ async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     options, resources = await open_for(runtime)
     vocabulary = await resources.store.vocabulary()
     known = state.get("judgements", {})
-    top = [candidate.tag for candidate in state["candidates"][: options.judge_top]]
+    top = _best(state, options.judge_top)
     tags = [tag for tag in top if tag not in known]
     if not tags or NO_LOGPROBS in state.get("remarks", []):
         return {}
@@ -61,6 +61,12 @@ async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     judgements = {tag: read_judgement(answer) for tag, answer in zip(tags, answers, strict=False)}
     runtime.stream_writer({"stage": "judge", "judged": len(judgements), "round": state["plan"].round})
     return {"judgements": judgements, "spent": usage, "llm_failure": failure}
+
+
+def _best(state: TaggingState, wanted: int | None) -> list[str]:
+    """Return the tags to ask about: as many as the caller wants, else as the plan says."""
+    count = state["plan"].asked if wanted is None else wanted
+    return [candidate.tag for candidate in state["candidates"][:count]]
 
 
 async def ask_one(resources: Resources, question: Ask) -> tuple[Answer | None, Usage, str | None]:

@@ -55,9 +55,15 @@ class TaggerOptions:
         typer.Option(min=1, max=20, help="Answers over shuffled candidates, a content.", rich_help_panel=_MODEL),
     ] = 3
     judge_top: Annotated[
-        int,
-        typer.Option(min=0, max=200, help="Candidates judged yes or no, one by one.", rich_help_panel=_MODEL),
-    ] = 20
+        int | None,
+        typer.Option(
+            min=0,
+            max=200,
+            help="Candidates judged yes or no, one by one. Default: 10 where there is history, else 20.",
+            show_default=False,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
     embedding: EmbeddingOption = None
     top: Annotated[
         int,
