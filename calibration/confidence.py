@@ -30,7 +30,7 @@ class Weights(BaseModel):
 
 
 WITH_HISTORY = Weights(scale=0.5, judgement=0.1, agreement=0.1)
-WITHOUT_HISTORY = Weights(scale=0.5, judgement=1.0, agreement=0.3)
+WITHOUT_HISTORY = Weights(scale=0.5, judgement=1.0, agreement=0.6)
 
 
 class Scored(BaseModel):

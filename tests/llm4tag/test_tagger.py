@@ -1,0 +1,94 @@
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knowledge_store.opening import open_store
+from llm4tag import Tagger
+from schema import Assignment, Content, StoreNotFoundError, Tag, TaggedContent, UsageError
+
+
+@pytest.fixture
+def location(tmp_path: Path) -> str:
+    async def fill() -> str:
+        where = str(tmp_path / "store.llm4tag")
+        async with await open_store(where, embedding="none", create=True) as store:
+            await store.upsert_tags([Tag(id="mail", name="Mail"), Tag(id="game", name="Games")])
+            history = TaggedContent(id="1", text="reads letters with imap", assignments=(Assignment(tag="mail"),))
+            await store.upsert_contents([history])
+        return where
+
+    return asyncio.run(fill())
+
+
+def test_tags_without_an_event_loop_whatever_form_the_content_has(location: str) -> None:
+    with Tagger(location, use_llm=False) as tagger:
+        one = tagger.tag("an imap client for mail")
+        assert one.tags[0].id == "mail"
+        assert one.id.startswith("content:")
+        assert tagger.tag(Content(id="c", text="an imap client for mail")).tags == one.tags
+        many = tagger.tag_many([{"id": "a", "text": "games"}, "mail", {"id": "b", "text": "x", "title": "Games"}])
+        assert [result.tags[0].id for result in many] == ["game", "mail", "game"]
+        assert [result.id for result in many][::2] == ["a", "b"]
+
+
+async def test_tags_in_an_event_loop_and_reopens_after_closing(location: str) -> None:
+    tagger = Tagger(location, use_llm=False)
+    assert (await tagger.atag("mail")).tags[0].id == "mail"
+    await tagger.aclose()
+    assert len(await tagger.atag_many(["mail", "games"], concurrency=1)) == 2
+    await tagger.aclose()
+    await tagger.aclose()
+
+
+def test_loops_follow_one_another(location: str) -> None:
+    async def once() -> str:
+        async with Tagger(location, use_llm=False) as tagger:
+            return (await tagger.atag("games")).tags[0].id
+
+    assert [asyncio.run(once()) for _ in range(2)] == ["game", "game"]
+
+
+async def test_fingerprint_tells_what_results_depend_on(location: str) -> None:
+    async with Tagger(location, use_llm=False) as tagger:
+        before = await tagger.fingerprint()
+        assert before["model"] == "none"
+        async with await open_store(location) as store:
+            await store.upsert_tags([Tag(id="new", name="New")])
+        after = await tagger.fingerprint()
+    assert {name for name in before if before[name] != after[name]} == {"vocabulary"}
+    async with Tagger(location, use_llm=False, within=None, top=3) as other:
+        assert (await other.fingerprint())["top"] == "3"
+
+
+async def test_recall_alone_asks_nothing(location: str) -> None:
+    async with Tagger(location, use_llm=False) as tagger:
+        estimate = await tagger.estimate([Content(id="c", text="mail")])
+    assert (estimate.llm_calls, estimate.cost) == (0, 0.0)
+
+
+async def test_an_estimate_counts_every_question(location: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM4TAG_API_KEY", "none")
+    tagger = Tagger(location, "gpt-4o-mini", samples=2, judge_top=5, generate_top=5, max_rounds=2)
+    async with tagger:
+        estimate = await tagger.estimate([Content(id="c", text="mail")] * 10)
+    assert estimate.llm_calls == 10 * (2 * (2 + 5) + 1)
+    assert estimate.cost is not None
+    assert 0 < estimate.cost < 1
+
+
+@pytest.mark.parametrize("wrong", [{"tops": 3}, {"top": 0}, {"max_rounds": 99}, {"accept_at": 2}])
+def test_wrong_options_are_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        Tagger("store", **wrong)
+
+
+async def test_wrong_contents_and_stores_say_what_to_do(location: str, tmp_path: Path) -> None:
+    async with Tagger(location, use_llm=False) as tagger:
+        with pytest.raises(UsageError, match="'tekst'"):
+            await tagger.atag({"tekst": "mail"})
+        with pytest.raises(UsageError, match="no 'text'"):
+            await tagger.atag({"id": "1"})
+    with pytest.raises(StoreNotFoundError, match="ingest"):
+        await Tagger(tmp_path / "none", use_llm=False).atag("mail")
