@@ -23,7 +23,6 @@ from tools.plan import RecallPlan
 _PROMPT_OVERHEAD = 700
 """Tokens of rules, examples and passages beside the content, at most."""
 _LABEL_TOKENS = 14
-_CONCURRENCY = 8
 
 
 class Estimate(BaseModel):
@@ -77,7 +76,7 @@ class Tagger:
         self, contents: Iterable[str | Content | Mapping[str, Any]], concurrency: int | None = None
     ) -> list[TagResult]:
         """Tag several contents, ``concurrency`` at a time; results in the order of the contents."""
-        gate = asyncio.Semaphore(concurrency or _CONCURRENCY)
+        gate = asyncio.Semaphore(concurrency or self.options.at_once)
 
         async def one(content: str | Content | Mapping[str, Any]) -> TagResult:
             async with gate:

@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from models.answers import AnswerCache, replayed
+from models.cost import LOCAL
 from models.llm import Answer, Ask
 from models.loop import on_provider_loop
 from models.turns import Turns
 from schema import Settings
-
-LOCAL = "local/"
 
 
 class _Chat(Protocol):

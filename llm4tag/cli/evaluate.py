@@ -100,7 +100,9 @@ async def _evaluate(
         wanted = sample_ids((one.content.id for one in labelled), options.limit, options.seed)
         gold = {one.content.id: one.gold for one in labelled if one.content.id in wanted}
         contents = [one.content for one in labelled if one.content.id in wanted]
-        sink = await tag_contents(tagger, contents, output, options, options.contents_at_once(context), report)
+        sink = await tag_contents(
+            tagger, contents, output, options, options.concurrency or context.at_once, report
+        )
         return inputs, measured(
             await asyncio.to_thread(_results, sink, gold),
             gold,

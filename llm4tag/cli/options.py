@@ -19,7 +19,6 @@ R = TypeVar("R")
 _TAGGING = "How to tag"
 _MODEL = "LLM"
 _RUN = "The run"
-_LOCAL = "local/"
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class RunOptions:
         typer.Option(
             min=1,
             max=256,
-            help="Contents in work at once. Default: 8; 2 without a remote model.",
+            help="Contents in work at once. Default: 8; 1 with a local model; 2 without any.",
             show_default=False,
             rich_help_panel=_RUN,
         ),
@@ -160,11 +159,6 @@ class RunOptions:
             rich_help_panel=_RUN,
         ),
     ] = None
-
-    def contents_at_once(self, tagging: "TagOptions") -> int:
-        """Return the concurrency asked for, or the one that suits where the work is done."""
-        here = not tagging.use_llm or tagging.settings().model.startswith(_LOCAL)
-        return self.concurrency or (2 if here else 8)
 
 
 def grouped(command: Callable[..., R]) -> Callable[..., R]:

@@ -61,7 +61,7 @@ def tag(
 
     async def work() -> None:
         async with Tagger(**context.model_dump()) as tagger:
-            at_once = options.contents_at_once(context)
+            at_once = options.concurrency or context.at_once
             await tag_contents(tagger, sampled(inputs, options), output, options, at_once, report)
 
     with telling_what_is_kept(report, output):

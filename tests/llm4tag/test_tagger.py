@@ -92,3 +92,9 @@ async def test_wrong_contents_and_stores_say_what_to_do(location: str, tmp_path:
             await tagger.atag({"id": "1"})
     with pytest.raises(StoreNotFoundError, match="ingest"):
         await Tagger(tmp_path / "none", use_llm=False).atag("mail")
+
+
+def test_contents_at_once_follow_where_the_work_is_done() -> None:
+    assert Tagger("s", "local/any").options.at_once == 1
+    assert Tagger("s", "gpt-4o-mini").options.at_once == 8
+    assert Tagger("s", "gpt-4o-mini", use_llm=False).options.at_once == 2
