@@ -29,7 +29,7 @@ class Weights(BaseModel):
     """Weight of the share of samples that named the tag, centred likewise."""
 
 
-WITH_HISTORY = Weights(scale=0.5, judgement=0.1, agreement=0.1)
+WITH_HISTORY = Weights(scale=0.5, judgement=0.2, agreement=0.1)
 WITHOUT_HISTORY = Weights(scale=0.5, judgement=1.0, agreement=0.6)
 
 
