@@ -7,20 +7,22 @@ from knowledge_store.protocol import (
     Filters,
     Hit,
     KnowledgeStore,
-    Record,
     SearchQuery,
     StoreStatistics,
     TagCount,
     UnitHit,
     Writing,
 )
+from knowledge_store.records import Artifact, Mark, Record
 
 __all__ = [
     "PROPERTIES",
+    "Artifact",
     "Collection",
     "Filters",
     "Hit",
     "KnowledgeStore",
+    "Mark",
     "Record",
     "SearchQuery",
     "StoreStatistics",

@@ -7,6 +7,7 @@ from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from knowledge_store.records import Record
 from models.embedding import Progress, Vector
 from schema import Assignment, Passage, Provenance, Tag, TaggedContent, Vocabulary
 
@@ -149,21 +150,6 @@ class StoreStatistics(BaseModel):
     bytes: int | None = None
 
 
-class Record(BaseModel):
-    """One line of an export: exactly one object with its vector (base64 of little-endian float32)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    embedding: str | None = None
-    """The first record of an export names the model of all vectors."""
-    centre: str | None = None
-    """In the first record: the frozen centre of content vectors."""
-    tag: Tag | None = None
-    content: TaggedContent | None = None
-    passage: Passage | None = None
-    vector: str | None = None
-
-
 class KnowledgeStore(Protocol):
     """Tags, contents with their assignments, and passages; searched by words and vectors.
 
@@ -251,6 +237,14 @@ class KnowledgeStore(Protocol):
     async def set_mark(self, key: str, value: str | None) -> None:
         """Set a mark, or remove it with None."""
 
+    # Artifacts: what was fitted on the store's history and is used with it
+
+    async def get_artifact(self, name: str) -> bytes | None:
+        """Return an artifact, or None."""
+
+    async def set_artifact(self, name: str, data: bytes | None) -> None:
+        """Keep an artifact, in place of one of the same name, or remove it with None."""
+
     # Search and graph
 
     async def search(self, collection: Collection, query: SearchQuery) -> list[Hit]:
@@ -286,7 +280,7 @@ class KnowledgeStore(Protocol):
     # Moving and re-embedding
 
     def export(self) -> AsyncIterator[Record]:
-        """Yield the whole store: the head first, then tags, contents, passages."""
+        """Yield the whole store: the head first, then tags, contents, passages, marks, artifacts."""
 
     async def import_records(self, records: AsyncIterator[Record], progress: Progress | None = None) -> Writing:
         """Write exported records; vectors are kept where the embedding model is the same."""

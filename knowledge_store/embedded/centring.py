@@ -9,7 +9,7 @@ import sqlite3
 import numpy as np
 
 from knowledge_store.embedded.database import Writer, get_blob, get_number
-from knowledge_store.embedded.rows import vector_blob, vector_of
+from knowledge_store.items import vector_blob, vector_of
 from models.embedding import Vector
 
 FEWEST = 100

@@ -3,7 +3,8 @@
 import sqlite3
 from collections.abc import Sequence
 
-from knowledge_store.embedded.rows import Kind, chunks
+from knowledge_store.embedded.rows import chunks
+from knowledge_store.items import Kind
 from knowledge_store.protocol import TagCount
 from schema import Provenance
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from schema import StoreError, StoreNotFoundError
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 APPLICATION_ID = 0x4C345447
 """In the file's header: "L4TG"."""
 _HEADER = b"SQLite format 3\0"
@@ -12,6 +12,7 @@ _HEADER = b"SQLite format 3\0"
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE marks (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE artifacts (name TEXT PRIMARY KEY, data BLOB NOT NULL);
 -- Numbers of the last transaction that touched anything, tags, assignments, and all vectors at once (another
 -- embedding model); the embedding's name; the version of the centre of content vectors.
 CREATE TABLE state (

@@ -4,9 +4,9 @@ import asyncio
 
 from knowledge_store.embedded import centring
 from knowledge_store.embedded.database import Database, Writer
-from knowledge_store.embedded.embedding import NO_EMBEDDING, StoreEmbedding
-from knowledge_store.embedded.rows import Kind, vector_blob
-from knowledge_store.embedded.upserting import BATCH, note_dimensions
+from knowledge_store.embedded.upserting import note_dimensions
+from knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
+from knowledge_store.items import BATCH, Kind, vector_blob
 from models.embedding import Progress
 
 _TEXT_OF = {

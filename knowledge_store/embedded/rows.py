@@ -4,13 +4,10 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-
-import numpy as np
 
 from knowledge_store.embedded.index import Document
+from knowledge_store.items import KIND_OF, Kind, unit_id
 from knowledge_store.protocol import Collection
-from models.embedding import EmbeddingKind, Vector
 from schema import Assignment, Passage, Provenance, Tag, TaggedContent
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,47 +17,11 @@ PASSAGE_COLUMNS = "id, title, text, source"
 TAG_COLUMNS = "id, name, description, aliases, parents, is_group, retired"
 
 
-class Kind(StrEnum):
-    """What is stored; the value is the table's name."""
-
-    TAG = "tags"
-    CONTENT = "contents"
-    PASSAGE = "passages"
-
-    @property
-    def embedded_as(self) -> EmbeddingKind:
-        """The side of a search that its texts stand on."""
-        return EmbeddingKind.QUERY if self is Kind.TAG else EmbeddingKind.PASSAGE
-
-
-KIND_OF = {
-    Collection.TAGS: Kind.TAG,
-    Collection.UNITS: Kind.TAG,
-    Collection.CONTENTS: Kind.CONTENT,
-    Collection.PASSAGES: Kind.PASSAGE,
-}
-
-
-def embedded_text(item: Tag | TaggedContent | Passage) -> str:
-    """Return what is embedded of an object: a tag's name, title and text of the others; blank for nothing."""
-    return item.name if isinstance(item, Tag) else item.full_text
-
-
 def chunks(ids: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Cut ids to what one statement takes; yield the placeholders beside each chunk."""
     for at in range(0, len(ids), _PLACES):
         chunk = list(ids[at : at + _PLACES])
         yield ",".join("?" * len(chunk)), chunk
-
-
-def vector_blob(vector: Vector) -> bytes:
-    """Return a vector as little-endian float32."""
-    return vector.astype("<f4").tobytes()
-
-
-def vector_of(blob: bytes) -> Vector:
-    """Return the vector in a blob."""
-    return np.frombuffer(blob, dtype="<f4").astype(np.float32)
 
 
 def microseconds(time: datetime) -> int:
@@ -165,6 +126,12 @@ def mark_of(connection: sqlite3.Connection, key: str) -> str | None:
     return None if row is None else row[0]
 
 
+def artifact_of(connection: sqlite3.Connection, name: str) -> bytes | None:
+    """Return an artifact, or None."""
+    row: tuple[bytes] | None = connection.execute("SELECT data FROM artifacts WHERE name = ?", (name,)).fetchone()
+    return None if row is None else row[0]
+
+
 def changed_documents(
     connection: sqlite3.Connection, collection: Collection, since: int
 ) -> Iterator[tuple[str, list[Document]]]:
@@ -192,13 +159,3 @@ def changed_documents(
                     for number, text in enumerate((tag.name, *tag.aliases))
                 ],
             )
-
-
-def unit_id(tag_id: str, number: int) -> str:
-    """Return the id of a tag's name (number 0) or of one of its aliases (from 1)."""
-    return f"{tag_id}#{number}"
-
-
-def unit_kind(unit: str) -> str:
-    """Return whether a unit is a name or an alias."""
-    return "name" if unit.rpartition("#")[2] == "0" else "alias"

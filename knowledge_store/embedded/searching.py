@@ -9,10 +9,11 @@ from knowledge_store.embedded import graph
 from knowledge_store.embedded.bm25 import Ints, Mask
 from knowledge_store.embedded.centring import read_centre
 from knowledge_store.embedded.database import Database, State, read_state
-from knowledge_store.embedded.embedding import StoreEmbedding
 from knowledge_store.embedded.index import CollectionIndex, Snapshot
-from knowledge_store.embedded.rows import KIND_OF, changed_documents, unit_kind
+from knowledge_store.embedded.rows import changed_documents
+from knowledge_store.embedding import StoreEmbedding
 from knowledge_store.fusion import LEG_LIMIT, FusedHit, LegHit, fuse, object_uuid
+from knowledge_store.items import KIND_OF, unit_kind
 from knowledge_store.protocol import PROPERTIES, Collection, Filters, Hit, SearchQuery, UnitHit
 from models.embedding import Vector
 from schema import Provenance, StoreError, UsageError, Vocabulary
@@ -44,7 +45,7 @@ class Searcher:
         with index.lock:
             state = self._catch_up(collection, index)
             if any(query.vector is not None for query in queries):
-                self._embedding.check(state, self._embedding.name)
+                self._embedding.check(state.embedding, self._embedding.name)
             snapshot = index.snapshot
             masks = [self._allowed(collection, index, query.filters, state) for query in queries]
         hits: list[list[Hit]] = []

@@ -9,13 +9,15 @@ from typing import Self, TypeVar
 
 from knowledge_store.embedded import centring, graph, rows, transfer, writing
 from knowledge_store.embedded.database import Database, Followed, Writer
-from knowledge_store.embedded.embedding import Embedders, StoreEmbedding, mismatch, name_of
 from knowledge_store.embedded.reembedding import Reembedder
-from knowledge_store.embedded.rows import Kind
 from knowledge_store.embedded.searching import Searcher
 from knowledge_store.embedded.statistics import count_all
 from knowledge_store.embedded.upserting import Upserter
-from knowledge_store.protocol import Collection, Hit, Record, SearchQuery, StoreStatistics, TagCount, Writing
+from knowledge_store.embedding import Embedders, StoreEmbedding, mismatch, name_of
+from knowledge_store.importing import Importer
+from knowledge_store.items import Kind
+from knowledge_store.protocol import Collection, Hit, SearchQuery, StoreStatistics, TagCount, Writing
+from knowledge_store.records import Record
 from models.embedding import EmbeddingKind, Progress, Vector
 from schema import DEFAULT_EMBEDDING, Assignment, Passage, Provenance, Tag, TaggedContent, Vocabulary
 
@@ -201,6 +203,16 @@ class EmbeddedStore:
         """Set a mark, or remove it with None."""
         await self._write(lambda writer: writing.set_mark(writer, key, value))
 
+    # Artifacts
+
+    async def get_artifact(self, name: str) -> bytes | None:
+        """Return an artifact, or None."""
+        return await self._read(lambda connection: rows.artifact_of(connection, name))
+
+    async def set_artifact(self, name: str, data: bytes | None) -> None:
+        """Keep an artifact, in place of one of the same name, or remove it with None."""
+        await self._write(lambda writer: writing.set_artifact(writer, name, data))
+
     # Search and graph
 
     async def search(self, collection: Collection, query: SearchQuery) -> list[Hit]:
@@ -227,7 +239,8 @@ class EmbeddedStore:
         return await self._embedding.vectors(texts, EmbeddingKind.PASSAGE)
 
     async def _check_embedding(self) -> None:
-        self._embedding.check(await asyncio.to_thread(self._database.state), self._embedding.name)
+        state = await asyncio.to_thread(self._database.state)
+        self._embedding.check(state.embedding, self._embedding.name)
 
     async def assignments_of(self, content_ids: Sequence[str]) -> dict[str, tuple[Assignment, ...]]:
         """Return the assignments of contents; contents without any are left out."""
@@ -255,12 +268,13 @@ class EmbeddedStore:
     # Moving and re-embedding
 
     def export(self) -> AsyncIterator[Record]:
-        """Yield the whole store as it is at one moment: the head first, then tags, contents, passages."""
+        """Yield the whole store as it is at one moment: the head first, then all else."""
         return transfer.export(self._database)
 
     async def import_records(self, records: AsyncIterator[Record], progress: Progress | None = None) -> Writing:
         """Write exported records; vectors are kept where the embedding model is the same."""
-        return await transfer.Importer(self._database, self._embedding, self._upserter).run(records, progress)
+        target = transfer.FileTarget(self._database, self._upserter)
+        return await Importer(target, self._embedding.name).run(records, progress)
 
     async def reembed(self, embedding: str, progress: Progress | None = None) -> None:
         """Embed everything anew with another model (or ``none``); searches see the old until all is done.

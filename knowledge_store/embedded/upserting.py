@@ -2,32 +2,17 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 from knowledge_store.embedded import centring, writing
 from knowledge_store.embedded.database import Database, Writer, get_number, read_state
-from knowledge_store.embedded.embedding import NO_EMBEDDING, StoreEmbedding
-from knowledge_store.embedded.rows import Kind, embedded_text
-from knowledge_store.embedded.writing import Item
+from knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
+from knowledge_store.items import Item, Kind, Plan, batches, embedded_text, plan_batch
 from knowledge_store.protocol import Writing
 from models.embedding import Progress, Vector
-from schema import StoreError, TaggedContent
-
-BATCH = 256
-"""Objects a transaction: what a kill can cost."""
+from schema import StoreError
 
 _DIMENSIONS = "dimensions"
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What a batch means for the store as it stands."""
-
-    writing: Writing = field(default_factory=Writing)
-    items: list[Item] = field(default_factory=list)
-    vectors: dict[str, Vector | None] = field(default_factory=dict)
-    unembedded: list[Item] = field(default_factory=list)
 
 
 class Upserter:
@@ -51,7 +36,7 @@ class Upserter:
     ) -> Writing:
         """Add or replace objects; vectors that are given are not computed."""
         total = Writing()
-        for batch in _batches(items):
+        for batch in batches(items):
             given: dict[str, Vector | None] = {
                 item.id: vectors[item.id] for item in batch if vectors is not None and item.id in vectors
             }
@@ -85,7 +70,7 @@ class Upserter:
             found = await self._embedding.vectors_of_filled(texts, kind.embedded_as)
             vectors |= zip((item.id for item in plan.unembedded), found, strict=True)
 
-    def _write(self, kind: Kind, batch: Sequence[Item], vectors: Mapping[str, Vector | None], name: str) -> _Plan:
+    def _write(self, kind: Kind, batch: Sequence[Item], vectors: Mapping[str, Vector | None], name: str) -> Plan:
         """Write a batch, unless some of it must be embedded first or all of it is there already."""
         with self._database.read() as connection:
             plan = self._plan(connection, kind, batch, vectors, name)
@@ -106,41 +91,10 @@ class Upserter:
         batch: Sequence[Item],
         vectors: Mapping[str, Vector | None],
         name: str,
-    ) -> _Plan:
-        self._embedding.check(read_state(connection), name)
+    ) -> Plan:
+        self._embedding.check(read_state(connection).embedding, name)
         before = writing.stored(connection, kind, [item.id for item in batch])
-        plan = _Plan()
-        added = changed = 0
-        for item in batch:
-            old = before.get(item.id)
-            new: Item = item
-            if isinstance(item, TaggedContent):
-                new = writing.merged(old if isinstance(old, TaggedContent) else None, item)
-            if new == old:
-                continue
-            if old is None or embedded_text(old) != embedded_text(new):
-                if name == NO_EMBEDDING:
-                    plan.vectors[new.id] = None
-                elif new.id in vectors:
-                    plan.vectors[new.id] = vectors[new.id]
-                else:
-                    plan.unembedded.append(new)
-            plan.items.append(new)
-            added, changed = added + (old is None), changed + (old is not None)
-        plan.writing = Writing(added=added, changed=changed, unchanged=len(batch) - added - changed)
-        return plan
-
-
-def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """Cut into batches that hold no id twice; of two objects with one id the later is written later."""
-    batch: dict[str, Item] = {}
-    for item in items:
-        if len(batch) == BATCH or item.id in batch:
-            yield list(batch.values())
-            batch = {}
-        batch[item.id] = item
-    if batch:
-        yield list(batch.values())
+        return plan_batch(batch, before, vectors, embeds=name != NO_EMBEDDING)
 
 
 def _check_dimensions(writer: Writer, vectors: Mapping[str, Vector | None]) -> None:

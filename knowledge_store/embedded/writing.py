@@ -4,42 +4,10 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from knowledge_store.embedded.database import Writer
-from knowledge_store.embedded.rows import (
-    Kind,
-    chunks,
-    contents_of,
-    microseconds,
-    passages_of,
-    tag_row,
-    tags_of,
-    vector_blob,
-)
+from knowledge_store.embedded.rows import chunks, contents_of, microseconds, passages_of, tag_row, tags_of
+from knowledge_store.items import Item, Kind, vector_blob
 from models.embedding import Vector
 from schema import Assignment, Passage, Provenance, StoreError, Tag, TaggedContent
-
-Item = Tag | TaggedContent | Passage
-
-
-def merged(old: TaggedContent | None, new: TaggedContent) -> TaggedContent:
-    """Return what the store holds once ``new`` is upserted over ``old``.
-
-    Assignments of the provenances that ``new`` has replace the old ones. A new assignment for which no time
-    was given keeps the old one's time when it says the same, so that reading a file twice changes nothing.
-    """
-    before = {(item.tag, item.provenance): item for item in (old.assignments if old else ())}
-    after = {
-        (item.tag, item.provenance): _with_old_time(before.get((item.tag, item.provenance)), item)
-        for item in new.assignments
-    }
-    given = {item.provenance for item in new.assignments}
-    after.update({key: item for key, item in before.items() if key[1] not in given})
-    ordered = sorted(after.values(), key=lambda item: (item.provenance is Provenance.MODEL, item.tag))
-    return TaggedContent(id=new.id, title=new.title, text=new.text, assignments=tuple(ordered))
-
-
-def _with_old_time(old: Assignment | None, new: Assignment) -> Assignment:
-    same = old is not None and old.confidence == new.confidence and "time" not in new.model_fields_set
-    return old if same and old is not None else new
 
 
 def stored(connection: sqlite3.Connection, kind: Kind, ids: Sequence[str]) -> Mapping[str, Item]:
@@ -146,3 +114,11 @@ def set_mark(writer: Writer, key: str, value: str | None) -> None:
         writer.connection.execute("DELETE FROM marks WHERE key = ?", (key,))
     else:
         writer.connection.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (key, value))
+
+
+def set_artifact(writer: Writer, name: str, data: bytes | None) -> None:
+    """Keep an artifact, or remove it with None."""
+    if data is None:
+        writer.connection.execute("DELETE FROM artifacts WHERE name = ?", (name,))
+    else:
+        writer.connection.execute("INSERT OR REPLACE INTO artifacts VALUES (?, ?)", (name, data))

@@ -13,7 +13,8 @@ from knowledge_store.ingest.files import GZIP, describe_os_error
 from knowledge_store.ingest.row import RowProblem
 from knowledge_store.ingest.rows import read_rows
 from knowledge_store.ingest.run import in_batches
-from knowledge_store.protocol import KnowledgeStore, Record, Writing
+from knowledge_store.protocol import KnowledgeStore, Writing
+from knowledge_store.records import Record
 from models.embedding import Progress
 from schema import UsageError
 

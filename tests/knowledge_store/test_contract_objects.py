@@ -179,6 +179,20 @@ async def test_marks(store: KnowledgeStore, open_stores: StoreFactory) -> None:
     assert (await again.get_mark("file:a"), await again.get_mark("file:b")) == ("newer", None)
 
 
+async def test_artifacts(store: KnowledgeStore, open_stores: StoreFactory) -> None:
+    assert await store.get_artifact("fusion") is None
+    large = bytes(range(256)) * 20_000
+    await store.set_artifact("fusion", b"old")
+    await store.set_artifact("fusion", large)
+    await store.set_artifact("linear", b"")
+    await store.set_artifact("gone", b"x")
+    await store.set_artifact("gone", None)
+    again = await open_stores(embedding=None, create=False)
+    assert await again.get_artifact("fusion") == large
+    assert await again.get_artifact("linear") == b""
+    assert await again.get_artifact("gone") is None
+
+
 async def test_nothing_is_embedded_twice(store: KnowledgeStore, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     from tests.fakes.embedder import FakeEmbedder

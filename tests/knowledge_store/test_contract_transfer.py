@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import numpy as np
 import pytest
 
-from knowledge_store import Collection, Hit, KnowledgeStore, Record, SearchQuery, Writing
+from knowledge_store import Artifact, Collection, Hit, KnowledgeStore, Record, SearchQuery, Writing
 from schema import (
     Assignment,
     EmbeddingMismatchError,
@@ -56,6 +56,8 @@ async def fill(store: KnowledgeStore, contents: int = 130) -> None:
     await store.upsert_passages(
         [Passage(id="p", title="t", text="a passage", source="f"), Passage(id="q", text=" ")]
     )
+    await store.set_mark("read:f", "hash ✓")
+    await store.set_artifact("fusion", b"\x00weights\xff")
 
 
 async def hits(store: KnowledgeStore) -> dict[Collection, list[Hit]]:
@@ -71,11 +73,12 @@ async def test_export_and_import_give_the_same_store(store: KnowledgeStore, open
     records = await exported(store)
     assert records[0].embedding == "fake"
     assert records[0].centre
-    assert len(records) == 1 + 3 + 170 + 2
+    assert len(records) == 1 + 3 + 170 + 2 + 2
     copy = await open_stores("copy")
     assert await copy.import_records(stream(records)) == Writing(added=175)
     assert await exported(copy) == records
     assert await hits(copy) == await hits(store)
+    assert (await copy.get_mark("read:f"), await copy.get_artifact("fusion")) == ("hash ✓", b"\x00weights\xff")
     assert await copy.import_records(stream(records)) == Writing(unchanged=175)
 
 
@@ -101,6 +104,7 @@ async def test_import_into_another_model_embeds_anew(store: KnowledgeStore, open
         (Record(), "record 2"),
         (Record(tag=Tag(id="a", name="a"), passage=Passage(id="p", text="t")), "2 objects"),
         (Record(tag=Tag(id="a", name="a"), vector="not base64!"), "vector"),
+        (Record(artifact=Artifact(name="a", data="not base64!")), "artifact"),
         (Record(tag=Tag(id="a", name="a"), vector="AAAAAAA="), "vector"),
         (Record(tag=Tag(id="a", name="a"), vector="AADAfwAAwH8="), "finite"),
     ],

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol, Self, runtime_checkable
 
-from knowledge_store.embedded.database import State
 from models.embedding import Embedder, EmbeddingKind, Vector
 from schema import EmbeddingMismatchError
 
@@ -42,11 +41,11 @@ class StoreEmbedding:
         made._embedder = embedder
         return made
 
-    def check(self, state: State, name: str) -> None:
+    def check(self, recorded: str, name: str) -> None:
         """Refuse to go on with vectors of ``name`` when the store has been embedded anew."""
-        if state.embedding != name:
+        if recorded != name:
             raise EmbeddingMismatchError(
-                f"{self._location}: was embedded anew with {state.embedding} since it was opened with {name}; "
+                f"{self._location}: was embedded anew with {recorded} since it was opened with {name}; "
                 "open it again"
             )
 
