@@ -24,7 +24,7 @@ from schema.errors import (
     UsageError,
 )
 from schema.result import CalibrationNote, Decision, OffVocabulary, Origin, TagDecision, TagResult, Usage
-from schema.settings import DEFAULT_EMBEDDING, DEFAULT_MODEL, Settings, settings
+from schema.settings import DEFAULT_EMBEDDING, DEFAULT_MODEL, Settings, WeaviateSettings, settings
 from schema.vocabulary import Tag, Vocabulary, normal_name
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "Usage",
     "UsageError",
     "Vocabulary",
+    "WeaviateSettings",
     "normal_name",
     "now",
     "settings",

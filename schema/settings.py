@@ -1,6 +1,7 @@
 """Settings: what is given explicitly beats the environment (LLM4TAG_…), which beats the defaults here."""
 
 from pathlib import Path as FilePath
+from typing import Literal
 
 from platformdirs import user_cache_path
 from pydantic import Field, SecretStr
@@ -31,6 +32,34 @@ class Settings(BaseSettings):
     """Seconds that one LLM call may take."""
     max_attempts: int = Field(default=3, ge=1, le=10)
     """Tries a call, the first included: the only retry layer."""
+
+
+class WeaviateSettings(BaseSettings):
+    """How a Weaviate server is reached; each field can be set as ``LLM4TAG_WEAVIATE_<NAME>`` in the environment.
+
+    What the store's location says (``weaviate://host:port/name?grpc_port=…``) beats the environment.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LLM4TAG_WEAVIATE_", extra="forbid", frozen=True)
+
+    api_key: SecretStr | None = None
+    """Never part of a location, and never printed."""
+    grpc_host: str | None = None
+    """Where gRPC is served by another host than HTTP, as in Weaviate's cloud."""
+    grpc_port: int = Field(default=50051, ge=1, le=65535)
+    tls: bool = False
+    tenant: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    """One tenant a customer: the tenants of a store see nothing of each other."""
+    replication: int = Field(default=1, ge=1)
+    """Copies of each object in a cluster; decided when a store is made."""
+    consistency: Literal["ONE", "QUORUM", "ALL"] | None = None
+    """How many copies must answer; None is the server's default (QUORUM)."""
+    connect_timeout: float = Field(default=10.0, gt=0)
+    """Seconds for the server to answer at all, and after a restart to have its schema back."""
+    query_timeout: float = Field(default=30.0, gt=0)
+    """Seconds that one query may take."""
+    insert_timeout: float = Field(default=90.0, gt=0)
+    """Seconds that one batch of objects may take."""
 
 
 def settings(**explicit: object) -> Settings:

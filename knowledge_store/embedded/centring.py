@@ -1,19 +1,13 @@
-"""The frozen mean that content vectors are centred by when searched.
-
-Content vectors of one model share a large common part; without it, neighbours are told apart better. The mean is
-frozen, so that scores stay comparable, and computed anew when the store has doubled. Stored vectors stay raw.
-"""
+"""The frozen mean that content vectors are centred by when searched; stored vectors stay raw."""
 
 import sqlite3
 
 import numpy as np
 
+from knowledge_store import centring as rule
 from knowledge_store.embedded.database import Writer, get_blob, get_number
 from knowledge_store.items import vector_blob, vector_of
 from models.embedding import Vector
-
-FEWEST = 100
-"""Contents below which nothing is centred: their mean says more about them than about the model."""
 
 CENTRE = "centre"
 _CENTRED_CONTENTS = "centred_contents"
@@ -26,9 +20,18 @@ def read_centre(connection: sqlite3.Connection) -> Vector | None:
 
 
 def due(connection: sqlite3.Connection) -> bool:
-    """Return whether there is no centre yet though there could be, or contents have doubled since."""
+    """Return whether the centre should be looked at."""
     count: int = connection.execute("SELECT count(*) FROM contents").fetchone()[0]
-    return count >= (2 * get_number(connection, _CENTRED_CONTENTS) or FEWEST)
+    return rule.due(count, get_number(connection, _CENTRED_CONTENTS))
+
+
+def renew(writer: Writer) -> None:
+    """Freeze the mean of today's vectors where it has moved."""
+    mean = _mean(writer.connection)
+    if mean is not None and rule.moved(read_centre(writer.connection), mean):
+        freeze(writer, mean)
+    else:
+        note_size(writer)
 
 
 def recentre(writer: Writer) -> int:
@@ -37,15 +40,18 @@ def recentre(writer: Writer) -> int:
     Returns:
         The version in force.
     """
+    mean = _mean(writer.connection)
+    return version(writer.connection) if mean is None else freeze(writer, mean)
+
+
+def _mean(connection: sqlite3.Connection) -> Vector | None:
     total: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
     count = 0
-    for (blob,) in writer.connection.execute("SELECT vector FROM contents WHERE vector IS NOT NULL"):
+    for (blob,) in connection.execute("SELECT vector FROM contents WHERE vector IS NOT NULL"):
         vector = np.frombuffer(blob, dtype="<f4")
         total = vector.astype(np.float64) if total is None else total + vector
         count += 1
-    if total is None or count < 2:
-        return version(writer.connection)
-    return freeze(writer, (total / count).astype(np.float32))
+    return None if total is None or count < 2 else (total / count).astype(np.float32)
 
 
 def freeze(writer: Writer, centre: Vector) -> int:

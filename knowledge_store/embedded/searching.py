@@ -15,10 +15,10 @@ from knowledge_store.embedding import StoreEmbedding
 from knowledge_store.fusion import LEG_LIMIT, FusedHit, LegHit, fuse, object_uuid
 from knowledge_store.items import KIND_OF, unit_kind
 from knowledge_store.protocol import PROPERTIES, Collection, Filters, Hit, SearchQuery, UnitHit
+from knowledge_store.querying import boosts, check_dimensions, check_filters, tags_under
 from models.embedding import Vector
-from schema import Provenance, StoreError, UsageError, Vocabulary
+from schema import Provenance, Vocabulary
 
-_TAG_COLLECTIONS = (Collection.TAGS, Collection.UNITS)
 _QUERIES_AT_ONCE = 64
 
 
@@ -83,7 +83,7 @@ class Searcher:
 
     def _allowed(self, collection: Collection, index: CollectionIndex, filters: Filters, state: State) -> Mask:
         """Return the slots that a query may find."""
-        _check_filters(collection, filters)
+        check_filters(collection, filters)
         mask = index.snapshot.corpus.alive
         if filters.ids is not None:
             mask = mask & index.mask(filters.ids)
@@ -100,12 +100,7 @@ class Searcher:
         return mask
 
     def _under(self, parent: str) -> frozenset[str]:
-        try:
-            return self._vocabulary().within(parent)
-        except KeyError:
-            raise UsageError(
-                f"within: no tag or group has the id {parent!r}; give the id of one that is somebody's parent"
-            ) from None
+        return tags_under(self._vocabulary(), parent)
 
     def _tagged(self, tags: frozenset[str]) -> list[str]:
         with self._database.read() as connection:
@@ -116,32 +111,11 @@ class Searcher:
             return graph.contents_tagged_by(connection, provenance)
 
 
-def _check_filters(collection: Collection, filters: Filters) -> None:
-    """Refuse conditions that a collection cannot meet, rather than ignore them."""
-    if filters.within is not None and collection not in _TAG_COLLECTIONS:
-        raise UsageError(f"filter `within` is for tags and units, not for {collection}")
-    if (filters.tagged_any is not None or filters.tagged_by is not None) and collection is not Collection.CONTENTS:
-        raise UsageError(f"filters `tagged_any` and `tagged_by` are for contents, not for {collection}")
-
-
-def _boosts(collection: Collection, query: SearchQuery) -> list[float | None]:
-    names = PROPERTIES[collection]
-    if query.properties is None:
-        return [1.0] * len(names)
-    if unknown := sorted(set(query.properties) - set(names)):
-        raise UsageError(f"{collection} have no property {unknown[0]!r}; they have {', '.join(names)}")
-    return [query.properties.get(name) for name in names]
-
-
 def _by_vector(collection: Collection, snapshot: Snapshot, query: SearchQuery) -> Vector | None:
     """Return the vector to search with, None when the vector leg does not run."""
     if query.vector is None or query.alpha == 0.0 or collection is Collection.UNITS or snapshot.matrix is None:
         return None
-    if query.vector.shape != (snapshot.matrix.shape[1],):
-        raise StoreError(
-            f"query vector of shape {query.vector.shape}, the store's have {snapshot.matrix.shape[1]} dimensions; "
-            "embed queries with the store's own embed_query"
-        )
+    check_dimensions(query.vector, snapshot.matrix.shape[1])
     return query.vector
 
 
@@ -166,7 +140,7 @@ def _search(
     by_word: Ints | None = None
     scores = np.zeros(0)
     if cosines is None or query.alpha < 1.0:
-        scores = snapshot.corpus.scores(query.text, _boosts(collection, query))
+        scores = snapshot.corpus.scores(query.text, boosts(collection, query))
         by_word = _best(scores, np.flatnonzero((scores > 0.0) & allowed), count, snapshot.ids)
     by_vector: Ints | None = None
     if cosines is not None:

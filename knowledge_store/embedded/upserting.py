@@ -57,7 +57,7 @@ class Upserter:
                 return
         with self._database.write() as writer:
             if centring.due(writer.connection):
-                centring.recentre(writer)
+                centring.renew(writer)
 
     async def _upsert_batch(self, kind: Kind, batch: list[Item], vectors: dict[str, Vector | None]) -> Writing:
         name = self._embedding.name
