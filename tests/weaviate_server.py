@@ -71,12 +71,25 @@ class Server:
         self._process.stdout.close()
         self._process = None
 
+    def _schema(self) -> str:
+        return "http://" + self.url.removeprefix("weaviate://").partition("?")[0] + "/v1/schema"
+
+    def collections(self, prefix: str) -> list[str]:
+        """Return the collections of all stores whose name begins so."""
+        found = httpx.get(self._schema(), timeout=60).json()["classes"]
+        return [each["class"] for each in found if each["class"].startswith(f"Llm4tag_{prefix}")]
+
     def drop(self, prefix: str) -> None:
         """Drop the collections of all stores whose name begins so."""
-        base = "http://" + self.url.removeprefix("weaviate://").partition("?")[0]
-        for found in httpx.get(f"{base}/v1/schema", timeout=60).json()["classes"]:
-            if found["class"].startswith(f"Llm4tag_{prefix}"):
-                httpx.delete(f"{base}/v1/schema/{found['class']}", timeout=60).raise_for_status()
+        for name in self.collections(prefix):
+            httpx.delete(f"{self._schema()}/{name}", timeout=60).raise_for_status()
+
+    def set_shards(self, prefix: str, status: str) -> None:
+        """Make all shards of a store READONLY or READY."""
+        for name in self.collections(prefix):
+            for shard in httpx.get(f"{self._schema()}/{name}/shards", timeout=60).json():
+                url = f"{self._schema()}/{name}/shards/{shard['name']}"
+                httpx.put(url, json={"status": status}, timeout=60).raise_for_status()
 
     def store(self, name: str, **settings: object) -> str:
         """Return the location of a store of that name."""

@@ -12,7 +12,7 @@ from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.collections import CollectionAsync
 
-from knowledge_store.weaviate.failures import refused_key, weaviate_errors
+from knowledge_store.weaviate.failures import CollectionGone, refused_key, weaviate_errors
 from knowledge_store.weaviate.location import WeaviateLocation
 from models.loop import LoopThread
 from schema import StoreError
@@ -89,22 +89,32 @@ class Connection:
         return cls(location, client, version)
 
     async def call(self, work: Callable[[weaviate.WeaviateAsyncClient], Awaitable[T]]) -> T:
-        """Do something with the client; its errors come as StoreError."""
-        if self._closed:
-            raise StoreError(f"{self.location.text}: the store was closed; open it again")
+        """Do something with the client; its errors come as StoreError.
+
+        A collection that is missing may only not be back yet after a restart of the server: then it is done again.
+        """
+        self._refuse_closed()
+        try:
+            with weaviate_errors(self.location):
+                return await work(self._client)
+        except CollectionGone:
+            await _wait_for_schema(self.location)
         with weaviate_errors(self.location):
             return await work(self._client)
 
     def collection(self, name: str) -> Collection:
         """Return a handle on a collection, for this tenant and consistency."""
-        if self._closed:
-            raise StoreError(f"{self.location.text}: the store was closed; open it again")
+        self._refuse_closed()
         handle: Collection = self._client.collections.use(name)
         if self.location.settings.tenant:
             handle = handle.with_tenant(self.location.settings.tenant)
         if self.location.settings.consistency:
             handle = handle.with_consistency_level(ConsistencyLevel(self.location.settings.consistency))
         return handle
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self.location.text}: the store was closed; open it again")
 
     async def close(self) -> None:
         """Close the client; idempotent."""
@@ -130,14 +140,25 @@ async def _wait_for_schema(location: WeaviateLocation) -> str:
                 cluster = await http.get("/v1/cluster/statistics")
             if meta.status_code == httpx.codes.UNAUTHORIZED:
                 raise refused_key(location)
-            if meta.status_code == httpx.codes.OK and _schema_is_back(cluster):
-                return _version(location, meta)
+            version = _version(location, meta) if meta.status_code == httpx.codes.OK else ""
+            if version and _schema_is_back(cluster):
+                await _knock(location)
+                return version
             if time.monotonic() > end:
                 raise StoreError(
                     f"{location.text}: the server answers but is not ready after {limit:g} s (HTTP "
                     f"{meta.status_code}); look at its log, or raise LLM4TAG_WEAVIATE_CONNECT_TIMEOUT (seconds)"
                 )
             await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _knock(location: WeaviateLocation) -> None:
+    """Look whether anybody listens on the gRPC port; the client would try for a minute."""
+    with weaviate_errors(location):
+        async with asyncio.timeout(location.settings.connect_timeout):
+            _, writer = await asyncio.open_connection(location.grpc_host, location.settings.grpc_port)
+            writer.close()
+            await writer.wait_closed()
 
 
 def _version(location: WeaviateLocation, meta: httpx.Response) -> str:

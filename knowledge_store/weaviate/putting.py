@@ -108,6 +108,8 @@ class Putter:
             try:
                 result = await collection.data.insert_many(piece)
             except WeaviateInsertManyAllFailedError as error:
+                if concerns_all(error.message):
+                    raise
                 return dict.fromkeys(range(len(piece)), error.message)
             return {at: each.message for at, each in result.errors.items()}
 
