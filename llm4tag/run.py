@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from llm4tag.output import Done, Sink
-from schema import Content, CostLimitError, Llm4tagError, TagResult, Usage, UsageError
+from schema import Content, CostLimitError, Llm4tagError, StoreUnreachableError, TagResult, Usage, UsageError
 
 MOST_FAILURES = 5
 """Contents in a row that fail altogether before a run gives up: the store is gone, not the content bad."""
@@ -87,11 +87,11 @@ class Report:
         """Count a failure.
 
         Raises:
-            Exception: the failure's, when too many came in a row.
+            Exception: the failure's, when too many came in a row, or the store's server is gone.
         """
         self._in_a_row += 1
         self.failures.append(failure)
-        if self._in_a_row >= MOST_FAILURES:
+        if self._in_a_row >= MOST_FAILURES or isinstance(failure.error, StoreUnreachableError):
             raise failure.error
 
 
@@ -141,6 +141,7 @@ async def run(
 
     Raises:
         CostLimitError: the money is spent.
+        StoreUnreachableError: the store's server is gone.
         Exception: the last of five failures in a row, or, where nothing could be tagged at all, the first failure.
     """
     report = report or Report()

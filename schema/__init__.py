@@ -20,6 +20,7 @@ from schema.errors import (
     ModelNotFoundError,
     StoreError,
     StoreNotFoundError,
+    StoreUnreachableError,
     StoreVersionError,
     UsageError,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "Settings",
     "StoreError",
     "StoreNotFoundError",
+    "StoreUnreachableError",
     "StoreVersionError",
     "T2TEvidence",
     "Tag",
