@@ -11,8 +11,8 @@ from models.embedding import Vector
 
 FEWEST = 100
 """Contents below which nothing is centred: their mean says more about them than about the model."""
-_MOVED_BELOW = 0.995
-"""Cosine between old and new mean below which the new one is taken."""
+_FAR = 0.1
+"""Distance between old and new mean, of vectors of length 1, above which the new one is taken."""
 
 
 def due(contents: int, centred_contents: int) -> bool:
@@ -27,7 +27,4 @@ def due(contents: int, centred_contents: int) -> bool:
 
 def moved(old: Vector | None, new: Vector) -> bool:
     """Return whether the new mean should take the old one's place."""
-    if old is None:
-        return True
-    norms = float(np.linalg.norm(old)) * float(np.linalg.norm(new))
-    return norms == 0.0 or float(old @ new) / norms < _MOVED_BELOW
+    return old is None or float(np.linalg.norm(new - old)) > _FAR

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 from weaviate.classes.query import Filter
 
 from knowledge_store import centring
@@ -52,42 +53,85 @@ class Writer:
         progress: Progress | None = None,
         vectors: Mapping[str, Vector] | None = None,
     ) -> Writing:
-        """Add or replace objects; vectors that are given are not computed."""
+        """Add or replace objects; vectors that are given are not computed.
+
+        While one batch is written, the next is embedded.
+        """
         total = Writing()
-        for batch in batches(items):
-            given: dict[str, Vector | None] = {
-                item.id: vectors[item.id] for item in batch if vectors is not None and item.id in vectors
-            }
-            total += await self._upsert_batch(kind, batch, given)
-            if progress is not None:
-                progress(len(batch))
+        prepared: asyncio.Task[dict[str, Vector | None]] | None = None
+        todo = list(batches(items))
+        try:
+            for number, batch in enumerate(todo):
+                own = prepared or asyncio.create_task(self._prepare(kind, batch, vectors or {}))
+                found = await own
+                following = todo[number + 1] if number + 1 < len(todo) else None
+                prepared = None
+                if following is not None:
+                    prepared = asyncio.create_task(self._prepare(kind, following, vectors or {}))
+                total += await self._upsert_batch(kind, batch, found)
+                if progress is not None:
+                    progress(len(batch))
+        finally:
+            if prepared is not None:
+                prepared.cancel()
+                await asyncio.gather(prepared, return_exceptions=True)
         return total
 
-    async def _upsert_batch(self, kind: Kind, batch: list[Item], vectors: dict[str, Vector | None]) -> Writing:
+    async def _prepare(
+        self, kind: Kind, batch: Sequence[Item], given: Mapping[str, Vector]
+    ) -> dict[str, Vector | None]:
+        """Return the vectors that a batch needs, as the store stands now."""
+        vectors: dict[str, Vector | None] = {item.id: given[item.id] for item in batch if item.id in given}
+        if len(vectors) < len(batch):
+            plan, _, _ = await self._plan(kind, batch, vectors)
+            await self._embed(kind, plan, vectors)
+        return vectors
+
+    async def _plan(
+        self, kind: Kind, batch: Sequence[Item], vectors: Mapping[str, Vector | None]
+    ) -> tuple[Plan, State, dict[str, Stored]]:
         name = self._embedding.name
+        state = await self._keeper.writable()
+        self._embedding.check(state.shape.embedding, name)
+        place = state.name(self._connection.location.name, PART_OF[kind])
+        before = await by_id(self._connection, PART_OF[kind], place, [item.id for item in batch])
+        known = {object_id: stored.item for object_id, stored in before.items()}
+        return plan_batch(batch, known, vectors, embeds=name != NO_EMBEDDING), state, before
+
+    async def _embed(self, kind: Kind, plan: Plan, vectors: dict[str, Vector | None]) -> None:
+        texts = [embedded_text(item) for item in plan.unembedded]
+        found = await self._embedding.vectors_of_filled(texts, kind.embedded_as)
+        vectors |= zip((item.id for item in plan.unembedded), found, strict=True)
+
+    async def _upsert_batch(self, kind: Kind, batch: Sequence[Item], vectors: dict[str, Vector | None]) -> Writing:
         while True:
             async with self.lock:
-                state = await self._keeper.writable()
-                self._embedding.check(state.shape.embedding, name)
-                part = PART_OF[kind]
-                place = state.name(self._connection.location.name, part)
-                before = await by_id(self._connection, part, place, [item.id for item in batch])
-                known = {object_id: stored.item for object_id, stored in before.items()}
-                plan = plan_batch(batch, known, vectors, embeds=name != NO_EMBEDDING)
+                plan, state, before = await self._plan(kind, batch, vectors)
                 if not plan.unembedded:
-                    if not plan.items:
-                        return plan.writing
-                    return await self._write(kind, state, plan, before)
-            texts = [embedded_text(item) for item in plan.unembedded]
-            found = await self._embedding.vectors_of_filled(texts, kind.embedded_as)
-            vectors |= zip((item.id for item in plan.unembedded), found, strict=True)
+                    return await self._write(kind, state, plan, before) if plan.items else plan.writing
+            # Another task has changed the same texts meanwhile.
+            await self._embed(kind, plan, vectors)
 
     async def _write(self, kind: Kind, state: State, plan: Plan, before: Mapping[str, Stored]) -> Writing:
         await self._check_dimensions(state, plan.vectors)
+        if kind is Kind.CONTENT:
+            state = await self._first_centre(state, plan.vectors)
         vectors = await self._all_vectors(kind, state, plan)
         async with self._keeper.writing(CLOCKS_OF[kind]):
             refused = await self._putter.put(kind, state, plan.items, vectors, before)
         return _without(plan.writing, refused, before)
+
+    async def _first_centre(self, state: State, vectors: Mapping[str, Vector | None]) -> State:
+        """Centre an empty store by the first large batch, rather than write that anew a moment later."""
+        rows = [vector for vector in vectors.values() if vector is not None]
+        if state.shape.centre is not None or not centring.due(len(rows), 0):
+            return state
+        if await count(self._connection, state.name(self._connection.location.name, Part.CONTENTS)):
+            return state
+        centre: Vector = np.stack(rows).mean(axis=0, dtype=np.float64).astype(np.float32)
+        shape = state.shape.with_centre(centre, 1).model_copy(update={"centred_contents": len(rows)})
+        await self._keeper.set_shape(shape)
+        return state.model_copy(update={"shape": shape})
 
     async def _all_vectors(self, kind: Kind, state: State, plan: Plan) -> dict[str, Vector | None]:
         """Return the vectors to write: an object is replaced whole, so one that stays must be read first."""
