@@ -203,4 +203,4 @@ async def _tag(tagger: BatchTagger, content: Content) -> TagResult | Failure:
     except Exception as error:  # whatever it is, the other contents go on
         return Failure(content, error)
     origin = result.origin.model_copy(update={"content": content.digest})
-    return result.model_copy(update={"origin": origin})
+    return result.model_copy(update={"text": content.text, "title": content.title, "origin": origin})

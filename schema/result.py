@@ -99,6 +99,10 @@ class TagResult(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
+    text: str = ""
+    """What was tagged, as ``title`` too: set where results are written to a file, so that a result can be accepted
+    into a store that lacks its content."""
+    title: str = ""
     tags: tuple[TagDecision, ...]
     """Sorted by confidence, best first, rejected candidates included."""
     off_vocabulary: tuple[OffVocabulary, ...] = ()

@@ -127,4 +127,5 @@ async def report(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
         notes=tuple(notes),
     )
     runtime.stream_writer({"stage": "report", "tags": len(result.tags)})
-    return result.model_dump(mode="json")
+    # The result leaves them empty, while the state's are the input.
+    return result.model_dump(mode="json", exclude={"text", "title"})
