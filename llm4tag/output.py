@@ -27,7 +27,8 @@ class Done:
     """What is known of a result that an earlier run wrote."""
 
     digest: str
-    degraded: bool
+    degraded: str | None
+    """Why, if it is."""
 
 
 class Sink(Protocol):
@@ -243,7 +244,7 @@ def _scan(path: Path, contents: Mapping[str, Content], retry_degraded: bool) -> 
             content = contents.get(content_id)
             if content is not None and content.digest != found.digest:
                 changed.add(number)
-            elif content is not None and found.degraded and retry_degraded:
+            elif content is not None and found.degraded is not None and retry_degraded:
                 degraded.add(number)
             else:
                 done[content_id] = found
@@ -253,7 +254,7 @@ def _scan(path: Path, contents: Mapping[str, Content], retry_degraded: bool) -> 
 def _done(path: Path, number: int, line: bytes) -> tuple[str, Done]:
     try:
         data: dict[str, Any] = json.loads(line)
-        return data["id"], Done(data["origin"]["content"], data["degraded"] is not None)
+        return data["id"], Done(data["origin"]["content"], data["degraded"])
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(
             f"{path}:{number}: not a result ({error!r}); start anew with --overwrite, or give another -o"

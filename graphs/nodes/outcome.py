@@ -109,13 +109,14 @@ async def widen(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
 async def report(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Write the result line."""
     _, resources = await open_for(runtime)
-    usage = state.get("spent") or Usage()
+    usage, failure = state.get("spent") or Usage(), state.get("llm_failure")
     notes = [*state.get("remarks", []), *(resources.llm.notes if resources.llm else (_NO_LLM,))]
     result = TagResult(
         id=state["content"].id,
         tags=tuple(state["decisions"]),
         off_vocabulary=off_vocabulary(state.get("samples", [])),
-        degraded=state.get("llm_failure"),
+        degraded=failure.words if failure else None,
+        degraded_for_good=failure is not None and failure.for_good,
         rounds=state["plan"].round,
         usage=usage.model_copy(update={"seconds": round(time.time() - state["started"], 4)}),
         origin=Origin(

@@ -161,8 +161,10 @@ def say_outcome(inputs: Inputs[Any], report: Report, output: str | None, options
     if rejects:
         say(f"{len(inputs.problems) + len(report.failures):,} set aside in {', '.join(rejects)}", "yellow")
     if report.degraded:
+        ((reason, times),) = report.reasons.most_common(1)
         say(
-            f"{report.degraded:,} results are degraded (field 'degraded'); try them again: --retry-degraded",
+            f"{report.degraded:,} results are degraded, {times:,} of them since {reason}\n"
+            "try them again: --retry-degraded",
             "yellow",
         )
     usage = report.usage

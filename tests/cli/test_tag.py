@@ -12,7 +12,7 @@ import pytest
 
 from llm4tag.output import settings_path
 from tests.cli.running import llm4tag
-from tests.fakes.openai_server import FakeOpenAI, Reply
+from tests.fakes.openai_server import Failure, FakeOpenAI, Reply
 from tests.ingest.files import jsonl, written
 
 ROWS = (
@@ -220,7 +220,8 @@ def test_a_model_that_is_down_degrades_and_gives_3(
     args = ("tag", file, "--store", full, "-o", out, "--model", "openai/x", "--api-base", "http://127.0.0.1:9/v1")
     done = llm4tag(*args)
     assert done.exit_code == 3, done.output
-    assert "3 results are degraded" in done.stderr
+    assert "3 results are degraded, 3 of them since openai/x at http://127.0.0.1:9/v1: " in done.stderr
+    assert "is a server running at" in done.stderr
     assert "3 contents: at most" in done.stderr
     assert "at a price that is unknown" in done.stderr
     assert all(line["degraded"] for line in written(out))
@@ -228,10 +229,43 @@ def test_a_model_that_is_down_degrades_and_gives_3(
     again = llm4tag(*args)
     assert again.exit_code == 3
     assert "0 tagged" in again.stderr
+    assert "is a server running at" in again.stderr
     retried = llm4tag(*args, "--retry-degraded")
     assert retried.exit_code == 3
     assert "3 degraded results: to be tagged again" in retried.stderr
     assert "3 tagged" in retried.stderr
+
+
+def test_a_model_that_can_never_answer_gives_1_and_keeps_nothing(
+    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, file = tmp_path / "out.jsonl", jsonl(tmp_path / "new.jsonl", *ROWS)
+    args = ("tag", file, "--store", full, "-o", out)
+    unknown = llm4tag(*args, "--model", "nobody-has-this")
+    assert unknown.exit_code == 1, unknown.output
+    assert "write --model PROVIDER/NAME" in unknown.stderr
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    keyless = llm4tag(*args, "--model", "openai/x")
+    assert keyless.exit_code == 1, keyless.output
+    assert "set OPENAI_API_KEY or LLM4TAG_API_KEY;" in keyless.stderr
+    monkeypatch.setenv("LLM4TAG_API_KEY", "wrong-key-of-the-test")
+    with FakeOpenAI() as fake:
+        served = (*args, "--model", "openai/x", "--api-base", fake.api_base)
+        fake.key = "right-key-of-the-test"
+        refused = llm4tag(*served)
+        assert refused.exit_code == 1, refused.output
+        assert "LLM4TAG_API_KEY to a key that may use this model" in refused.stderr
+        assert "degraded" not in refused.stderr
+        fake.key = None
+        fake.chat = lambda _: Failure(404, "no model x")
+        missing = llm4tag(*served)
+        assert missing.exit_code == 1
+        assert "no model x; name a model that the provider has with --model" in missing.stderr
+        assert out.read_bytes() == b""
+        fake.chat = lambda _: Reply('{"tags": ["Web"]}')
+        mended = llm4tag(*served)
+    assert mended.exit_code == 0, mended.output
+    assert ids(out) == ["1", "2", "3"]
 
 
 def test_max_cost_stops_before_anything_is_asked(
