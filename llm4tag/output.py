@@ -20,6 +20,8 @@ from pydantic import ValidationError
 from schema import Content, TagResult, UsageError
 
 SETTINGS_SUFFIX = ".settings.json"
+STORE_HOLDS = "store_holds"
+"""Among the settings of a run: it changes by itself, with every ingest and every accepted result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,8 @@ def _check_settings(path: Path, settings: Mapping[str, str]) -> None:
         if made_with.get(name) != settings.get(name)
     ]
     if differing:
+        if made_with.get(STORE_HOLDS) != settings.get(STORE_HOLDS):
+            mend += " (new history, passages or accepted tags change results: those made before would not compare)"
         raise UsageError(f"{path}: made under other settings: {', '.join(differing)}; {mend}")
 
 

@@ -14,6 +14,8 @@ from graphs.context import TagOptions
 from graphs.resources import Resources, close_resources, resources_for
 from graphs.state import TaggingInput
 from graphs.tagging import graph
+from knowledge_store.protocol import StoreStatistics
+from llm4tag.output import STORE_HOLDS
 from models.cost import count_tokens, estimate_cost
 from prompts import prompt_hashes
 from prompts.rendering import CONTENT_BUDGET
@@ -100,7 +102,7 @@ class Tagger:
         return run(self.atag_many(contents, concurrency))
 
     async def fingerprint(self) -> dict[str, str]:
-        """Return all that results depend on, by name: store, vocabulary, embedding, model, prompts, options."""
+        """Return all that results depend on, by name: store and what it holds, model, prompts, options."""
         resources = await self._resources()
         statistics = await resources.store.statistics()
         options = self.options.model_dump(exclude={"store", "model", "api_base", "embedding", "answer_cache"})
@@ -112,7 +114,8 @@ class Tagger:
             }
         prompts = prompt_hashes() if resources.llm else {}
         return {
-            "store": resources.store.location,
+            "store": _resolved(resources.store.location),
+            STORE_HOLDS: _holdings(statistics),
             "vocabulary": statistics.vocabulary,
             "embedding": resources.store.embedding,
             "model": resources.llm.identity if resources.llm else "none",
@@ -170,6 +173,21 @@ class Tagger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _resolved(location: str) -> str:
+    """Return one spelling of a store's location: a path from elsewhere is the same store."""
+    return location if "://" in location else str(FilePath(location).resolve())
+
+
+def _holdings(statistics: StoreStatistics) -> str:
+    """Return what recall draws on; a difference here changes results."""
+    given = statistics.assignments
+    return (
+        f"{statistics.contents} contents, {statistics.tagged_contents} of them tagged by people, "
+        f"{given.human} tags of people and {given.model} of models, {statistics.passages} passages, "
+        f"centre {statistics.centre}"
+    )
 
 
 def _input(content: str | Content | Mapping[str, Any]) -> TaggingInput:

@@ -162,6 +162,28 @@ def test_a_rerun_goes_on_and_refuses_other_settings(full: Path, tmp_path: Path) 
     assert json.loads(settings_path(out).read_text())["top"] == "7"
 
 
+def test_a_rerun_knows_the_store_by_any_spelling_and_what_it_holds(
+    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.jsonl"
+    file = jsonl(tmp_path / "new.jsonl", *ROWS)
+    assert llm4tag("tag", file, "--store", full, "-o", out, "--no-llm", "--accept-at", 0).exit_code == 0
+    before = out.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    args = ("tag", file, "--store", full.name, "-o", out, "--no-llm", "--accept-at", 0)
+    again = llm4tag(*args)
+    assert again.exit_code == 0, again.output
+    assert "3 of 3 contents are tagged already" in again.stderr
+    assert llm4tag("accept", out, "--store", full).exit_code == 0
+    changed = llm4tag(*args)
+    assert changed.exit_code == 2
+    assert "store_holds (then '3 contents, 3 of them tagged by people," in changed.stderr
+    assert "accepted tags change results" in changed.stderr
+    assert "--overwrite" in changed.stderr
+    assert out.read_bytes() == before
+    assert llm4tag(*args, "--overwrite").exit_code == 0
+
+
 def test_a_changed_text_is_tagged_again(full: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     old = jsonl(tmp_path / "a.jsonl", *ROWS)
