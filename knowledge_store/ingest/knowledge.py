@@ -86,7 +86,6 @@ async def ingest_knowledge(
         StoreError: the store failed.
         ModelError: the embedding model failed.
     """
-    require_files(paths)
     splitter = Splitter(chunk_size, chunk_overlap)
     folders = [path for path in paths if Path(path).is_dir()]
     found = await asyncio.to_thread(_sources, paths)
@@ -103,8 +102,18 @@ async def ingest_knowledge(
         return run.tally.report()
 
 
+def check_knowledge(paths: Sequence[str]) -> None:
+    """Make sure that files and folders can be read; nothing of a store is needed.
+
+    Raises:
+        UsageError: no path is given, one twice, or one cannot be read.
+    """
+    _sources(paths)
+
+
 def _sources(paths: Sequence[str]) -> list[tuple[str, list[_Source], Counter[str]]]:
     """Return for each path its files, and how many of a folder's are of a kind that is not read."""
+    require_files(paths)
     readable = readable_suffixes()
     found: list[tuple[str, list[_Source], Counter[str]]] = []
     keys: set[str] = set()

@@ -43,6 +43,17 @@ def require_files(files: Sequence[str]) -> None:
         raise UsageError(f"{twice[0]} is given twice; name each file once")
 
 
+def check_vocabulary(files: Sequence[str], groups: Sequence[str] = ()) -> None:
+    """Make sure that the files of a vocabulary can be read; nothing of a store is needed.
+
+    Raises:
+        UsageError: no file is given, one twice, or one cannot be read.
+    """
+    inputs = [*files, *groups]
+    require_files(inputs)
+    check_vocabulary_files(inputs)
+
+
 async def ingest_vocabulary(
     store: KnowledgeStore,
     files: Sequence[str],
@@ -69,9 +80,8 @@ async def ingest_vocabulary(
         StoreError: the store failed.
         ModelError: the embedding model failed.
     """
+    await asyncio.to_thread(check_vocabulary, files, groups)
     inputs = [*files, *groups]
-    require_files(inputs)
-    await asyncio.to_thread(check_vocabulary_files, inputs)
     known = await store.vocabulary()
     with Rejects(inputs, rejects_folder(store.location), rejects) as aside:
         tally = Tally("vocabulary", inputs, aside)

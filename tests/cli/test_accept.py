@@ -153,7 +153,8 @@ def test_nothing_usable(filled: Path, tmp_path: Path) -> None:
     for lines in (["broken"], [], [result("new", ("web", 0.9, "accept"))]):
         out = jsonl(tmp_path / "out.jsonl", *lines)
         assert llm4tag("accept", out, "--store", filled).exit_code == 2
-    assert llm4tag("accept", tmp_path / "none.jsonl", "--store", filled).exit_code == 2
+    gone = llm4tag("accept", "none", "--store", filled)
+    assert (gone.exit_code, gone.stderr) == (2, "error: none: no such file or directory; check the path\n")
     history = tmp_path / "h.jsonl"
     before = history.read_bytes()
     refused = llm4tag("accept", out, "--store", filled, "--contents", history, "--rejects", history)
