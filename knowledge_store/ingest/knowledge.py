@@ -18,7 +18,7 @@ from knowledge_store.ingest.notes import Seen
 from knowledge_store.ingest.report import IngestReport, Rejects, Tally
 from knowledge_store.ingest.row import RowProblem, from_validation
 from knowledge_store.ingest.rows import read_rows
-from knowledge_store.ingest.run import in_batches, rejects_folder, require_files
+from knowledge_store.ingest.run import batch_size, in_batches, rejects_folder, require_files
 from knowledge_store.protocol import KnowledgeStore
 from models.embedding import Progress
 from schema import Passage, UsageError
@@ -208,7 +208,7 @@ class _Run:
             return
         stale = set(await self._store.passage_ids(source.key))
         problems = written = 0
-        async for batch in in_batches(self._passages(source)):
+        async for batch in in_batches(self._passages(source), batch_size(self._store)):
             passages: list[Passage] = []
             for item in batch:
                 if isinstance(item, RowProblem):

@@ -347,6 +347,14 @@ def test_the_llm_is_asked_once_and_its_answers_replayed(
     assert replayed == {line["id"]: line["tags"] for line in first}
 
 
+def test_a_wrong_variable_gives_2(full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM4TAG_TIMEOUT", "abc")
+    file = jsonl(tmp_path / "new.jsonl", *ROWS)
+    done = llm4tag("tag", file, "--store", full, "-o", tmp_path / "out.jsonl")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: LLM4TAG_TIMEOUT=abc: ")
+
+
 def test_options_stand_as_the_tagger_has_them() -> None:
     from graphs.context import TagOptions
     from llm4tag.cli.options import TaggerOptions
