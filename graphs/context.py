@@ -29,7 +29,7 @@ class TagOptions(BaseModel):
     max_rounds: int = Field(default=2, ge=1, le=5)
     """Recall rounds at most; another one starts while nothing is accepted."""
     samples: int = Field(default=3, ge=1, le=20)
-    """Answers of the generator over shuffled candidate lists."""
+    """Answers of the generator over shuffled candidate lists; one or two candidates have fewer orders."""
     generate_top: int | None = Field(default=None, ge=1, le=200)
     """Candidates shown to the generator; None: 10 where there is history, 20 where there is none."""
     judge_top: int | None = Field(default=None, ge=0, le=200)

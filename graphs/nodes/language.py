@@ -32,7 +32,9 @@ async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
         return {}
     labels = labels_for(tags, vocabulary)
     text = state["content"].full_text
-    lists = [{tag: labels[tag] for tag in shuffled(tags, text, number)} for number in range(options.samples)]
+    # The same order twice is the same question, and its answer would agree with itself.
+    orders = dict.fromkeys(tuple(shuffled(tags, text, number)) for number in range(options.samples))
+    lists = [{tag: labels[tag] for tag in order} for order in orders]
     questions = [generation_question(state["prompt"], list(shown.values())) for shown in lists]
     answers, usage, failure = await _ask_all(_llm(resources), questions)
     samples = [read_sample(answer, shown, vocabulary) for answer, shown in zip(answers, lists, strict=False)]
