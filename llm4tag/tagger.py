@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from types import TracebackType
 from typing import Any, Self, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from graphs.background import run
 from graphs.context import TagOptions
@@ -55,11 +55,7 @@ class Tagger:
     """
 
     def __init__(self, store: str | FilePath | None = None, model: str | None = None, **options: Any) -> None:
-        try:
-            self.options = TagOptions(store=None if store is None else str(store), model=model, **options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"Tagger option {first['loc'][0]!r}: {first['msg']}.") from error
+        self.options = TagOptions.checked(store=None if store is None else str(store), model=model, **options)
 
     async def atag(self, content: str | Content | Mapping[str, Any]) -> TagResult:
         """Tag one content: its text, a Content, or a mapping with ``text`` and perhaps ``id`` and ``title``.

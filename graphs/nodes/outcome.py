@@ -71,7 +71,7 @@ def decision_at(confidence: float, options: TagOptions) -> Decision:
     """Return what a confidence means under the thresholds."""
     if confidence >= options.accept_at:
         return Decision.ACCEPT
-    return Decision.REVIEW if confidence >= options.review_at else Decision.REJECT
+    return Decision.REVIEW if confidence >= options.reviewed_from else Decision.REJECT
 
 
 def route_by_llm(state: TaggingState, runtime: Runtime[TagOptions]) -> Literal["retrieve_knowledge", "calibrate"]:

@@ -114,6 +114,11 @@ def test_nothing_usable_gives_2(full: Path, tmp_path: Path) -> None:
         assert done.exit_code == 2, done.output
         assert file in done.stderr
     assert not out.exists()
+    (row,) = written(tmp_path / "bad.jsonl.rejected.jsonl")
+    assert (row["line"], row["field"]) == (1, "text")
+    told = llm4tag("tag", tmp_path / "bad.jsonl", "--store", full, "-o", out, "--rejects", tmp_path / "r.jsonl")
+    assert f"1 set aside in {tmp_path / 'r.jsonl'}; the first: " in told.stderr
+    assert len(written(tmp_path / "r.jsonl")) == 1
 
 
 def test_a_store_that_is_not_there_gives_1(tmp_path: Path) -> None:
@@ -353,6 +358,14 @@ def test_a_wrong_variable_gives_2(full: Path, tmp_path: Path, monkeypatch: pytes
     done = llm4tag("tag", file, "--store", full, "-o", tmp_path / "out.jsonl")
     assert done.exit_code == 2
     assert done.stderr.startswith("error: LLM4TAG_TIMEOUT=abc: ")
+
+
+def test_thresholds_that_contradict_each_other_give_2(full: Path, tmp_path: Path) -> None:
+    args = ("tag", jsonl(tmp_path / "new.jsonl", *ROWS), "--store", full, "-o", tmp_path / "out.jsonl", "--no-llm")
+    done = llm4tag(*args, "--accept-at", 0.1, "--review-at", 0.9)
+    assert done.exit_code == 2
+    assert "option 'review_at': must not be above accept_at (0.1)" in done.stderr
+    assert llm4tag(*args, "--accept-at", 0.1).exit_code == 0
 
 
 def test_options_stand_as_the_tagger_has_them() -> None:

@@ -84,7 +84,9 @@ async def test_an_estimate_counts_every_question(location: str, monkeypatch: pyt
     assert 0 < estimate.cost < 1
 
 
-@pytest.mark.parametrize("wrong", [{"tops": 3}, {"top": 0}, {"max_rounds": 99}, {"accept_at": 2}])
+@pytest.mark.parametrize(
+    "wrong", [{"tops": 3}, {"top": 0}, {"max_rounds": 99}, {"accept_at": 2}, {"review_at": 0.6}]
+)
 def test_wrong_options_are_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):
         Tagger("store", **wrong)
