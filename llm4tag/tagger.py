@@ -65,7 +65,7 @@ class Tagger:
         Raises:
             UsageError: no text, or no store named.
             StoreError: the store cannot be used.
-            ModelError: the model is not on this machine.
+            ModelNotFoundError: the model is not on this machine, and an answer is not known already.
         """
         output = await graph.ainvoke(_input(content), context=self.options)
         return TagResult.model_validate(output)
