@@ -8,7 +8,7 @@ import numpy as np
 
 from knowledge_store.protocol import Collection, Writing
 from models.embedding import EmbeddingKind, Vector
-from schema import Assignment, Passage, Provenance, Tag, TaggedContent
+from schema import Assignment, Passage, Provenance, StoreError, Tag, TaggedContent
 
 Item = Tag | TaggedContent | Passage
 
@@ -50,6 +50,15 @@ def vector_blob(vector: Vector) -> bytes:
 def vector_of(blob: bytes) -> Vector:
     """Return the vector in a blob."""
     return np.frombuffer(blob, dtype="<f4").astype(np.float32)
+
+
+def check_length(object_id: str, vector: Vector, dimensions: int) -> None:
+    """Refuse a vector of another length than those stored."""
+    if vector.shape != (dimensions,):
+        raise StoreError(
+            f"vector of {object_id!r} has shape {vector.shape}, those in the store have {dimensions} dimensions; "
+            "the embedding model has changed: embed anew with `llm4tag store embed`"
+        )
 
 
 def unit_id(tag_id: str, number: int) -> str:

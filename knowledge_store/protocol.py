@@ -107,6 +107,15 @@ class TagCount(BaseModel):
     model: int = 0
 
 
+class Refused(BaseModel):
+    """An object that a server would not take, though it took others; it is not stored as given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    reason: str
+
+
 class Writing(BaseModel):
     """What an upsert did; an object that was there with the same fields is unchanged and not written."""
 
@@ -115,6 +124,8 @@ class Writing(BaseModel):
     added: int = 0
     changed: int = 0
     unchanged: int = 0
+    refused: tuple[Refused, ...] = ()
+    """Counted in none of the others; whoever writes must tell the user."""
 
     def __add__(self, other: "Writing") -> "Writing":
         """Return the sum of two reports."""
@@ -122,6 +133,7 @@ class Writing(BaseModel):
             added=self.added + other.added,
             changed=self.changed + other.changed,
             unchanged=self.unchanged + other.unchanged,
+            refused=self.refused + other.refused,
         )
 
 
@@ -131,6 +143,8 @@ class StoreStatistics(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     location: str
+    engine: str
+    """What holds it, with its version."""
     embedding: str
     """Name of the embedding model that filled it, or ``none``."""
     vocabulary: str

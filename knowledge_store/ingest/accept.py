@@ -144,7 +144,7 @@ class _Run:
 
     def accepted(self, file: str) -> Iterator[_Accepted | RowProblem]:
         """Read result lines and choose their tags."""
-        seen = Seen()
+        seen = self._tally.seen
         for row in read_rows(file):
             if isinstance(row, RowProblem):
                 yield row
@@ -220,8 +220,10 @@ class _Run:
 
     async def _add(self, new: Sequence[TaggedContent], lines: dict[str, _Accepted]) -> None:
         if new:
-            await self._store.upsert_contents(new)
-            for content in new:
+            writing = await self._store.upsert_contents(new)
+            self._tally.wrote(Writing(refused=writing.refused), new)
+            refused = {each.id for each in writing.refused}
+            for content in (content for content in new if content.id not in refused):
                 self._wrote(Writing(added=1), lines[content.id])
 
     def _wrote(self, writing: Writing, line: _Accepted) -> None:

@@ -171,12 +171,13 @@ class HistoryReader:
     Args:
         vocabulary: the store's.
         notes: collects what else there is to say.
+        seen: remembers where each id stood.
     """
 
-    def __init__(self, vocabulary: Vocabulary, notes: Notes | None = None) -> None:
+    def __init__(self, vocabulary: Vocabulary, notes: Notes | None = None, seen: Seen | None = None) -> None:
         self._vocabulary = vocabulary
         self._notes = notes or Notes()
-        self._seen = Seen()
+        self._seen = Seen() if seen is None else seen
 
     def read(self, file: str) -> Iterator[TaggedContent | RowProblem]:
         """Read one file; ids must differ over all files that one reader reads.
@@ -262,9 +263,9 @@ def _file_time(file: str) -> datetime:
 
 
 def read_history(
-    files: Iterable[str], vocabulary: Vocabulary, notes: Notes | None = None
+    files: Iterable[str], vocabulary: Vocabulary, notes: Notes | None = None, seen: Seen | None = None
 ) -> Iterator[TaggedContent | RowProblem]:
     """Read tagged contents from several files with one ``HistoryReader``."""
-    reader = HistoryReader(vocabulary, notes)
+    reader = HistoryReader(vocabulary, notes, seen)
     for file in files:
         yield from reader.read(file)

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from knowledge_store.ingest.contents import RowId, note_unread
 from knowledge_store.ingest.documents import DOCUMENT_SUFFIXES, Splitter, read_document, readable_suffixes
 from knowledge_store.ingest.files import check_file
-from knowledge_store.ingest.notes import Seen
 from knowledge_store.ingest.report import IngestReport, Rejects, Tally
 from knowledge_store.ingest.row import RowProblem, from_validation
 from knowledge_store.ingest.rows import read_rows
@@ -174,7 +173,6 @@ class _Run:
         self._splitter = splitter
         self._replace = replace
         self._progress = progress
-        self._seen = Seen()
 
     def note_unread_files(self, path: str, unread: Counter[str]) -> None:
         """Note which files of a folder are of a kind that is not read."""
@@ -217,7 +215,9 @@ class _Run:
                 else:
                     passages.append(item)
             if passages:
-                self.tally.wrote(await self._store.upsert_passages(passages))
+                writing = await self._store.upsert_passages(passages)
+                self.tally.wrote(writing, passages)
+                problems += len(writing.refused)
                 stale.difference_update(passage.id for passage in passages)
                 written += len(passages)
             if self._progress:
@@ -247,7 +247,7 @@ class _Run:
             except ValidationError as error:
                 yield from_validation(row.file, row.line, row.data, error)
                 continue
-            duplicate = self._seen.duplicate(fields.id, row.file, row.line, row.data)
+            duplicate = self.tally.seen.duplicate(fields.id, row.file, row.line, row.data)
             if duplicate:
                 yield duplicate
                 continue

@@ -60,6 +60,10 @@ class Seen:
             return f"line {first_line}"
         return first_file if first_line is None else f"{first_file}:{first_line}"
 
+    def place(self, row_id: str) -> tuple[str, int | None] | None:
+        """Return the file and line of an id, or None."""
+        return self._places.get(row_id)
+
     def duplicate(self, row_id: str, file: str, line: int | None, raw: object) -> RowProblem | None:
         """Return the problem if the id came up before, or None and remember it."""
         first = self.first(row_id, file, line)

@@ -9,10 +9,10 @@ from typing import IO, Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from knowledge_store.ingest.files import STDIN, describe_os_error
-from knowledge_store.ingest.notes import Notes, Notice
-from knowledge_store.ingest.row import RowProblem
+from knowledge_store.ingest.notes import Notes, Notice, Seen
+from knowledge_store.ingest.row import RowProblem, jsonable
 from knowledge_store.protocol import Writing
-from schema import UsageError
+from schema import Content, Passage, Tag, UsageError
 
 Kind = Literal["vocabulary", "history", "knowledge", "accept"]
 SHOWN_PROBLEMS = 20
@@ -125,6 +125,8 @@ class Tally:
 
     def __init__(self, kind: Kind, files: Iterable[str], rejects: Rejects) -> None:
         self.notes = Notes()
+        self.seen = Seen()
+        """Where each id stood."""
         self.read = 0
         self.written = Writing()
         self.retired = 0
@@ -149,10 +151,26 @@ class Tally:
         if len(self._problems) < SHOWN_PROBLEMS:
             self._problems.append(problem)
 
-    def wrote(self, writing: Writing) -> None:
-        """Count what the store acknowledged."""
+    def wrote(self, writing: Writing, items: Iterable[Tag | Content | Passage] = ()) -> None:
+        """Count what the store acknowledged, and set aside those of the items that it refused."""
         self.written += writing
         self.read += writing.added + writing.changed + writing.unchanged
+        given = {item.id: item for item in items}
+        for refused in writing.refused:
+            file, line = (
+                self.seen.place(refused.id) or self.seen.place(refused.id.rpartition("#")[0]) or ("", None)
+            )
+            item = given.get(refused.id)
+            self.problem(
+                RowProblem(
+                    file=file,
+                    line=line,
+                    field="id",
+                    problem=f"the store refused {refused.id!r}: {refused.reason}",
+                    mend="correct the row if it is to blame, or look at the server's log; then run again",
+                    raw=None if item is None else jsonable(item.model_dump(mode="json")),
+                )
+            )
 
     def require_usable(self) -> None:
         """Raise UsageError when nothing that was read is usable."""

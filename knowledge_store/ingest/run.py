@@ -94,12 +94,12 @@ async def ingest_vocabulary(
     with Rejects(inputs, rejects_folder(store.location), rejects) as aside:
         tally = Tally("vocabulary", inputs, aside)
         found = await asyncio.to_thread(
-            read_vocabulary, files, groups, known=known, language=language, notes=tally.notes
+            read_vocabulary, files, groups, known=known, language=language, notes=tally.notes, seen=tally.seen
         )
         for problem in found.problems:
             tally.problem(problem)
         async for batch in in_batches(iter(found.tags), batch_size(store)):
-            tally.wrote(await store.upsert_tags(batch))
+            tally.wrote(await store.upsert_tags(batch), batch)
             if progress:
                 progress(len(batch))
         tally.require_usable()
@@ -139,7 +139,8 @@ async def ingest_history(
         raise UsageError(f"{store.location} has no tags yet; ingest a vocabulary first")
     with Rejects(files, rejects_folder(store.location), rejects) as aside:
         tally = Tally("history", files, aside)
-        async for batch in in_batches(read_history(files, vocabulary, tally.notes), batch_size(store)):
+        rows = read_history(files, vocabulary, tally.notes, tally.seen)
+        async for batch in in_batches(rows, batch_size(store)):
             contents: list[TaggedContent] = []
             for item in batch:
                 if isinstance(item, RowProblem):
@@ -147,7 +148,7 @@ async def ingest_history(
                 else:
                     contents.append(item)
             if contents:
-                tally.wrote(await store.upsert_contents(contents))
+                tally.wrote(await store.upsert_contents(contents), contents)
             if progress:
                 progress(sum(not (isinstance(item, RowProblem) and item.partial) for item in batch))
         tally.require_usable()

@@ -86,6 +86,7 @@ def read_vocabulary(
     known: Mapping[str, Tag] | None = None,
     language: str = "en",
     notes: Notes | None = None,
+    seen: Seen | None = None,
 ) -> VocabularyFiles:
     """Read tags, and groups that are never assigned.
 
@@ -97,12 +98,13 @@ def read_vocabulary(
         known: tags that the store has already; they may be parents.
         language: of names and aliases in SKOS, where a concept has several.
         notes: collects what else there is to say.
+        seen: remembers where each id stood.
 
     Raises:
         UsageError: a file cannot be opened, is of no accepted format or is no RDF.
     """
     notes = notes or Notes()
-    seen = Seen()
+    seen = Seen() if seen is None else seen
     tags: dict[str, Tag] = {}
     places: dict[str, tuple[str, int | None]] = {}
     problems: list[RowProblem] = []

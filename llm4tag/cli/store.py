@@ -46,11 +46,58 @@ def status(
     from rich.table import Table
 
     table = Table(box=None, show_header=False)
-    for name, value in found.model_dump(exclude={"assignments"}).items():
+    for name, value in found.model_dump(exclude={"assignments"}, exclude_none=True).items():
         shown = f"{value:,}" if isinstance(value, int) else str(value)
         table.add_row(name.replace("_", " "), printable(shown))
+    if found.bytes is None:
+        table.add_row("bytes", "not told by the server")
     table.add_row("assignments", f"{found.assignments.human:,} human, {found.assignments.model:,} model")
     Console(highlight=False, markup=False, soft_wrap=True).print(table)
+
+
+@app.command()
+def init(store: StoreOption, embedding: EmbeddingOption = None) -> None:
+    r"""Make a store where there is none; check that it can be reached and read; bring an older one up to date.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag store init --store my.store --embedding none
+    llm4tag store init --store weaviate://localhost:8080/news
+    """
+    from knowledge_store.opening import open_store
+
+    async def run() -> "StoreStatistics":
+        async with await open_store(store, embedding=embedding, create=True, migrate=True) as opened:
+            return await opened.statistics()
+
+    found = run_async(run())
+    say(
+        f"{store} is ready on {found.engine}: {found.tags:,} tags, {found.contents:,} contents, "
+        f"{found.passages:,} passages, embedding {found.embedding}"
+    )
+
+
+@app.command()
+def copy(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="Path of a store, or weaviate://host:port/name.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Where to; made if it is not there.")],
+) -> None:
+    r"""Copy a whole store, from any backend to any other, without loss; nothing is embedded anew.
+
+    What TO holds already stays where the ids differ. An interrupted copy is completed by the same command.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag store copy my.store weaviate://localhost:8080/news
+    llm4tag store copy weaviate://localhost:8080/news backup.store
+    """
+    from knowledge_store.copying import copy_store
+
+    with progress_bar("copying", unit="objects") as bar:
+        writing = run_async(copy_store(source, target, bar))
+    say(f"{writing.added:,} added, {writing.changed:,} changed, {writing.unchanged:,} unchanged in {target}")
 
 
 @app.command()

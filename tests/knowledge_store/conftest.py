@@ -1,5 +1,6 @@
 """One fixture that opens stores of every backend: a backend passes the contract by joining its params."""
 
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
@@ -7,8 +8,7 @@ from typing import Protocol
 import pytest
 
 from knowledge_store import KnowledgeStore
-from knowledge_store.embedded import EmbeddedStore
-from tests.fakes.embedder import fake_embedder
+from tests.fakes.stores import open_fake
 
 
 class StoreFactory(Protocol):
@@ -18,21 +18,27 @@ class StoreFactory(Protocol):
         """Open the store of that name, closed when the test ends."""
 
 
-@pytest.fixture(params=["embedded"])
+@pytest.fixture(params=["embedded", pytest.param("weaviate", marks=pytest.mark.weaviate)])
 async def open_stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StoreFactory]:
     opened: list[KnowledgeStore] = []
+    prefix = f"t{uuid.uuid4().hex[:12]}"
 
-    async def embedded(
-        name: str = "store", *, embedding: str | None = "fake", create: bool = True
-    ) -> KnowledgeStore:
-        path = tmp_path / "stores" / f"{name}.llm4tag"
-        store = await EmbeddedStore.open(path, fake_embedder, embedding=embedding, create=create)
+    async def opens(name: str = "store", *, embedding: str | None = "fake", create: bool = True) -> KnowledgeStore:
+        if request.param == "embedded":
+            location = str(tmp_path / "stores" / f"{name}.llm4tag")
+        else:
+            location = request.getfixturevalue("weaviate").store(f"{prefix}{name}")
+        store = await open_fake(location, embedding=embedding, create=create)
         opened.append(store)
         return store
 
-    yield {"embedded": embedded}[request.param]
+    if request.param == "weaviate":
+        request.getfixturevalue("weaviate")
+    yield opens
     for store in opened:
         await store.close()
+    if request.param == "weaviate":
+        request.getfixturevalue("weaviate").drop(prefix)
 
 
 @pytest.fixture

@@ -109,4 +109,5 @@ async def test_statistics(filled: KnowledgeStore) -> None:
     assert (statistics.tags, statistics.groups, statistics.retired, statistics.units) == (2, 1, 1, 4)
     assert (statistics.contents, statistics.tagged_contents, statistics.passages) == (6, 3, 1)
     assert statistics.assignments == TagCount(human=8, model=3)
-    assert statistics.bytes
+    assert statistics.bytes is None or statistics.bytes > 0
+    assert statistics.engine.split()[0] in {"SQLite", "Weaviate"}

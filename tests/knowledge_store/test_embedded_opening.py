@@ -76,7 +76,7 @@ async def test_an_empty_file_is_no_store_until_one_is_made_there(tmp_path: Path)
         assert (await store.statistics()).tags == 0
 
 
-@pytest.mark.parametrize("location", ["weaviate://localhost:8080", "http://x", ""])
+@pytest.mark.parametrize("location", ["postgres://localhost:8080", "http://x", ""])
 async def test_other_locations(location: str) -> None:
     with pytest.raises(StoreError, match="file"):
         await open_store(location, create=True)

@@ -1,13 +1,11 @@
-"""A process that writes to an embedded store: ``python -m tests.knowledge_store.worker MODE PATH …``."""
+"""A process that writes to a store: ``python -m tests.knowledge_store.worker MODE LOCATION …``."""
 
 import asyncio
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
-from knowledge_store.embedded import EmbeddedStore
 from schema import Assignment, Passage, Provenance, Tag, TaggedContent
-from tests.fakes.embedder import fake_embedder
+from tests.fakes.stores import open_fake
 
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -24,7 +22,7 @@ def content(number: int) -> TaggedContent:
     )
 
 
-async def ingest(path: Path, first: int, last: int) -> None:
+async def ingest(location: str, first: int, last: int) -> None:
     """Upsert contents in one call, printing how many were acknowledged after every batch."""
     acknowledged = first
 
@@ -33,14 +31,14 @@ async def ingest(path: Path, first: int, last: int) -> None:
         acknowledged += count
         print(acknowledged, flush=True)  # noqa: T201
 
-    async with await EmbeddedStore.open(path, fake_embedder, embedding="fake", create=True) as store:
+    async with await open_fake(location, embedding="fake", create=True) as store:
         writing = await store.upsert_contents([content(number) for number in range(first, last)], report)
         print(f"done {writing.added} {writing.changed} {writing.unchanged}", flush=True)  # noqa: T201
 
 
-async def serve(path: Path) -> None:
+async def serve(location: str) -> None:
     """Do what each line of the input says, and answer ``ok`` once it is written."""
-    async with await EmbeddedStore.open(path, fake_embedder) as store:
+    async with await open_fake(location) as store:
         print("ready", flush=True)  # noqa: T201
         while line := (await asyncio.to_thread(sys.stdin.readline)).split():
             match line:
@@ -64,8 +62,8 @@ async def serve(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    mode, path, *numbers = sys.argv[1:]
+    mode, where, *numbers = sys.argv[1:]
     if mode == "ingest":
-        asyncio.run(ingest(Path(path), *map(int, numbers)))
+        asyncio.run(ingest(where, *map(int, numbers)))
     else:
-        asyncio.run(serve(Path(path)))
+        asyncio.run(serve(where))

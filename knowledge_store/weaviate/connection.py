@@ -1,0 +1,185 @@
+"""The connection to one server: asynchronous, on a loop of its own, with all failures told in plain words."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import httpx
+import weaviate
+from weaviate.classes.config import ConsistencyLevel
+from weaviate.classes.init import AdditionalConfig, Auth, Timeout
+from weaviate.collections import CollectionAsync
+
+from knowledge_store.weaviate.failures import CollectionGone, refused_key, weaviate_errors
+from knowledge_store.weaviate.location import WeaviateLocation
+from models.loop import LoopThread
+from schema import StoreError
+
+T = TypeVar("T")
+P = ParamSpec("P")
+S = TypeVar("S")
+Collection = CollectionAsync[Any, Any]
+
+# The client belongs to the loop it was made on, and callers come with loops of their own.
+LOOP = LoopThread("llm4tag-weaviate")
+
+_POLL_SECONDS = 0.2
+
+
+def on_loop(
+    method: Callable[Concatenate[S, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
+    """Run a method on the loop that clients belong to, whichever loop the caller is on."""
+
+    @wraps(method)
+    async def called(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await LOOP.run(method(self, *args, **kwargs))
+
+    return called
+
+
+class Connection:
+    """An open client. All methods run on ``LOOP``.
+
+    Args:
+        location: the server and the settings.
+        client: connected.
+        version: the server's.
+    """
+
+    def __init__(self, location: WeaviateLocation, client: weaviate.WeaviateAsyncClient, version: str) -> None:
+        self.location = location
+        self.version = version
+        self._client = client
+        self._closed = False
+
+    @classmethod
+    async def open(cls, location: WeaviateLocation) -> "Connection":
+        """Connect, once the server is there with its schema.
+
+        Raises:
+            StoreError: it is not there, refuses the key, or does not get ready in time.
+        """
+        version = await _wait_for_schema(location)
+        settings = location.settings
+        client = weaviate.use_async_with_custom(
+            http_host=location.host,
+            http_port=location.port,
+            http_secure=settings.tls,
+            grpc_host=location.grpc_host,
+            grpc_port=settings.grpc_port,
+            grpc_secure=settings.tls,
+            auth_credentials=Auth.api_key(settings.api_key.get_secret_value()) if settings.api_key else None,
+            # Its own checks ask a package index for news.
+            skip_init_checks=True,
+            additional_config=AdditionalConfig(
+                timeout=Timeout(
+                    init=settings.connect_timeout, query=settings.query_timeout, insert=settings.insert_timeout
+                )
+            ),
+        )
+        with weaviate_errors(location):
+            try:
+                await client.connect()
+            except BaseException:
+                await client.close()
+                raise
+        return cls(location, client, version)
+
+    async def call(self, work: Callable[[weaviate.WeaviateAsyncClient], Awaitable[T]]) -> T:
+        """Do something with the client; its errors come as StoreError.
+
+        A collection that is missing may only not be back yet after a restart of the server: then it is done again.
+        """
+        self._refuse_closed()
+        try:
+            with weaviate_errors(self.location):
+                return await work(self._client)
+        except CollectionGone:
+            await _wait_for_schema(self.location)
+        with weaviate_errors(self.location):
+            return await work(self._client)
+
+    def collection(self, name: str) -> Collection:
+        """Return a handle on a collection, for this tenant and consistency."""
+        self._refuse_closed()
+        handle: Collection = self._client.collections.use(name)
+        if self.location.settings.tenant:
+            handle = handle.with_tenant(self.location.settings.tenant)
+        if self.location.settings.consistency:
+            handle = handle.with_consistency_level(ConsistencyLevel(self.location.settings.consistency))
+        return handle
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self.location.text}: the store was closed; open it again")
+
+    async def close(self) -> None:
+        """Close the client; idempotent."""
+        if not self._closed:
+            self._closed = True
+            await self._client.close()
+
+
+async def _wait_for_schema(location: WeaviateLocation) -> str:
+    """Return the server's version, once it has read its schema back.
+
+    After a restart a server says "ready" seconds before its collections are there again: whoever asks too early
+    finds none, and might make a second, empty store.
+    """
+    key = location.settings.api_key
+    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    limit = location.settings.connect_timeout
+    end = time.monotonic() + limit
+    async with httpx.AsyncClient(base_url=location.http, headers=headers, timeout=limit) as http:
+        while True:
+            with weaviate_errors(location):
+                meta = await http.get("/v1/meta")
+                cluster = await http.get("/v1/cluster/statistics")
+            if meta.status_code == httpx.codes.UNAUTHORIZED:
+                raise refused_key(location)
+            version = _version(location, meta) if meta.status_code == httpx.codes.OK else ""
+            if version and _schema_is_back(cluster):
+                await _knock(location)
+                return version
+            if time.monotonic() > end:
+                raise StoreError(
+                    f"{location.text}: the server answers but is not ready after {limit:g} s (HTTP "
+                    f"{meta.status_code}); look at its log, or raise LLM4TAG_WEAVIATE_CONNECT_TIMEOUT (seconds)"
+                )
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _knock(location: WeaviateLocation) -> None:
+    """Look whether anybody listens on the gRPC port; the client would try for a minute."""
+    with weaviate_errors(location):
+        async with asyncio.timeout(location.settings.connect_timeout):
+            _, writer = await asyncio.open_connection(location.grpc_host, location.settings.grpc_port)
+            writer.close()
+            await writer.wait_closed()
+
+
+def _version(location: WeaviateLocation, meta: httpx.Response) -> str:
+    try:
+        return str(meta.json()["version"])
+    except (ValueError, KeyError, TypeError):
+        raise StoreError(
+            f"{location.text}: what answers there is no Weaviate server; check host and port"
+        ) from None
+
+
+def _schema_is_back(cluster: httpx.Response) -> bool:
+    if cluster.status_code in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND):
+        # A key without the right to look at the cluster: the queries will tell.
+        return True
+    try:
+        nodes = cluster.json()["statistics"]
+        # ``dbLoaded`` alone comes early; the Raft log must have been applied too.
+        return all(
+            node["dbLoaded"] and int(node["raft"]["appliedIndex"]) >= int(node["raft"]["lastLogIndex"]) > 0
+            for node in nodes
+        )
+    except (ValueError, KeyError, TypeError):
+        return False

@@ -1,0 +1,120 @@
+"""Facts: small objects by key, in a collection of their own. State, marks and artifacts are kept in them."""
+
+import base64
+from collections.abc import Mapping, Sequence
+
+from weaviate.classes.data import DataObject
+from weaviate.classes.query import Filter
+
+from knowledge_store.fusion import object_uuid
+from knowledge_store.weaviate.connection import Connection
+from knowledge_store.weaviate.layout import Part, collection_name
+from schema import StoreError
+
+MARK = "mark"
+ARTIFACT = "artifact"
+_CHUNK = 4_000_000
+"""Bytes of an artifact in one object."""
+_PAGE = 200
+
+
+def _uuid(kind: str, key: str) -> str:
+    return object_uuid("facts", f"{kind}:{key}")
+
+
+class Facts:
+    """The facts of one store.
+
+    Args:
+        connection: to its server.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._name = collection_name(connection.location.name, Part.FACTS)
+
+    async def get_many(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Return the values of facts, each named by kind and key, that are there."""
+        ids = [_uuid(kind, key) for kind, key in keys]
+        found = await self._connection.call(
+            lambda _: self._connection.collection(self._name).query.fetch_objects_by_ids(ids, limit=len(ids))
+        )
+        return {
+            (str(item.properties["kind"]), str(item.properties["key"])): str(item.properties["value"])
+            for item in found.objects
+        }
+
+    async def get(self, kind: str, key: str) -> str | None:
+        """Return the value of a fact, or None."""
+        return (await self.get_many([(kind, key)])).get((kind, key))
+
+    async def set_many(self, values: Mapping[tuple[str, str], str]) -> None:
+        """Set facts, in place of those of the same kind and key."""
+        objects = [
+            DataObject(properties={"kind": kind, "key": key, "value": value}, uuid=_uuid(kind, key))
+            for (kind, key), value in values.items()
+        ]
+        result = await self._connection.call(
+            lambda _: self._connection.collection(self._name).data.insert_many(objects)
+        )
+        if result.has_errors:
+            raise StoreError(f"{self._connection.location.text}: {next(iter(result.errors.values())).message}")
+
+    async def remove(self, kind: str, keys: Sequence[str]) -> None:
+        """Remove facts."""
+        where = Filter.by_id().contains_any([_uuid(kind, key) for key in keys])
+        await self._connection.call(
+            lambda _: self._connection.collection(self._name).data.delete_many(where=where)
+        )
+
+    async def claim(self, kind: str, key: str, value: str) -> bool:
+        """Set a fact that must not be there yet; return whether it was not, so that one process alone wins."""
+        collection = self._connection.collection(self._name)
+        if await self.get(kind, key) is not None:
+            return False
+        properties = {"kind": kind, "key": key, "value": value}
+        try:
+            await self._connection.call(lambda _: collection.data.insert(properties, uuid=_uuid(kind, key)))
+        except StoreError as error:
+            if "already exists" in str(error):
+                return False
+            raise
+        return True
+
+    async def all_of(self, kind: str) -> dict[str, str]:
+        """Return all facts of a kind, by key."""
+        collection = self._connection.collection(self._name)
+        found: dict[str, str] = {}
+        while True:
+            at = len(found)
+            page = await self._connection.call(
+                lambda _, at=at: collection.query.fetch_objects(  # type: ignore[misc]
+                    filters=Filter.by_property("kind").equal(kind), limit=_PAGE, offset=at
+                )
+            )
+            found |= {str(item.properties["key"]): str(item.properties["value"]) for item in page.objects}
+            if len(page.objects) < _PAGE:
+                return found
+
+    async def get_artifact(self, name: str) -> bytes | None:
+        """Return an artifact, or None."""
+        count = await self.get(ARTIFACT, name)
+        if count is None:
+            return None
+        parts = [await self.get(f"{ARTIFACT} part", f"{name}#{number}") for number in range(int(count))]
+        if None in parts:
+            raise StoreError(f"{self._connection.location.text}: artifact {name!r} is not whole; fit it again")
+        return b"".join(base64.b64decode(part or "") for part in parts)
+
+    async def set_artifact(self, name: str, data: bytes | None) -> None:
+        """Keep an artifact, or remove it with None; half-written, it is none."""
+        before = int(await self.get(ARTIFACT, name) or 0)
+        await self.remove(ARTIFACT, [name])
+        chunks = [] if data is None else [data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK)]
+        for number, chunk in enumerate(chunks):
+            key = (f"{ARTIFACT} part", f"{name}#{number}")
+            await self.set_many({key: base64.b64encode(chunk).decode("ascii")})
+        if before > len(chunks):
+            await self.remove(f"{ARTIFACT} part", [f"{name}#{number}" for number in range(len(chunks), before)])
+        if data is not None:
+            await self.set_many({(ARTIFACT, name): str(len(chunks))})

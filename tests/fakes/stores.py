@@ -1,0 +1,21 @@
+"""Stores of either backend whose embedder is the small fake one."""
+
+from pathlib import Path
+
+from knowledge_store import KnowledgeStore
+from knowledge_store.embedded import EmbeddedStore
+from tests.fakes.embedder import fake_embedder
+
+
+async def open_fake(
+    location: str, *, embedding: str | None = None, create: bool = False, migrate: bool = False
+) -> KnowledgeStore:
+    """Open the store at a location, or make it."""
+    if not location.startswith("weaviate://"):
+        return await EmbeddedStore.open(Path(location), fake_embedder, embedding=embedding, create=create)
+    from knowledge_store.weaviate import WeaviateStore
+    from knowledge_store.weaviate.location import parse_location
+
+    return await WeaviateStore.open(
+        parse_location(location), fake_embedder, embedding=embedding, create=create, migrate=migrate
+    )
