@@ -54,7 +54,7 @@ class ModelNotFoundError(ModelError):
 
 
 class ModelSetupError(ModelError):
-    """The model can never answer as it is set up: a key that is refused, a provider or model that is unknown."""
+    """The model can never answer as it is set up: a key refused, an unknown name, a broken local model."""
 
 
 class CostLimitError(ModelError):

@@ -109,7 +109,7 @@ class TagResult(BaseModel):
     degraded: str | None = None
     """Why the result is less than was asked for (the LLM was down, say); None when all went well."""
     degraded_for_good: bool = False
-    """Whether trying again is of no use until the LLM is set up otherwise: a key refused, a name unknown."""
+    """Whether trying again is of no use until the LLM is set up otherwise; see ``ModelSetupError``."""
     rounds: int = 1
     usage: Usage = Usage()
     origin: Origin

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.local.registry import PREFIX, known_model, models_folder
-from schema import ModelError, ModelNotFoundError
+from schema import ModelError, ModelNotFoundError, ModelSetupError
 
 
 class ModelFile(BaseModel):
@@ -33,7 +33,7 @@ def find_model(name: str, cache_dir: Path) -> ModelFile:
 
     Raises:
         ModelNotFoundError: it is not on this machine, or no model is known by that name.
-        ModelError: it is not the file that it should be.
+        ModelSetupError: it is not the file that it should be.
     """
     path = _given_path(name)
     if path is not None:
@@ -45,7 +45,7 @@ def find_model(name: str, cache_dir: Path) -> ModelFile:
             f"{path}: the model is not on this machine; run `llm4tag model pull {model.name}`"
         )
     if file_sha256(path, cache_dir) != model.sha256:
-        raise ModelError(
+        raise ModelSetupError(
             f"{path}: the file is damaged (its sha256 is wrong); run `llm4tag model pull {model.name}`"
         )
     return ModelFile(path=path, sha256=model.sha256)

@@ -60,7 +60,8 @@ class LocalChat:
 
         Raises:
             ModelNotFoundError: the file or the package that runs it is not on this machine.
-            ModelError: the file is damaged, the server does not start, or it fails.
+            ModelSetupError: the file is damaged, or the server does not start.
+            ModelError: the server fails.
         """
         running = await self._started()
         async with running.turns.turn("\n".join(message.content for message in question.messages)):

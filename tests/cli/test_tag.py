@@ -295,13 +295,18 @@ def test_a_model_that_can_never_answer_gives_1_and_keeps_nothing(
     assert ids(out) == ["1", "2", "3"]
 
 
-def test_a_local_model_that_is_not_here_gives_1_and_says_how_to_get_it(full: Path, tmp_path: Path) -> None:
+def test_a_local_model_that_is_not_here_or_broken_gives_1_and_says_what_to_do(full: Path, tmp_path: Path) -> None:
     file, out = jsonl(tmp_path / "new.jsonl", *ROWS), tmp_path / "out.jsonl"
     done = llm4tag("tag", file, "--store", full, "-o", out)
     assert done.exit_code == 1
     assert "run `llm4tag model pull qwen2.5-coder-1.5b`" in done.stderr
     assert out.read_bytes() == b""
     assert llm4tag("explain", "web", "--store", full).exit_code == 1
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"not a model")
+    done = llm4tag("tag", file, "--store", full, "-o", out, "--model", f"local/{broken}")
+    assert done.exit_code == 1
+    assert "broken.gguf: the local server did not start" in done.stderr
 
 
 def test_max_cost_stops_before_anything_is_asked(
