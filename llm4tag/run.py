@@ -13,6 +13,7 @@ from schema import (
     Llm4tagError,
     ModelNotFoundError,
     ModelSetupError,
+    StoreUnreachableError,
     TagResult,
     Usage,
     UsageError,
@@ -105,11 +106,13 @@ class Report:
         """Count a failure.
 
         Raises:
-            Exception: the failure's, when too many came in a row, or no other content can fare better.
+            Exception: the failure's, when too many came in a row, or no other content can fare better (no
+                model here, the store's server gone).
         """
         self._in_a_row += 1
         self.failures.append(failure)
-        if self._in_a_row >= MOST_FAILURES or isinstance(failure.error, ModelNotFoundError):
+        hopeless = isinstance(failure.error, ModelNotFoundError | StoreUnreachableError)
+        if hopeless or self._in_a_row >= MOST_FAILURES:
             raise failure.error
 
 
@@ -161,6 +164,7 @@ async def run(
         CostLimitError: the money is spent.
         ModelSetupError: the first three results, or all if there are fewer, are degraded for good.
         ModelNotFoundError: the local model is not on this machine.
+        StoreUnreachableError: the store's server is gone.
         Exception: the last of five failures in a row, or, where nothing could be tagged at all, the first failure.
     """
     report = report or Report()

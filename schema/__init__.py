@@ -21,6 +21,7 @@ from schema.errors import (
     ModelSetupError,
     StoreError,
     StoreNotFoundError,
+    StoreUnreachableError,
     StoreVersionError,
     UsageError,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "Settings",
     "StoreError",
     "StoreNotFoundError",
+    "StoreUnreachableError",
     "StoreVersionError",
     "T2TEvidence",
     "Tag",

@@ -4,6 +4,7 @@
     ├── UsageError            wrong use, or nothing usable in the input     exit code 2
     ├── StoreError            the store failed                              exit code 1
     │   ├── StoreNotFoundError
+    │   ├── StoreUnreachableError
     │   ├── StoreVersionError
     │   └── EmbeddingMismatchError
     └── ModelError            the LLM or the embedding model failed         exit code 1
@@ -35,6 +36,10 @@ class StoreError(Llm4tagError):
 
 class StoreNotFoundError(StoreError):
     """No store at that location."""
+
+
+class StoreUnreachableError(StoreError):
+    """The store's server is not there, tried for long enough: nothing else will fare better now."""
 
 
 class StoreVersionError(StoreError):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -76,8 +77,12 @@ class Server:
 
     def collections(self, prefix: str) -> list[str]:
         """Return the collections of all stores whose name begins so."""
+        return [each["class"] for each in self.config(prefix)]
+
+    def config(self, prefix: str) -> list[dict[str, Any]]:
+        """Return what the server says of a store's collections."""
         found = httpx.get(self._schema(), timeout=60).json()["classes"]
-        return [each["class"] for each in found if each["class"].startswith(f"Llm4tag_{prefix}")]
+        return [each for each in found if each["class"].startswith(f"Llm4tag_{prefix}")]
 
     def drop(self, prefix: str) -> None:
         """Drop the collections of all stores whose name begins so."""

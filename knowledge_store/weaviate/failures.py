@@ -8,7 +8,7 @@ import httpx
 from weaviate import exceptions
 
 from knowledge_store.weaviate.location import WeaviateLocation
-from schema import StoreError
+from schema import StoreError, StoreUnreachableError
 
 _KEPT = "what was acknowledged is kept: run the same command again"
 
@@ -52,7 +52,7 @@ def told(location: WeaviateLocation, error: BaseException | str) -> StoreError:
     if _any(low, "forbidden", "permission"):
         return StoreError(f"{place}: the key may not do this: {message}; give it the right, or use another key")
     if _unreachable(error, low):
-        return StoreError(
+        return StoreUnreachableError(
             f"{place}: the server cannot be reached ({message}); start it, check host, port and grpc_port "
             f"({location.grpc_host}:{location.settings.grpc_port}); {_KEPT}"
         )

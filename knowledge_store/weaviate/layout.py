@@ -8,6 +8,7 @@ from weaviate.classes.config import Configure, DataType, Property, StopwordsPres
 from knowledge_store.protocol import PROPERTIES
 from knowledge_store.protocol import Collection as Searched
 from knowledge_store.weaviate.connection import Connection
+from knowledge_store.weaviate.failures import told
 
 SCHEMA_VERSION = "1"
 WORDS = "words_"
@@ -162,6 +163,10 @@ async def is_there(connection: Connection) -> bool:
     async def look(client: weaviate.WeaviateAsyncClient) -> bool:
         if not await client.collections.exists(name):
             return False
-        return tenant is None or await client.collections.use(name).tenants.exists(tenant)
+        handle = client.collections.use(name)
+        with_tenants = (await handle.config.get()).multi_tenancy_config.enabled
+        if with_tenants != (tenant is not None):
+            raise told(connection.location, "multi-tenancy")
+        return tenant is None or await handle.tenants.exists(tenant)
 
     return await connection.call(look)

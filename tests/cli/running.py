@@ -19,7 +19,7 @@ def llm4tag(*args: object, given: str | bytes | None = None) -> Result:
     return CliRunner().invoke(app, [str(arg) for arg in args], input=given)
 
 
-def ask(location: Path, question: Callable[[KnowledgeStore], Awaitable[T]]) -> T:
+def ask(location: Path | str, question: Callable[[KnowledgeStore], Awaitable[T]]) -> T:
     async def answer() -> T:
         async with await open_store(str(location)) as store:
             return await question(store)
@@ -27,10 +27,10 @@ def ask(location: Path, question: Callable[[KnowledgeStore], Awaitable[T]]) -> T
     return asyncio.run(answer())
 
 
-def statistics(location: Path) -> StoreStatistics:
+def statistics(location: Path | str) -> StoreStatistics:
     return ask(location, lambda store: store.statistics())
 
 
-def assigned(location: Path, *ids: str) -> dict[str, list[str]]:
+def assigned(location: Path | str, *ids: str) -> dict[str, list[str]]:
     found = ask(location, lambda store: store.assignments_of(ids))
     return {content: sorted(assignment.tag for assignment in given) for content, given in found.items()}
