@@ -1,9 +1,13 @@
 """What a caller can choose, beside the content: the graph's context."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from models.cost import LOCAL
-from schema import Settings, settings
+from schema import Settings, UsageError, settings
+
+_REVIEW_AT = 0.2
 
 
 class TagOptions(BaseModel):
@@ -29,7 +33,7 @@ class TagOptions(BaseModel):
     max_rounds: int = Field(default=2, ge=1, le=5)
     """Recall rounds at most; another one starts while nothing is accepted."""
     samples: int = Field(default=3, ge=1, le=20)
-    """Answers of the generator over shuffled candidate lists."""
+    """Answers of the generator over shuffled candidate lists; one or two candidates have fewer orders."""
     generate_top: int | None = Field(default=None, ge=1, le=200)
     """Candidates shown to the generator; None: 10 where there is history, 20 where there is none."""
     judge_top: int | None = Field(default=None, ge=0, le=200)
@@ -40,8 +44,29 @@ class TagOptions(BaseModel):
     """Passages of background knowledge in the prompt."""
     accept_at: float = Field(default=0.5, ge=0, le=1)
     """Confidence from which a tag is accepted."""
-    review_at: float = Field(default=0.2, ge=0, le=1)
-    """Confidence from which a tag is put to review."""
+    review_at: float | None = Field(default=None, ge=0, le=1)
+    """Confidence from which a tag is put to review; None: 0.2, or ``accept_at`` where that is lower."""
+
+    @field_validator("review_at")
+    @classmethod
+    def _below_accept_at(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and value > info.data.get("accept_at", value):
+            raise ValueError(f"must not be above accept_at ({info.data['accept_at']})")
+        return value
+
+    @classmethod
+    def checked(cls, **chosen: Any) -> Self:
+        """Return the options.
+
+        Raises:
+            UsageError: one that does not exist or has a wrong value.
+        """
+        try:
+            return cls(**chosen)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            told = first["msg"].removeprefix("Value error, ")
+            raise UsageError(f"option {first['loc'][0]!r}: {told[0].lower()}{told[1:]}; give another") from error
 
     def settings(self) -> Settings:
         """Return the settings with what was chosen here over the environment over the defaults."""
@@ -52,6 +77,11 @@ class TagOptions(BaseModel):
             api_base=self.api_base,
             answer_cache=self.answer_cache,
         )
+
+    @property
+    def reviewed_from(self) -> float:
+        """Confidence from which a tag is put to review."""
+        return min(_REVIEW_AT, self.accept_at) if self.review_at is None else self.review_at
 
     @property
     def at_once(self) -> int:

@@ -65,7 +65,7 @@ async def resources_for(options: TagOptions) -> Resources:
     Raises:
         UsageError: no store was named.
         StoreError: the store cannot be opened.
-        ModelError: the model is not on this machine.
+        ModelNotFoundError: no local model is known by that name, or there is no such file.
     """
     chosen = options.settings()
     if chosen.store is None:

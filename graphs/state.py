@@ -27,6 +27,16 @@ class Query(BaseModel):
     vector: tuple[float, ...] | None = None
 
 
+class LLMFailure(BaseModel):
+    """Why the LLM's part of a result is missing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    words: str
+    for_good: bool = False
+    """Whether it would fail again, however often it is asked."""
+
+
 class TaggingInput(TypedDict):
     """One content."""
 
@@ -42,6 +52,7 @@ class TaggingOutput(TypedDict):
     tags: list[dict[str, Any]]
     off_vocabulary: list[dict[str, Any]]
     degraded: str | None
+    degraded_for_good: bool
     rounds: int
     usage: dict[str, Any]
     origin: dict[str, Any]
@@ -94,6 +105,6 @@ class TaggingState(TypedDict):
     judgements: Annotated[dict[str, Judgement], update]
     scored: list[Scored]
     decisions: list[TagDecision]
-    llm_failure: str | None
+    llm_failure: LLMFailure | None
     remarks: Annotated[list[str], append]
     spent: Annotated[Usage, add_usage]

@@ -28,32 +28,40 @@ class Inputs(Generic[T]):
     notices: tuple[Notice, ...] = ()
 
     def add(self, found: Iterable[T | RowProblem], notes: Notes) -> "Inputs[T]":
-        """Sort rows from problems.
-
-        Raises:
-            UsageError: there is no usable row.
-        """
+        """Sort rows from problems."""
         for item in found:
             if isinstance(item, RowProblem):
                 self.problems.append(item)
             else:
                 self.rows.append(item)
         self.notices = notes.notices
-        if not self.rows:
-            name = "stdin" if self.file == STDIN else self.file
-            if not self.problems:
-                raise UsageError(f"{name}: no row in it; give a file that has some")
-            raise UsageError(
-                f"{name}: no usable row, {len(self.problems)} bad ones; the first: {self.problems[0]}"
-            )
         return self
+
+    def require_usable(self, folder: Path | None = None, path: Path | None = None) -> None:
+        """Make sure that there is a usable row; where there is none, set the bad ones aside.
+
+        Args:
+            folder: where the file of rejects goes by default; None writes none.
+            path: the file of rejects, where one is named.
+
+        Raises:
+            UsageError: there is no usable row, or the file of rejects cannot be written.
+        """
+        if self.rows:
+            return
+        name = "stdin" if self.file == STDIN else self.file
+        if not self.problems:
+            raise UsageError(f"{name}: no row in it; give a file that has some")
+        rejects = () if folder is None else set_aside(self.file, self.problems, (), folder, path)
+        told = f"set aside in {', '.join(rejects)}" if rejects else "bad ones"
+        raise UsageError(f"{name}: no usable row, {len(self.problems)} {told}; the first: {self.problems[0]}")
 
 
 def contents_of(file: str) -> Inputs[Content]:
     """Read contents to tag: JSONL, CSV, Parquet, plain text, or stdin (``-``).
 
     Raises:
-        UsageError: the file cannot be read or has no usable row.
+        UsageError: the file cannot be read.
     """
     check_rows([file], CONTENT_COLUMNS, text=True)
     notes = Notes()
@@ -64,7 +72,7 @@ def labelled_of(file: str, vocabulary: Vocabulary) -> Inputs[Labelled]:
     """Read labelled contents: JSONL, CSV, Parquet, or stdin (``-``).
 
     Raises:
-        UsageError: the file cannot be read or has no usable row.
+        UsageError: the file cannot be read.
     """
     check_rows([file], LABELLED_COLUMNS)
     notes = Notes()

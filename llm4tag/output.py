@@ -20,6 +20,8 @@ from pydantic import ValidationError
 from schema import Content, TagResult, UsageError
 
 SETTINGS_SUFFIX = ".settings.json"
+STORE_HOLDS = "store_holds"
+"""Among the settings of a run: it changes by itself, with every ingest and every accepted result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Done:
     """What is known of a result that an earlier run wrote."""
 
     digest: str
-    degraded: bool
+    degraded: str | None
+    """Why, if it is."""
 
 
 class Sink(Protocol):
@@ -227,6 +230,8 @@ def _check_settings(path: Path, settings: Mapping[str, str]) -> None:
         if made_with.get(name) != settings.get(name)
     ]
     if differing:
+        if made_with.get(STORE_HOLDS) != settings.get(STORE_HOLDS):
+            mend += " (new history, passages or accepted tags change results: those made before would not compare)"
         raise UsageError(f"{path}: made under other settings: {', '.join(differing)}; {mend}")
 
 
@@ -243,7 +248,7 @@ def _scan(path: Path, contents: Mapping[str, Content], retry_degraded: bool) -> 
             content = contents.get(content_id)
             if content is not None and content.digest != found.digest:
                 changed.add(number)
-            elif content is not None and found.degraded and retry_degraded:
+            elif content is not None and found.degraded is not None and retry_degraded:
                 degraded.add(number)
             else:
                 done[content_id] = found
@@ -253,7 +258,7 @@ def _scan(path: Path, contents: Mapping[str, Content], retry_degraded: bool) -> 
 def _done(path: Path, number: int, line: bytes) -> tuple[str, Done]:
     try:
         data: dict[str, Any] = json.loads(line)
-        return data["id"], Done(data["origin"]["content"], data["degraded"] is not None)
+        return data["id"], Done(data["origin"]["content"], data["degraded"])
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(
             f"{path}:{number}: not a result ({error!r}); start anew with --overwrite, or give another -o"

@@ -1,15 +1,28 @@
 """Tag many contents: bounded concurrency, results kept as they finish, one failure never stopping the others."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from llm4tag.output import Done, Sink
-from schema import Content, CostLimitError, Llm4tagError, StoreUnreachableError, TagResult, Usage, UsageError
+from schema import (
+    Content,
+    CostLimitError,
+    Llm4tagError,
+    ModelNotFoundError,
+    ModelSetupError,
+    StoreUnreachableError,
+    TagResult,
+    Usage,
+    UsageError,
+)
 
 MOST_FAILURES = 5
 """Contents in a row that fail altogether before a run gives up: the store is gone, not the content bad."""
+TRIAL = 3
+"""First results that may all be degraded for good before a run gives up: the LLM is set up wrongly."""
 
 
 class Estimated(Protocol):
@@ -64,12 +77,17 @@ class Report:
     resumed: int = 0
     """Results that were there already."""
     tagged: int = 0
-    degraded: int = 0
-    """Degraded results, those that were there already included."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Why results are degraded, those that were there already included."""
     usage: Usage = field(default_factory=Usage)
     """What this run cost, resumed results not included."""
     failures: list[Failure] = field(default_factory=list)
     _in_a_row: int = 0
+
+    @property
+    def degraded(self) -> int:
+        """Degraded results, those that were there already included."""
+        return self.reasons.total()
 
     @property
     def whole(self) -> bool:
@@ -80,18 +98,21 @@ class Report:
         """Count a result."""
         self._in_a_row = 0
         self.tagged += 1
-        self.degraded += result.degraded is not None
+        if result.degraded is not None:
+            self.reasons[result.degraded] += 1
         self.usage += result.usage
 
     def fail(self, failure: Failure) -> None:
         """Count a failure.
 
         Raises:
-            Exception: the failure's, when too many came in a row, or the store's server is gone.
+            Exception: the failure's, when too many came in a row, or no other content can fare better (no
+                model here, the store's server gone).
         """
         self._in_a_row += 1
         self.failures.append(failure)
-        if self._in_a_row >= MOST_FAILURES or isinstance(failure.error, StoreUnreachableError):
+        hopeless = isinstance(failure.error, ModelNotFoundError | StoreUnreachableError)
+        if hopeless or self._in_a_row >= MOST_FAILURES:
             raise failure.error
 
 
@@ -141,18 +162,22 @@ async def run(
 
     Raises:
         CostLimitError: the money is spent.
+        ModelSetupError: the first three results, or all if there are fewer, are degraded for good.
+        ModelNotFoundError: the local model is not on this machine.
         StoreUnreachableError: the store's server is gone.
         Exception: the last of five failures in a row, or, where nothing could be tagged at all, the first failure.
     """
     report = report or Report()
     _resume(report, contents, sink.done)
-    todo = iter(remaining(contents, sink))
+    left_to_tag = remaining(contents, sink)
+    todo, keeper = iter(left_to_tag), _Keeper(sink, report, min(TRIAL, len(left_to_tag)))
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(concurrency):
-                group.create_task(_work(tagger, todo, sink, report, max_cost, on_result))
+                group.create_task(_work(tagger, todo, keeper, report, max_cost, on_result))
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
+    await keeper.finish()
     if report.failures and not report.tagged and not report.resumed:
         raise report.failures[0].error
     left = sum(1 for _ in todo)
@@ -167,7 +192,49 @@ async def run(
 def _resume(report: Report, contents: Sequence[Content], done: Mapping[str, Done]) -> None:
     there = [done[content.id] for content in contents if content.id in done]
     report.resumed = len(there)
-    report.degraded = sum(result.degraded for result in there)
+    report.reasons.update(result.degraded for result in there if result.degraded is not None)
+
+
+class _Keeper:
+    """Writes results and counts them, but holds the first back while all of them are degraded for good.
+
+    So a run that is stopped because the LLM is set up wrongly leaves nothing behind that must be tagged again.
+
+    Args:
+        sink: where to.
+        report: counts what is written.
+        trial: how many results may be held back.
+    """
+
+    def __init__(self, sink: Sink, report: Report, trial: int) -> None:
+        self._sink = sink
+        self._report = report
+        self._trial = trial
+        self._held: list[TagResult] = []
+
+    async def keep(self, result: TagResult) -> None:
+        """Keep a result.
+
+        Raises:
+            ModelSetupError: no result of the trial got an answer, nor could any.
+        """
+        self._held.append(result)
+        if self._trial and result.degraded_for_good:
+            if len(self._held) == self._trial:
+                raise ModelSetupError(
+                    f"{result.degraded}; nothing is written, as the LLM can never answer so "
+                    "(--no-llm tags from recall alone)"
+                )
+            return
+        self._trial = 0
+        await self.finish()
+
+    async def finish(self) -> None:
+        """Write what is held back."""
+        held, self._held = self._held, []
+        for result in held:
+            await self._sink.write(result)
+            self._report.count(result)
 
 
 def _affordable(usage: Usage, max_cost: float | None) -> bool:
@@ -179,7 +246,7 @@ def _affordable(usage: Usage, max_cost: float | None) -> bool:
 async def _work(
     tagger: BatchTagger,
     todo: Iterator[Content],
-    sink: Sink,
+    keeper: _Keeper,
     report: Report,
     max_cost: float | None,
     on_result: Callable[[Content, TagResult | Failure], None] | None,
@@ -192,8 +259,7 @@ async def _work(
         if isinstance(outcome, Failure):
             report.fail(outcome)
         else:
-            await sink.write(outcome)
-            report.count(outcome)
+            await keeper.keep(outcome)
         if on_result is not None:
             on_result(content, outcome)
 
@@ -204,4 +270,4 @@ async def _tag(tagger: BatchTagger, content: Content) -> TagResult | Failure:
     except Exception as error:  # whatever it is, the other contents go on
         return Failure(content, error)
     origin = result.origin.model_copy(update={"content": content.digest})
-    return result.model_copy(update={"origin": origin})
+    return result.model_copy(update={"text": content.text, "title": content.title, "origin": origin})

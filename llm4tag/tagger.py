@@ -7,13 +7,15 @@ from pathlib import Path as FilePath
 from types import TracebackType
 from typing import Any, Self, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from graphs.background import run
 from graphs.context import TagOptions
 from graphs.resources import Resources, close_resources, resources_for
 from graphs.state import TaggingInput
 from graphs.tagging import graph
+from knowledge_store.protocol import StoreStatistics
+from llm4tag.output import STORE_HOLDS
 from models.cost import count_tokens, estimate_cost
 from prompts import prompt_hashes
 from prompts.rendering import CONTENT_BUDGET
@@ -53,11 +55,7 @@ class Tagger:
     """
 
     def __init__(self, store: str | FilePath | None = None, model: str | None = None, **options: Any) -> None:
-        try:
-            self.options = TagOptions(store=None if store is None else str(store), model=model, **options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"Tagger option {first['loc'][0]!r}: {first['msg']}.") from error
+        self.options = TagOptions.checked(store=None if store is None else str(store), model=model, **options)
 
     async def atag(self, content: str | Content | Mapping[str, Any]) -> TagResult:
         """Tag one content: its text, a Content, or a mapping with ``text`` and perhaps ``id`` and ``title``.
@@ -67,7 +65,7 @@ class Tagger:
         Raises:
             UsageError: no text, or no store named.
             StoreError: the store cannot be used.
-            ModelError: the model is not on this machine.
+            ModelNotFoundError: the model is not on this machine, and an answer is not known already.
         """
         output = await graph.ainvoke(_input(content), context=self.options)
         return TagResult.model_validate(output)
@@ -100,7 +98,7 @@ class Tagger:
         return run(self.atag_many(contents, concurrency))
 
     async def fingerprint(self) -> dict[str, str]:
-        """Return all that results depend on, by name: store, vocabulary, embedding, model, prompts, options."""
+        """Return all that results depend on, by name: store and what it holds, model, prompts, options."""
         resources = await self._resources()
         statistics = await resources.store.statistics()
         options = self.options.model_dump(exclude={"store", "model", "api_base", "embedding", "answer_cache"})
@@ -112,7 +110,8 @@ class Tagger:
             }
         prompts = prompt_hashes() if resources.llm else {}
         return {
-            "store": resources.store.location,
+            "store": _resolved(resources.store.location),
+            STORE_HOLDS: _holdings(statistics),
             "vocabulary": statistics.vocabulary,
             "embedding": resources.store.embedding,
             "model": resources.llm.identity if resources.llm else "none",
@@ -170,6 +169,21 @@ class Tagger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _resolved(location: str) -> str:
+    """Return one spelling of a store's location: a path from elsewhere is the same store."""
+    return location if "://" in location else str(FilePath(location).resolve())
+
+
+def _holdings(statistics: StoreStatistics) -> str:
+    """Return what recall draws on; a difference here changes results."""
+    given = statistics.assignments
+    return (
+        f"{statistics.contents} contents, {statistics.tagged_contents} of them tagged by people, "
+        f"{given.human} tags of people and {given.model} of models, {statistics.passages} passages, "
+        f"centre {statistics.centre}"
+    )
 
 
 def _input(content: str | Content | Mapping[str, Any]) -> TaggingInput:

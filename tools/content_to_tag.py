@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from knowledge_store.protocol import Collection, Filters, Hit, KnowledgeStore, SearchQuery, UnitHit
+from knowledge_store.querying import tags_under
 from models.embedding import Vector
 from schema import C2TEvidence
 from tools.fusion import relative, strongest
@@ -32,6 +33,9 @@ async def recall_by_text(
     Returns:
         The plan's ``cap`` best tags with their evidence: score = relative(relative(best unit's BM25) + phrase
         weight · phrase + vector weight · relative(cosine of the whole + best cosine of a part)).
+
+    Raises:
+        UsageError: ``within`` is nobody's parent.
     """
     filters = Filters(within=within)
     words = SearchQuery(text=text, alpha=0.0, limit=plan.depth, filters=filters)
@@ -43,7 +47,7 @@ async def recall_by_text(
         ),
     )
     vocabulary = await store.vocabulary()
-    allowed = vocabulary.assignable if within is None else vocabulary.within(within)
+    allowed = vocabulary.assignable if within is None else tags_under(vocabulary, within)
     named = {tag: unit for tag, unit in phrases.find(text).items() if tag in allowed}
     return _evidence(_best_units(hits), named, _Cosines([part for part, _ in vectors], by_vector), plan)
 

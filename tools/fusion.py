@@ -25,7 +25,8 @@ def relative(scores: Mapping[str, float]) -> dict[str, float]:
 def fuse(found: Mapping[Path, Found], plan: RecallPlan) -> list[Candidate]:
     """Return one candidate a tag, best first: the weighted mean of its relative scores over the paths that ran.
 
-    A path that found nothing at all takes no part in the mean; a tag that a path missed gets 0 from it.
+    A path that found nothing at all takes no part in the mean; a tag that a path missed gets 0 from it. A path of
+    weight 0 makes candidates of score 0: tags that only a model gave, where people have tagged nothing.
     """
     weights = {
         Path.C2T: plan.weight_c2t,
@@ -34,10 +35,10 @@ def fuse(found: Mapping[Path, Found], plan: RecallPlan) -> list[Candidate]:
     }
     ran = {path: evidence for path, evidence in found.items() if evidence and weights[path] > 0}
     total = sum(weights[path] for path in ran)
-    scores: dict[str, float] = {}
+    scores = {tag: 0.0 for evidence in found.values() for tag in evidence}
     for path, by_tag in ran.items():
         for tag, evidence in by_tag.items():
-            scores[tag] = scores.get(tag, 0.0) + weights[path] * evidence.score / total
+            scores[tag] += weights[path] * evidence.score / total
     return [
         Candidate(
             tag=tag,

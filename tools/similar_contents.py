@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 
 from knowledge_store.protocol import Collection, Filters, Hit, KnowledgeStore, SearchQuery
+from knowledge_store.querying import tags_under
 from models.embedding import Vector
 from schema import Assignment, C2C2TEvidence, Neighbour, Provenance
 from tools.fusion import strongest
@@ -39,9 +40,12 @@ async def recall_by_contents(
     Returns:
         The plan's ``cap`` best tags. A neighbour weighs (similarity / top similarity) ^ sharpness; ``raw`` is the
         share of all human-tagged neighbours' weight that lies on those where a human gave the tag.
+
+    Raises:
+        UsageError: ``within`` is nobody's parent.
     """
     vocabulary = await store.vocabulary()
-    allowed = vocabulary.assignable if within is None else vocabulary.within(within)
+    allowed = vocabulary.assignable if within is None else tags_under(vocabulary, within)
 
     async def nearest(provenance: Provenance) -> list[Hit]:
         filters = Filters(tagged_by=provenance, exclude_ids=frozenset({exclude} if exclude else ()))

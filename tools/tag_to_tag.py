@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from knowledge_store.protocol import KnowledgeStore
+from knowledge_store.querying import tags_under
 from schema import T2TEvidence, TagLink
 from tools.fusion import relative, strongest
 from tools.plan import RecallPlan
@@ -27,9 +28,12 @@ async def recall_by_tags(
     Returns:
         Tags, seeds included, by the sum over seeds of seed score · P(tag | seed) (human assignments), plus
         a fixed weight for parents and children.
+
+    Raises:
+        UsageError: ``within`` is nobody's parent.
     """
     vocabulary = await store.vocabulary()
-    allowed = vocabulary.assignable if within is None else vocabulary.within(within)
+    allowed = vocabulary.assignable if within is None else tags_under(vocabulary, within)
     best = {tag: score for tag, score in strongest(seeds, _SEEDS).items() if score > 0}
     together = await store.cooccurring(list(best), _LINKS)
     counts = await store.tag_counts()

@@ -1,6 +1,6 @@
 """Ask the LLM: which candidates fit, whether each one fits, and what else to search for.
 
-A model that fails degrades the result to what recall knows; it never ends the run.
+A model that fails degrades the result to what recall knows; only one that is not on this machine ends the run.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from calibration.labels import labels_for
 from graphs.context import TagOptions
 from graphs.nodes.recall import Update, open_for
 from graphs.resources import Resources
-from graphs.state import TaggingState
+from graphs.state import LLMFailure, TaggingState
 from models.llm import Answer, Ask, LanguageModel
-from schema import ModelError, Usage
+from schema import ModelError, ModelNotFoundError, ModelSetupError, Usage
 
 NO_LOGPROBS = "the model gives no log-probabilities: candidates were not judged one by one"
 
@@ -32,7 +32,9 @@ async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
         return {}
     labels = labels_for(tags, vocabulary)
     text = state["content"].full_text
-    lists = [{tag: labels[tag] for tag in shuffled(tags, text, number)} for number in range(options.samples)]
+    # The same order twice is the same question, and its answer would agree with itself.
+    orders = dict.fromkeys(tuple(shuffled(tags, text, number)) for number in range(options.samples))
+    lists = [{tag: labels[tag] for tag in order} for order in orders]
     questions = [generation_question(state["prompt"], list(shown.values())) for shown in lists]
     answers, usage, failure = await _ask_all(_llm(resources), questions)
     samples = [read_sample(answer, shown, vocabulary) for answer, shown in zip(answers, lists, strict=False)]
@@ -69,7 +71,7 @@ def _best(state: TaggingState, wanted: int | None) -> list[str]:
     return [candidate.tag for candidate in state["candidates"][:count]]
 
 
-async def ask_one(resources: Resources, question: Ask) -> tuple[Answer | None, Usage, str | None]:
+async def ask_one(resources: Resources, question: Ask) -> tuple[Answer | None, Usage, LLMFailure | None]:
     """Ask one question; the answer is None where the model failed."""
     answers, usage, failure = await _ask_all(_llm(resources), [question])
     return (answers[0] if answers else None), usage, failure
@@ -80,20 +82,20 @@ def _llm(resources: Resources) -> LanguageModel:
     return resources.llm
 
 
-def _all_failed(samples: Sequence[Sample]) -> str | None:
+def _all_failed(samples: Sequence[Sample]) -> LLMFailure | None:
     failures = [sample.failure for sample in samples]
-    return failures[0] if failures and all(failures) else None
+    return LLMFailure(words=failures[0]) if failures and all(failures) else None
 
 
-async def _ask_all(llm: LanguageModel, questions: Sequence[Ask]) -> tuple[list[Answer], Usage, str | None]:
-    """Ask all at once; return the answers up to the first failure, what they cost, and the failure's words."""
+async def _ask_all(llm: LanguageModel, questions: Sequence[Ask]) -> tuple[list[Answer], Usage, LLMFailure | None]:
+    """Ask all at once; return the answers up to the first failure, what they cost, and the failure."""
     outcomes = await asyncio.gather(*(llm.ask(question) for question in questions), return_exceptions=True)
     answers: list[Answer] = []
     usage = Usage()
-    failure: str | None = None
+    failure: LLMFailure | None = None
     for outcome in outcomes:
-        if isinstance(outcome, ModelError):
-            failure = failure or str(outcome)
+        if isinstance(outcome, ModelError) and not isinstance(outcome, ModelNotFoundError):
+            failure = failure or LLMFailure(words=str(outcome), for_good=isinstance(outcome, ModelSetupError))
         elif isinstance(outcome, BaseException):
             raise outcome
         else:

@@ -71,7 +71,7 @@ def decision_at(confidence: float, options: TagOptions) -> Decision:
     """Return what a confidence means under the thresholds."""
     if confidence >= options.accept_at:
         return Decision.ACCEPT
-    return Decision.REVIEW if confidence >= options.review_at else Decision.REJECT
+    return Decision.REVIEW if confidence >= options.reviewed_from else Decision.REJECT
 
 
 def route_by_llm(state: TaggingState, runtime: Runtime[TagOptions]) -> Literal["retrieve_knowledge", "calibrate"]:
@@ -109,13 +109,14 @@ async def widen(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
 async def report(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Write the result line."""
     _, resources = await open_for(runtime)
-    usage = state.get("spent") or Usage()
+    usage, failure = state.get("spent") or Usage(), state.get("llm_failure")
     notes = [*state.get("remarks", []), *(resources.llm.notes if resources.llm else (_NO_LLM,))]
     result = TagResult(
         id=state["content"].id,
         tags=tuple(state["decisions"]),
         off_vocabulary=off_vocabulary(state.get("samples", [])),
-        degraded=state.get("llm_failure"),
+        degraded=failure.words if failure else None,
+        degraded_for_good=failure is not None and failure.for_good,
         rounds=state["plan"].round,
         usage=usage.model_copy(update={"seconds": round(time.time() - state["started"], 4)}),
         origin=Origin(
@@ -127,4 +128,5 @@ async def report(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
         notes=tuple(notes),
     )
     runtime.stream_writer({"stage": "report", "tags": len(result.tags)})
-    return result.model_dump(mode="json")
+    # The result leaves them empty, while the state's are the input.
+    return result.model_dump(mode="json", exclude={"text", "title"})

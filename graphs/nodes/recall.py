@@ -12,6 +12,7 @@ from graphs.context import TagOptions
 from graphs.resources import Resources, resources_for
 from graphs.state import Query, TaggingState
 from knowledge_store.protocol import KnowledgeStore
+from knowledge_store.querying import tags_under
 from models.embedding import Vector
 from schema import Content, Path, UsageError
 from tools.content_to_tag import recall_by_text
@@ -61,8 +62,8 @@ def content_of(state: TaggingState) -> Content:
 async def prepare(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Validate the content, embed it and plan the first round by what the store holds."""
     started = time.time()
-    options, resources = await open_for(runtime)
     content = content_of(state)
+    options, resources = await open_for(runtime)
     await check_within(resources.store, options.within)
     runtime.stream_writer({"stage": "prepare", "id": content.id})
     statistics = await resources.store.statistics()
@@ -77,12 +78,7 @@ async def prepare(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
 async def check_within(store: KnowledgeStore, within: str | None) -> None:
     """Raise UsageError when ``within`` is nobody's parent."""
     if within is not None:
-        try:
-            (await store.vocabulary()).within(within)
-        except KeyError:
-            raise UsageError(
-                f"--within {within!r}: no such tag or group. Use the id of a parent in the vocabulary."
-            ) from None
+        tags_under(await store.vocabulary(), within)
 
 
 async def query_for(store: KnowledgeStore, text: str) -> Query:

@@ -65,6 +65,15 @@ def format_of(file: str, text: bool = False) -> Format:
     return form
 
 
+def has_format(file: str) -> bool:
+    """Return whether a name ends as that of a file from which contents can be read."""
+    try:
+        format_of(file, text=True)
+    except UsageError:
+        return False
+    return True
+
+
 def check_file(file: str) -> None:
     """Make sure that a file can be opened.
 

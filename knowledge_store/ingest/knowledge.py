@@ -17,7 +17,7 @@ from knowledge_store.ingest.files import check_file
 from knowledge_store.ingest.report import IngestReport, Rejects, Tally
 from knowledge_store.ingest.row import RowProblem, from_validation
 from knowledge_store.ingest.rows import read_rows
-from knowledge_store.ingest.run import in_batches, rejects_folder, require_files
+from knowledge_store.ingest.run import batch_size, in_batches, rejects_folder, require_files
 from knowledge_store.protocol import KnowledgeStore
 from models.embedding import Progress
 from schema import Passage, UsageError
@@ -85,7 +85,6 @@ async def ingest_knowledge(
         StoreError: the store failed.
         ModelError: the embedding model failed.
     """
-    require_files(paths)
     splitter = Splitter(chunk_size, chunk_overlap)
     folders = [path for path in paths if Path(path).is_dir()]
     found = await asyncio.to_thread(_sources, paths)
@@ -102,8 +101,18 @@ async def ingest_knowledge(
         return run.tally.report()
 
 
+def check_knowledge(paths: Sequence[str]) -> None:
+    """Make sure that files and folders can be read; nothing of a store is needed.
+
+    Raises:
+        UsageError: no path is given, one twice, or one cannot be read.
+    """
+    _sources(paths)
+
+
 def _sources(paths: Sequence[str]) -> list[tuple[str, list[_Source], Counter[str]]]:
     """Return for each path its files, and how many of a folder's are of a kind that is not read."""
+    require_files(paths)
     readable = readable_suffixes()
     found: list[tuple[str, list[_Source], Counter[str]]] = []
     keys: set[str] = set()
@@ -197,7 +206,7 @@ class _Run:
             return
         stale = set(await self._store.passage_ids(source.key))
         problems = written = 0
-        async for batch in in_batches(self._passages(source)):
+        async for batch in in_batches(self._passages(source), batch_size(self._store)):
             passages: list[Passage] = []
             for item in batch:
                 if isinstance(item, RowProblem):

@@ -62,11 +62,22 @@ def bad_utf8(file: str, line: int, position: int, raw: str) -> RowProblem:
     )
 
 
+_WRONG_TYPES = {
+    "string_type": "is not a text",
+    "tuple_type": "is not a list",
+    "model_type": "is not an object",
+    "bool_parsing": "is neither true nor false",
+    "bool_type": "is neither true nor false",
+    "float_parsing": "is not a number",
+    "float_type": "is not a number",
+}
+"""Where pydantic would name Python's types."""
 _MENDS = {
     "missing": "add it",
     "string_type": "make it a text",
     "string_too_short": "fill it in",
     "tuple_type": 'make it a list, such as ["a", "b"] (in CSV: a|b)',
+    "model_type": "make it a JSON object",
     "bool_parsing": "use true or false",
     "bool_type": "use true or false",
     "enum": "use one of the words named",
@@ -86,7 +97,7 @@ def _told(error: ErrorDetails) -> tuple[str, str, str]:
     elif kind == "value_error":
         problem = error["msg"].removeprefix("Value error, ")
     else:
-        problem = error["msg"][0].lower() + error["msg"][1:]
+        problem = _WRONG_TYPES.get(kind) or error["msg"][0].lower() + error["msg"][1:]
     mend = _TIME if kind.startswith(("datetime", "timezone", "date_")) else _MENDS.get(kind, "correct it")
     return field, problem, mend
 

@@ -29,8 +29,8 @@ def check_rows(files: Iterable[str], required: Collection[str], *, text: bool = 
     for file in files:
         if file == STDIN:
             continue
-        form = format_of(file, text)
         check_file(file)
+        form = format_of(file, text)
         if form is Format.PARQUET:
             check_header(file, list(open_parquet(file).schema_arrow.names), required)
         elif form in (Format.CSV, Format.TSV):
@@ -56,8 +56,8 @@ def read_rows(file: str, *, text: bool = False, lists: Collection[str] = ()) -> 
     Raises:
         UsageError: the file cannot be opened or is of no accepted format.
     """
-    form = None if file == STDIN else format_of(file, text)
     check_file(file)
+    form = None if file == STDIN else format_of(file, text)
     if form is Format.PARQUET:
         yield from parquet_rows(file, lists)
         return

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from knowledge_store.embedding import NO_EMBEDDING
 from knowledge_store.ingest.contents import HISTORY_COLUMNS, read_history
 from knowledge_store.ingest.report import IngestReport, Rejects, Tally
 from knowledge_store.ingest.row import RowProblem
@@ -20,7 +21,14 @@ from models.embedding import Progress
 from schema import TaggedContent, UsageError
 
 BATCH = 256
+EMBEDDED_BATCH = 64
+"""Where vectors are computed: seconds of work, so that progress is seen and Ctrl-C loses little."""
 T = TypeVar("T")
+
+
+def batch_size(store: KnowledgeStore) -> int:
+    """Return how many objects to hand to a store at once."""
+    return BATCH if store.embedding == NO_EMBEDDING else EMBEDDED_BATCH
 
 
 async def in_batches(items: Iterator[T], size: int = BATCH) -> AsyncIterator[list[T]]:
@@ -41,6 +49,17 @@ def require_files(files: Sequence[str]) -> None:
     twice = sorted({file for file in files if files.count(file) > 1})
     if twice:
         raise UsageError(f"{twice[0]} is given twice; name each file once")
+
+
+def check_vocabulary(files: Sequence[str], groups: Sequence[str] = ()) -> None:
+    """Make sure that the files of a vocabulary can be read; nothing of a store is needed.
+
+    Raises:
+        UsageError: no file is given, one twice, or one cannot be read.
+    """
+    inputs = [*files, *groups]
+    require_files(inputs)
+    check_vocabulary_files(inputs)
 
 
 async def ingest_vocabulary(
@@ -69,9 +88,8 @@ async def ingest_vocabulary(
         StoreError: the store failed.
         ModelError: the embedding model failed.
     """
+    await asyncio.to_thread(check_vocabulary, files, groups)
     inputs = [*files, *groups]
-    require_files(inputs)
-    await asyncio.to_thread(check_vocabulary_files, inputs)
     known = await store.vocabulary()
     with Rejects(inputs, rejects_folder(store.location), rejects) as aside:
         tally = Tally("vocabulary", inputs, aside)
@@ -80,7 +98,7 @@ async def ingest_vocabulary(
         )
         for problem in found.problems:
             tally.problem(problem)
-        async for batch in in_batches(iter(found.tags)):
+        async for batch in in_batches(iter(found.tags), batch_size(store)):
             tally.wrote(await store.upsert_tags(batch), batch)
             if progress:
                 progress(len(batch))
@@ -121,7 +139,8 @@ async def ingest_history(
         raise UsageError(f"{store.location} has no tags yet; ingest a vocabulary first")
     with Rejects(files, rejects_folder(store.location), rejects) as aside:
         tally = Tally("history", files, aside)
-        async for batch in in_batches(read_history(files, vocabulary, tally.notes, tally.seen)):
+        rows = read_history(files, vocabulary, tally.notes, tally.seen)
+        async for batch in in_batches(rows, batch_size(store)):
             contents: list[TaggedContent] = []
             for item in batch:
                 if isinstance(item, RowProblem):

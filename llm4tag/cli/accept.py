@@ -45,20 +45,20 @@ def accept(
         typer.Option(
             "--contents",
             metavar="FILE",
-            help="The file that was tagged: gives the text of contents that the store lacks.",
+            help="The file that was tagged: gives the text of contents that neither store nor line has.",
         ),
     ] = None,
     rejects: RejectsOption = None,
 ) -> None:
     r"""Write the tags decided 'accept' to the contents of a store, so that later recall learns from them.
 
-    Contents that the store lacks are added with the text of their line, or that of --contents. Other tags of a
-    content stay as they are. Tags of a model weigh less than a person's.
+    Contents that the store lacks are added with the text that stands in their line, or else that of --contents.
+    Other tags of a content stay as they are. Tags of a model weigh less than a person's.
 
     [bold]Examples[/bold]
 
     \b
-    llm4tag accept out.jsonl --contents new.jsonl --store my.store
+    llm4tag accept out.jsonl --store my.store
     llm4tag accept reviewed.jsonl --provenance human --store my.store
     """
     from knowledge_store.ingest.accept import AcceptPlan, accept_results

@@ -1,5 +1,6 @@
 """What all commands share: options, exit codes, errors, progress."""
 
+import inspect
 import os
 import sys
 from collections.abc import Coroutine, Iterator
@@ -85,7 +86,10 @@ class Root(TyperGroup):
         except (typer.Exit, typer.Abort, TyperException):
             raise
         except KeyboardInterrupt as error:
-            say(f"interrupted: {error or 'what is done is kept; run the same command again to go on'}", "yellow")
+            say(
+                f"interrupted: {str(error) or 'what is done is kept; run the same command again to go on'}",
+                "yellow",
+            )
             raise typer.Exit(ExitCode.INTERRUPTED) from error
         except BrokenPipeError:
             # Whoever read the output has seen enough; typer ends quietly.
@@ -113,9 +117,14 @@ def _report_error(error: Exception, debug: bool) -> int:
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end; Ctrl-C cancels it and then raises KeyboardInterrupt."""
-    import asyncio
+    try:
+        import asyncio
 
-    return asyncio.run(work)
+        return asyncio.run(work)
+    finally:
+        if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+            # Ctrl-C came before it had begun; Python would complain that nobody awaited it.
+            work.close()
 
 
 class Bar:

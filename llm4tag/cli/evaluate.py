@@ -84,7 +84,7 @@ async def _evaluate(
     """Tag the labelled contents and measure the results."""
     from graphs.nodes.recall import check_within
     from graphs.resources import resources_for
-    from llm4tag.cli.tagging import say_inputs, tag_contents
+    from llm4tag.cli.tagging import rejects_folder, say_inputs, tag_contents
     from llm4tag.evaluation import evaluate as measured
     from llm4tag.evaluation import sample_ids
     from llm4tag.inputs import labelled_of
@@ -94,6 +94,7 @@ async def _evaluate(
         store = (await resources_for(context)).store
         vocabulary = await store.vocabulary()
         inputs = await asyncio.to_thread(labelled_of, file, vocabulary)
+        inputs.require_usable(rejects_folder(output), options.rejects)
         say_inputs(inputs)
         await check_within(store, context.within)
         labelled, outside = _narrowed(file, inputs.rows, context.within, vocabulary)

@@ -96,6 +96,7 @@ def _result_of(path: Path, content: str | None, content_id: str | None) -> "TagR
 
 def _content_of(content: str | None, content_id: str | None) -> "Content":
     from knowledge_store.ingest.contents import text_id
+    from knowledge_store.ingest.files import has_format
     from schema import Content, UsageError
 
     if content is None:
@@ -107,6 +108,8 @@ def _content_of(content: str | None, content_id: str | None) -> "Content":
         raise UsageError("the text is blank; give some words")
     if "\n" not in text and len(text) < 1024 and Path(text).is_file():
         raise UsageError(f"{text} is a file: name one of its contents with --id")
+    if content != "-" and len(text.split()) == 1 and has_format(text):
+        raise UsageError(f"{text}: no such file; check the path (to tag the name itself, give it on stdin with -)")
     return Content(id=text_id("", text), text=text)
 
 
@@ -115,6 +118,7 @@ def _row_of(file: str, content_id: str) -> "Content":
     from schema import UsageError
 
     inputs = contents_of(file)
+    inputs.require_usable()
     for content in inputs.rows:
         if content.id == content_id:
             return content

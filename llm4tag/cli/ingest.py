@@ -1,5 +1,6 @@
 """``llm4tag ingest``: vocabularies, tagged history and knowledge into a store."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,14 +33,26 @@ def _ingest(
     files: Sequence[str],
     work: "Callable[[KnowledgeStore, Progress], Awaitable[IngestReport]]",
     *,
-    create: bool = True,
+    check: Callable[[], None] | None = None,
 ) -> None:
-    """Open the store, run the work under a progress bar, print its report and exit with its code."""
+    """Open the store, run the work under a progress bar, print its report and exit with its code.
+
+    Args:
+        location: of the store.
+        embedding: what it is, or is to be, filled with.
+        label: of the progress bar.
+        files: whose rows are counted for it.
+        work: what to do.
+        check: of the input, before a store is made where there is none; None makes none.
+    """
     from knowledge_store.ingest.rows import count_rows
     from knowledge_store.opening import open_store
 
     async def run(progress: "Progress") -> "IngestReport":
-        async with await open_store(location, embedding=embedding, create=create) as store:
+        opening = (
+            open_store(location, embedding=embedding) if check is None else _opened(location, embedding, check)
+        )
+        async with await opening as store:
             return await work(store, progress)
 
     with progress_bar(label, count_rows(files) or None) as bar:
@@ -47,6 +60,20 @@ def _ingest(
     print_report(report)
     if not report.flawless:
         raise typer.Exit(ExitCode.PARTIAL)
+
+
+async def _opened(location: str, embedding: str | None, check: Callable[[], None]) -> "KnowledgeStore":
+    """Open a store, or make one; a new one fixes its embedding, so all that can be wrong is found out before."""
+    from knowledge_store.opening import open_store
+    from models.embeddings import check_embedding
+    from schema import DEFAULT_EMBEDDING, StoreNotFoundError
+
+    await asyncio.to_thread(check)
+    try:
+        return await open_store(location, embedding=embedding)
+    except StoreNotFoundError:
+        await check_embedding(embedding or DEFAULT_EMBEDDING)
+        return await open_store(location, embedding=embedding, create=True)
 
 
 @app.command()
@@ -97,7 +124,12 @@ def vocabulary(
             progress=progress,
         )
 
-    _ingest(store, embedding, "tags", [*files, *(groups or ())], work)
+    def check() -> None:
+        from knowledge_store.ingest.run import check_vocabulary
+
+        check_vocabulary(files, groups or ())
+
+    _ingest(store, embedding, "tags", [*files, *(groups or ())], work, check=check)
 
 
 @app.command()
@@ -127,7 +159,7 @@ def history(
 
         return await ingest_history(opened, files, rejects=rejects, progress=progress)
 
-    _ingest(store, embedding, "contents", files, work, create=False)
+    _ingest(store, embedding, "contents", files, work)
 
 
 @app.command()
@@ -172,4 +204,9 @@ def knowledge(
             progress=progress,
         )
 
-    _ingest(store, embedding, "passages", (), work)
+    def check() -> None:
+        from knowledge_store.ingest.knowledge import check_knowledge
+
+        check_knowledge(paths)
+
+    _ingest(store, embedding, "passages", (), work, check=check)

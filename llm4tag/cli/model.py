@@ -17,6 +17,8 @@ _NAME = Annotated[
     ),
 ]
 _MEGABYTE = 1_000_000
+_WIDEST = 10_000
+"""Characters of a table's line."""
 
 
 class Source(StrEnum):
@@ -136,4 +138,7 @@ def list_models() -> None:
         path = folder / model.file
         size = f"{model.size // _MEGABYTE:,}"
         table.add_row(PREFIX + model.name, size, model.licence, str(path) if path.is_file() else "no")
-    Console(highlight=False, markup=False, soft_wrap=True).print(table)
+    # As wide as it needs to be: off a terminal the width is 80, and a path that is cut is of no use.
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.width = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum
+    console.print(table)

@@ -84,14 +84,25 @@ class TaggerOptions:
         float, typer.Option(min=0, max=1, help="Confidence from which to accept.", rich_help_panel=_TAGGING)
     ] = 0.5
     review_at: Annotated[
-        float, typer.Option(min=0, max=1, help="Confidence from which to review.", rich_help_panel=_TAGGING)
-    ] = 0.2
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Confidence from which to review. Default: 0.2.",
+            show_default=False,
+            rich_help_panel=_TAGGING,
+        ),
+    ] = None
 
     def context(self) -> "TagOptions":
-        """Return them as a tagger takes them."""
+        """Return them as a tagger takes them.
+
+        Raises:
+            UsageError: two of them contradict each other.
+        """
         from graphs.context import TagOptions
 
-        return TagOptions(
+        return TagOptions.checked(
             store=self.store,
             model=self.model,
             api_base=self.api_base,

@@ -43,6 +43,7 @@ def tag(
     """
     from llm4tag.cli.tagging import (
         check_outputs,
+        rejects_folder,
         sampled,
         say_inputs,
         say_outcome,
@@ -56,6 +57,7 @@ def tag(
     check_outputs(file, output)
     context = tagging.context()
     inputs = contents_of(file)
+    inputs.require_usable(rejects_folder(output), options.rejects)
     say_inputs(inputs)
     report = Report()
 

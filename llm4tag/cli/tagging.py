@@ -148,21 +148,27 @@ def say_inputs(inputs: Inputs[Any]) -> None:
         say(f"… and {len(inputs.problems) - _SHOWN:,} more set aside", "yellow")
 
 
+def rejects_folder(output: str | None) -> Path:
+    """Return where rows are set aside by default: beside the output, or in the present folder."""
+    return Path() if output is None or output == STDOUT else Path(output).parent
+
+
 def say_outcome(inputs: Inputs[Any], report: Report, output: str | None, options: RunOptions) -> bool:
     """Set bad rows and failed contents aside and print how the run went.
 
     Returns:
         Whether nothing was set aside and no result is degraded.
     """
-    folder = Path(output).parent if output not in (None, STDOUT) else Path()
-    rejects = set_aside(inputs.file, inputs.problems, report.failures, folder, options.rejects)
+    rejects = set_aside(inputs.file, inputs.problems, report.failures, rejects_folder(output), options.rejects)
     for failure in report.failures[:_SHOWN]:
         say(f"no result: {failure.content.id!r}: {failure}", "yellow")
     if rejects:
         say(f"{len(inputs.problems) + len(report.failures):,} set aside in {', '.join(rejects)}", "yellow")
     if report.degraded:
+        ((reason, times),) = report.reasons.most_common(1)
         say(
-            f"{report.degraded:,} results are degraded (field 'degraded'); try them again: --retry-degraded",
+            f"{report.degraded:,} results are degraded, {times:,} of them since {reason}\n"
+            "try them again: --retry-degraded",
             "yellow",
         )
     usage = report.usage

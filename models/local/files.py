@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.local.registry import PREFIX, known_model, models_folder
-from schema import ModelError, ModelNotFoundError
+from schema import ModelError, ModelNotFoundError, ModelSetupError
 
 
 class ModelFile(BaseModel):
@@ -33,13 +33,10 @@ def find_model(name: str, cache_dir: Path) -> ModelFile:
 
     Raises:
         ModelNotFoundError: it is not on this machine, or no model is known by that name.
-        ModelError: it is not the file that it should be.
+        ModelSetupError: it is not the file that it should be.
     """
-    bare = name.removeprefix(PREFIX)
-    if bare.endswith(".gguf"):
-        path = Path(bare).expanduser().absolute()
-        if not path.is_file():
-            raise ModelNotFoundError(f"{path}: no such model file; check --model")
+    path = _given_path(name)
+    if path is not None:
         return ModelFile(path=path, sha256=file_sha256(path, cache_dir))
     model = known_model(name)
     path = models_folder(cache_dir) / model.file
@@ -48,10 +45,32 @@ def find_model(name: str, cache_dir: Path) -> ModelFile:
             f"{path}: the model is not on this machine; run `llm4tag model pull {model.name}`"
         )
     if file_sha256(path, cache_dir) != model.sha256:
-        raise ModelError(
+        raise ModelSetupError(
             f"{path}: the file is damaged (its sha256 is wrong); run `llm4tag model pull {model.name}`"
         )
     return ModelFile(path=path, sha256=model.sha256)
+
+
+def model_sha256(name: str, cache_dir: Path) -> str:
+    """Return the sha256 of ``local/NAME``, whether it is on this machine or not, or of ``local/PATH.gguf``.
+
+    Raises:
+        ModelNotFoundError: there is no such file, or no model is known by that name.
+        ModelError: the file cannot be read.
+    """
+    path = _given_path(name)
+    return known_model(name).sha256 if path is None else file_sha256(path, cache_dir)
+
+
+def _given_path(name: str) -> Path | None:
+    """Return the path in ``local/PATH.gguf``, None for ``local/NAME``."""
+    bare = name.removeprefix(PREFIX)
+    if not bare.endswith(".gguf"):
+        return None
+    path = Path(bare).expanduser().absolute()
+    if not path.is_file():
+        raise ModelNotFoundError(f"{path}: no such model file; check --model")
+    return path
 
 
 def file_sha256(path: Path, cache_dir: Path) -> str:

@@ -1,35 +1,98 @@
-"""Opening a local model: its file, a server that runs it, ChatLiteLLM in front."""
+"""Opening a local model: its identity at once, its file and a server that runs it at the first question."""
 
 import asyncio
+from dataclasses import dataclass
 
 from models.answers import AnswerCache
 from models.language_model import CachedModel
 from models.litellm_chat import LiteLLMChat
-from models.local.files import ModelFile, find_model
+from models.llm import Answer, Ask
+from models.local.files import ModelFile, find_model, model_sha256
 from models.local.process import Server, acquire_server, release_server
+from models.loop import on_provider_loop
 from models.provider import warm_up
 from models.turns import Turns
 from schema import Settings
 
 
 async def open_local(settings: Settings) -> CachedModel:
-    """Open ``local/NAME`` or ``local/PATH.gguf``; a server is started unless one with this model is running.
+    """Open ``local/NAME`` or ``local/PATH.gguf``, without starting it: kept answers need neither file nor server.
 
     Raises:
-        ModelNotFoundError: the file or the package that runs it is not on this machine.
-        ModelError: the file is damaged, or the server does not start.
+        ModelNotFoundError: no model is known by that name, or there is no such file.
+        ModelError: the file cannot be read.
     """
-    model, server, chat = await asyncio.to_thread(_open, settings)
-
-    async def release() -> None:
-        await asyncio.to_thread(release_server, model, server)
-
-    identity = f"local@sha256:{model.sha256}"
+    sha256 = await asyncio.to_thread(model_sha256, settings.model, settings.cache_dir)
+    chat = LocalChat(settings)
+    identity = f"local@sha256:{sha256}"
     cache = AnswerCache(settings.cache_dir, identity) if settings.answer_cache else None
-    return CachedModel(settings.model, identity, chat, cache, Turns(server.slots), release)
+    return CachedModel(settings.model, identity, chat, cache, local=True, release=chat.close)
 
 
-def _open(settings: Settings) -> tuple[ModelFile, Server, LiteLLMChat]:
+@dataclass(frozen=True)
+class _Running:
+    """A server that runs the model, and what asks it."""
+
+    model: ModelFile
+    server: Server
+    chat: LiteLLMChat
+    turns: Turns
+
+
+class LocalChat:
+    """Asks a local model one question at a time; its server is started for the first one.
+
+    All but ``close`` belongs to the providers' loop.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._starting: asyncio.Task[_Running] | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was asked for and left out because the server does not take it."""
+        running = self._running
+        return running.chat.notes if running else ()
+
+    async def ask(self, question: Ask) -> Answer:
+        """Ask when its turn has come.
+
+        Raises:
+            ModelNotFoundError: the file or the package that runs it is not on this machine.
+            ModelSetupError: the file is damaged, or the server does not start.
+            ModelError: the server fails.
+        """
+        running = await self._started()
+        async with running.turns.turn("\n".join(message.content for message in question.messages)):
+            return await running.chat.ask(question)
+
+    async def _started(self) -> _Running:
+        if self._starting is None or (self._starting.done() and self._running is None):
+            self._starting = asyncio.ensure_future(asyncio.to_thread(_start, self._settings))
+        # Shielded: one question that is given up must not stop the start that others wait for.
+        return await asyncio.shield(self._starting)
+
+    @property
+    def _running(self) -> _Running | None:
+        task = self._starting
+        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+            return None
+        return task.result()
+
+    async def close(self) -> None:
+        """Give the server back, if one was started; a start that is under way is waited for."""
+        await on_provider_loop(self._close())
+
+    async def _close(self) -> None:
+        if self._starting is not None:
+            await asyncio.wait([self._starting])
+            if running := self._running:
+                await asyncio.to_thread(release_server, running.model, running.server)
+            self._starting = None
+
+
+def _start(settings: Settings) -> _Running:
     model = find_model(settings.model, settings.cache_dir)
     warm_up()
     server = acquire_server(model, settings.cache_dir)
@@ -41,4 +104,4 @@ def _open(settings: Settings) -> tuple[ModelFile, Server, LiteLLMChat]:
         max_attempts=settings.max_attempts,
         local_name=settings.model,
     )
-    return model, server, chat
+    return _Running(model, server, chat, Turns(server.slots))

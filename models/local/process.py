@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from models.local.files import ModelFile
 from models.local.server import DEFAULT_CONTEXT, DEFAULT_SLOTS, KEY_VARIABLE
-from schema import ModelError, ModelNotFoundError, UsageError
+from schema import ModelError, ModelNotFoundError, ModelSetupError, UsageError
 
 THREADS_VARIABLE = "LLM4TAG_THREADS"
 START_TIMEOUT = 300.0
@@ -173,7 +173,7 @@ class ServerProcess:
         mend = "check the file and the free memory, or name another model with --model"
         if "libgomp" in last:
             mend = "install the system's OpenMP library (Debian and Ubuntu: `apt-get install libgomp1`)"
-        return ModelError(f"{self._model.path}: the local server did not start ({last}); {mend}")
+        return ModelSetupError(f"{self._model.path}: the local server did not start ({last}); {mend}")
 
 
 def state_path(cache_dir: Path, sha256: str) -> Path:
@@ -210,7 +210,7 @@ def acquire_server(model: ModelFile, cache_dir: Path) -> Server:
 
     Raises:
         ModelNotFoundError: the package that runs models is not installed.
-        ModelError: the server does not start.
+        ModelSetupError: the server does not start.
     """
     running = running_server(cache_dir, model.sha256)
     if running is not None:

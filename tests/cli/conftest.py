@@ -15,3 +15,17 @@ def store(tmp_path: Path) -> Path:
     done = llm4tag("ingest", "vocabulary", tags, "--groups", groups, "--store", location, "--embedding", "none")
     assert done.exit_code == 0, done.output
     return location
+
+
+@pytest.fixture
+def full(store: Path, tmp_path: Path) -> Path:
+    """Give the store a little history."""
+    rows = [
+        {"id": f"h{number}", "text": text, "tags": tags}
+        for number, (text, tags) in enumerate(
+            [("browser for the web", ["web"]), ("mail reader", ["mail"]), ("web mail", ["web", "mail"])]
+        )
+    ]
+    done = llm4tag("ingest", "history", jsonl(tmp_path / "history.jsonl", *rows), "--store", store)
+    assert done.exit_code == 0, done.output
+    return store

@@ -10,9 +10,15 @@ from typer.testing import CliRunner, Result
 from knowledge_store.opening import open_store
 from knowledge_store.protocol import KnowledgeStore, StoreStatistics
 from llm4tag.cli import app
+from tests.ingest.files import written
 
 T = TypeVar("T")
 TAGS = ({"id": "web", "name": "Web", "aliases": ["网络"]}, {"id": "mail", "name": "Mail", "parents": ["net"]})
+ROWS = (
+    {"id": "1", "text": "a web browser"},
+    {"id": "2", "text": "reads mail", "title": "Post"},
+    {"id": "3", "text": "网络 tools"},
+)
 
 
 def llm4tag(*args: object, given: str | bytes | None = None) -> Result:
@@ -34,3 +40,7 @@ def statistics(location: Path | str) -> StoreStatistics:
 def assigned(location: Path | str, *ids: str) -> dict[str, list[str]]:
     found = ask(location, lambda store: store.assignments_of(ids))
     return {content: sorted(assignment.tag for assignment in given) for content, given in found.items()}
+
+
+def ids(path: Path) -> list[str]:
+    return sorted(row["id"] for row in written(path))

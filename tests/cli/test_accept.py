@@ -103,6 +103,23 @@ def test_new_contents_take_their_text_from_the_line_or_the_contents(filled: Path
     assert statistics(filled).contents == 4
 
 
+def test_what_tag_wrote_is_accepted_without_another_file(filled: Path, tmp_path: Path) -> None:
+    new = jsonl(tmp_path / "new.jsonl", {"id": "n", "text": "网络 browser, mail", "title": "Web"})
+    out = tmp_path / "out.jsonl"
+    tagged = llm4tag("tag", new, "--store", filled, "-o", out, "--no-llm", "--accept-at", "0")
+    assert tagged.exit_code == 0, tagged.output
+    (line,) = written(out)
+    assert (line["text"], line["title"]) == ("网络 browser, mail", "Web")
+    done = llm4tag("accept", out, "--store", filled)
+    assert done.exit_code == 0, done.output
+    assert "1 added" in done.stdout
+    (content,) = ask(filled, lambda opened: opened.get_contents(["n"]))
+    assert (content.title, content.text) == ("Web", "网络 browser, mail")
+    assert {tag for tag, by, _ in assignments(filled, "n") if by is Provenance.MODEL} == {
+        tag["id"] for tag in line["tags"]
+    }
+
+
 def test_lines_that_cannot_be_written(filled: Path, tmp_path: Path) -> None:
     tag = {"id": "web", "confidence": 0.9, "decision": "accept"}
     out = jsonl(
@@ -136,7 +153,8 @@ def test_nothing_usable(filled: Path, tmp_path: Path) -> None:
     for lines in (["broken"], [], [result("new", ("web", 0.9, "accept"))]):
         out = jsonl(tmp_path / "out.jsonl", *lines)
         assert llm4tag("accept", out, "--store", filled).exit_code == 2
-    assert llm4tag("accept", tmp_path / "none.jsonl", "--store", filled).exit_code == 2
+    gone = llm4tag("accept", "none", "--store", filled)
+    assert (gone.exit_code, gone.stderr) == (2, "error: none: no such file or directory; check the path\n")
     history = tmp_path / "h.jsonl"
     before = history.read_bytes()
     refused = llm4tag("accept", out, "--store", filled, "--contents", history, "--rejects", history)

@@ -87,6 +87,7 @@ def test_rows_without_gold_are_set_aside(store: Path, tmp_path: Path, monkeypatc
     assert [row["field"] for row in written(tmp_path / "dev.jsonl.rejected.jsonl")] == ["tags", "id"]
     nothing = jsonl(tmp_path / "none.jsonl", {"id": "4", "text": "web"})
     assert llm4tag("evaluate", nothing, "--store", store, "--no-llm").exit_code == 2
+    assert [row["field"] for row in written(tmp_path / "none.jsonl.rejected.jsonl")] == ["tags"]
 
 
 def test_tags_of_a_model_are_no_gold(store: Path, tmp_path: Path) -> None:

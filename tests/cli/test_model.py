@@ -1,3 +1,8 @@
+from pathlib import Path
+
+import pytest
+
+from models.local.registry import known_model
 from tests.cli.running import llm4tag
 
 
@@ -7,6 +12,15 @@ def test_list_names_the_models_and_what_is_here() -> None:
     assert "local/qwen2.5-coder-1.5b" in done.stdout
     assert "Apache-2.0" in done.stdout
     assert " no" in done.stdout
+
+
+def test_list_shows_the_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "a folder with a long name, " / "and within it another one with a name as long as that"
+    (cache / "models").mkdir(parents=True)
+    model = cache / "models" / known_model("smollm2-135m").file
+    model.touch()
+    monkeypatch.setenv("LLM4TAG_CACHE_DIR", str(cache))
+    assert f" {model} " in llm4tag("model", "list").stdout
 
 
 def test_a_model_that_nobody_knows_gives_1() -> None:

@@ -44,6 +44,13 @@ def test_import_of_what_is_no_export(store: Path, tmp_path: Path) -> None:
         assert not (tmp_path / "other.store").exists()
 
 
+def test_import_of_what_is_not_there(tmp_path: Path) -> None:
+    done = llm4tag("store", "import", tmp_path / "none.gz", "--store", tmp_path / "other.store")
+    assert done.exit_code == 2
+    assert "none.gz: no such file or directory; check the path" in done.stderr
+    assert not (tmp_path / "other.store").exists()
+
+
 def test_export_to_where_nothing_can_be_written(store: Path, tmp_path: Path) -> None:
     done = llm4tag("store", "export", tmp_path / "none" / "x.jsonl", "--store", store)
     assert done.exit_code == 2

@@ -11,33 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm4tag.output import settings_path
-from tests.cli.running import llm4tag
-from tests.fakes.openai_server import FakeOpenAI, Reply
+from tests.cli.running import ROWS, ids, llm4tag
 from tests.ingest.files import jsonl, written
-
-ROWS = (
-    {"id": "1", "text": "a web browser"},
-    {"id": "2", "text": "reads mail", "title": "Post"},
-    {"id": "3", "text": "网络 tools"},
-)
-
-
-@pytest.fixture
-def full(store: Path, tmp_path: Path) -> Path:
-    """Give the store a little history."""
-    rows = [
-        {"id": f"h{number}", "text": text, "tags": tags}
-        for number, (text, tags) in enumerate(
-            [("browser for the web", ["web"]), ("mail reader", ["mail"]), ("web mail", ["web", "mail"])]
-        )
-    ]
-    done = llm4tag("ingest", "history", jsonl(tmp_path / "history.jsonl", *rows), "--store", store)
-    assert done.exit_code == 0, done.output
-    return store
-
-
-def ids(path: Path) -> list[str]:
-    return sorted(row["id"] for row in written(path))
 
 
 def test_result_lines_keep_the_contract(full: Path, tmp_path: Path) -> None:
@@ -114,6 +89,11 @@ def test_nothing_usable_gives_2(full: Path, tmp_path: Path) -> None:
         assert done.exit_code == 2, done.output
         assert file in done.stderr
     assert not out.exists()
+    (row,) = written(tmp_path / "bad.jsonl.rejected.jsonl")
+    assert (row["line"], row["field"]) == (1, "text")
+    told = llm4tag("tag", tmp_path / "bad.jsonl", "--store", full, "-o", out, "--rejects", tmp_path / "r.jsonl")
+    assert f"1 set aside in {tmp_path / 'r.jsonl'}; the first: " in told.stderr
+    assert len(written(tmp_path / "r.jsonl")) == 1
 
 
 def test_a_store_that_is_not_there_gives_1(tmp_path: Path) -> None:
@@ -160,6 +140,28 @@ def test_a_rerun_goes_on_and_refuses_other_settings(full: Path, tmp_path: Path) 
     done = llm4tag("tag", every, "--store", full, "-o", out, "--no-llm", "--top", 7, "--overwrite")
     assert (done.exit_code, ids(out)) == (0, ["1", "2", "3"])
     assert json.loads(settings_path(out).read_text())["top"] == "7"
+
+
+def test_a_rerun_knows_the_store_by_any_spelling_and_what_it_holds(
+    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.jsonl"
+    file = jsonl(tmp_path / "new.jsonl", *ROWS)
+    assert llm4tag("tag", file, "--store", full, "-o", out, "--no-llm", "--accept-at", 0).exit_code == 0
+    before = out.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    args = ("tag", file, "--store", full.name, "-o", out, "--no-llm", "--accept-at", 0)
+    again = llm4tag(*args)
+    assert again.exit_code == 0, again.output
+    assert "3 of 3 contents are tagged already" in again.stderr
+    assert llm4tag("accept", out, "--store", full).exit_code == 0
+    changed = llm4tag(*args)
+    assert changed.exit_code == 2
+    assert "store_holds (then '3 contents, 3 of them tagged by people," in changed.stderr
+    assert "accepted tags change results" in changed.stderr
+    assert "--overwrite" in changed.stderr
+    assert out.read_bytes() == before
+    assert llm4tag(*args, "--overwrite").exit_code == 0
 
 
 def test_a_changed_text_is_tagged_again(full: Path, tmp_path: Path) -> None:
@@ -211,44 +213,6 @@ def test_stopped_and_gone_on_with(full: Path, tmp_path: Path, way: signal.Signal
     assert ids(out) == sorted(row["id"] for row in rows)
 
 
-def test_a_model_that_is_down_degrades_and_gives_3(
-    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LLM4TAG_MAX_ATTEMPTS", "1")
-    monkeypatch.setenv("LLM4TAG_API_KEY", "none")
-    out, file = tmp_path / "out.jsonl", jsonl(tmp_path / "new.jsonl", *ROWS)
-    args = ("tag", file, "--store", full, "-o", out, "--model", "openai/x", "--api-base", "http://127.0.0.1:9/v1")
-    done = llm4tag(*args)
-    assert done.exit_code == 3, done.output
-    assert "3 results are degraded" in done.stderr
-    assert "3 contents: at most" in done.stderr
-    assert "at a price that is unknown" in done.stderr
-    assert all(line["degraded"] for line in written(out))
-    assert {line["id"]: line["tags"][0]["id"] for line in written(out)} == {"1": "web", "2": "mail", "3": "web"}
-    again = llm4tag(*args)
-    assert again.exit_code == 3
-    assert "0 tagged" in again.stderr
-    retried = llm4tag(*args, "--retry-degraded")
-    assert retried.exit_code == 3
-    assert "3 degraded results: to be tagged again" in retried.stderr
-    assert "3 tagged" in retried.stderr
-
-
-def test_max_cost_stops_before_anything_is_asked(
-    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LLM4TAG_API_KEY", "none")
-    out, file = tmp_path / "out.jsonl", jsonl(tmp_path / "new.jsonl", *ROWS)
-    args = ("tag", file, "--store", full, "-o", out, "--api-base", "http://127.0.0.1:9/v1", "--max-cost", "0.001")
-    known = llm4tag(*args, "--model", "openai/gpt-4.1-mini")
-    assert known.exit_code == 1, known.output
-    assert "above the $0.0010 of --max-cost" in known.stderr
-    assert out.read_bytes() == b""
-    unknown = llm4tag(*args, "--model", "openai/my-own")
-    assert unknown.exit_code == 2
-    assert "cannot be kept" in unknown.stderr
-
-
 def test_an_output_that_cannot_be_is_refused(full: Path, tmp_path: Path) -> None:
     file = jsonl(tmp_path / "new.jsonl", *ROWS)
     before = Path(file).read_bytes()
@@ -264,31 +228,20 @@ def test_an_output_that_cannot_be_is_refused(full: Path, tmp_path: Path) -> None
     assert Path(file).read_bytes() == before
 
 
-def test_the_llm_is_asked_once_and_its_answers_replayed(
-    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LLM4TAG_API_KEY", "none")
-    out, file = tmp_path / "out.jsonl", jsonl(tmp_path / "new.jsonl", *ROWS)
-    with FakeOpenAI() as fake:
-        yes = Reply("Yes", first_token={"Yes": -0.1, "No": -2.3})
-        fake.chat = lambda request: yes if request.get("logprobs") else Reply('{"tags": ["Web", "Netting"]}')
-        args = ("tag", file, "--store", full, "-o", out, "--model", "openai/x", "--api-base", fake.api_base)
-        done = llm4tag(*args, "--concurrency", 2)
-        assert done.exit_code == 0, done.output
-        asked = len(fake.chat_requests)
-        first = written(out)
-        assert sum(line["usage"]["llm_calls"] for line in first) == asked > 0
-        again = llm4tag(*args, "--overwrite")
-        assert again.exit_code == 0, again.output
-        assert len(fake.chat_requests) == asked
-        assert "3 tagged, 0 LLM calls (" in again.stderr
-    best = {line["id"]: line["tags"][0] for line in first}["1"]
-    llm = next(item for item in best["evidence"] if item["path"] == "llm")
-    assert (best["id"], llm["agreement"]) == ("web", 1)
-    assert llm["p_yes"] == pytest.approx(0.9, abs=0.01)
-    assert first[0]["off_vocabulary"] == [{"name": "Netting", "count": 3}]
-    replayed = {line["id"]: line["tags"] for line in written(out)}
-    assert replayed == {line["id"]: line["tags"] for line in first}
+def test_a_wrong_variable_gives_2(full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM4TAG_TIMEOUT", "abc")
+    file = jsonl(tmp_path / "new.jsonl", *ROWS)
+    done = llm4tag("tag", file, "--store", full, "-o", tmp_path / "out.jsonl")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: LLM4TAG_TIMEOUT=abc: ")
+
+
+def test_thresholds_that_contradict_each_other_give_2(full: Path, tmp_path: Path) -> None:
+    args = ("tag", jsonl(tmp_path / "new.jsonl", *ROWS), "--store", full, "-o", tmp_path / "out.jsonl", "--no-llm")
+    done = llm4tag(*args, "--accept-at", 0.1, "--review-at", 0.9)
+    assert done.exit_code == 2
+    assert "option 'review_at': must not be above accept_at (0.1)" in done.stderr
+    assert llm4tag(*args, "--accept-at", 0.1).exit_code == 0
 
 
 def test_options_stand_as_the_tagger_has_them() -> None:

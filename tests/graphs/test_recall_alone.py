@@ -8,7 +8,7 @@ from graphs.context import TagOptions
 from graphs.state import TaggingInput
 from graphs.tagging import graph
 from knowledge_store.opening import open_store
-from schema import Assignment, C2C2TEvidence, C2TEvidence, Provenance, Tag, TagResult, UsageError
+from schema import Assignment, C2C2TEvidence, C2TEvidence, Provenance, Tag, TaggedContent, TagResult, UsageError
 
 MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 
@@ -63,6 +63,25 @@ async def test_a_vocabulary_alone_is_enough(vocabulary_store: str) -> None:
     assert result.tags[0].confidence <= 0.5
 
 
+async def test_tags_that_only_a_model_gave_are_candidates_where_people_tagged_nothing(
+    vocabulary_store: str,
+) -> None:
+    text: TaggingInput = {"text": "a chess game for two"}
+    before = await tag(text, store=vocabulary_store)
+    assert "web" not in {item.id for item in before.tags}
+    async with await open_store(vocabulary_store) as opened:
+        echo = Assignment(tag="web", provenance=Provenance.MODEL, confidence=0.99)
+        await opened.upsert_contents([TaggedContent(id="m", text="a chess game for two", assignments=(echo,))])
+    after = {item.id: item for item in (await tag(text, store=vocabulary_store)).tags}
+    (evidence,) = after["web"].evidence
+    assert isinstance(evidence, C2C2TEvidence)
+    assert (evidence.raw, evidence.support, evidence.human_support) == (0.0, 1, 0)
+    assert after["web"].confidence < 0.01
+    assert {item.id: item.confidence for item in before.tags} == {
+        item.id: after[item.id].confidence for item in before.tags
+    }
+
+
 async def test_the_content_itself_is_no_neighbour(store: str) -> None:
     result = await tag({"id": "h8", "text": "card game collection"}, store=store)
     neighbours = {
@@ -75,6 +94,12 @@ async def test_the_content_itself_is_no_neighbour(store: str) -> None:
 async def test_bad_contents_are_refused_with_the_field(store: str, content: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=r"text|id"):
         await tag(cast(TaggingInput, content), store=store)
+
+
+@pytest.mark.parametrize("content", [{}, {"id": "x"}, {"text": 5}])
+async def test_bad_contents_are_told_before_anything_is_opened(content: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="'text'"):
+        await tag(cast(TaggingInput, content))
 
 
 async def test_no_store_says_what_to_do() -> None:

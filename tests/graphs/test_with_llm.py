@@ -42,6 +42,15 @@ async def test_signals_stand_raw_beside_an_uncalibrated_confidence(options: Opti
     assert result.degraded is None
 
 
+async def test_the_same_order_is_asked_once(options: Options, fake: FakeOpenAI) -> None:
+    for top, orders in ((1, 1), (2, 2)):
+        fake.chat_requests.clear()
+        result = await tag(MAIL, options(samples=20, generate_top=top, answer_cache=False))
+        lists = [asked_labels(request) for request in fake.chat_requests if asked_labels(request)]
+        assert len(lists) == len({tuple(labels) for labels in lists}) == orders
+        assert llm_evidence(result.tags[0]).samples == orders
+
+
 async def test_prompt_holds_candidates_examples_and_passages_in_shuffled_order(
     options: Options, fake: FakeOpenAI
 ) -> None:

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from knowledge_store.embedded import EmbeddedStore
+from knowledge_store.ingest.knowledge import ingest_knowledge
 from knowledge_store.ingest.run import BATCH, ingest_history, ingest_vocabulary
 from knowledge_store.opening import open_store
 from knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery, Writing
 from schema import TaggedContent, UsageError
+from tests.fakes.embedder import fake_embedder
 from tests.ingest.files import jsonl, written
 
 
@@ -26,6 +29,17 @@ async def test_vocabulary_with_groups(store: KnowledgeStore, tmp_path: Path) -> 
     assert again.written == Writing(unchanged=3)
     hits = await store.search(Collection.UNITS, SearchQuery(text="红苹果", alpha=0))
     assert [getattr(hit, "tag", None) for hit in hits] == ["a"]
+
+
+async def test_where_vectors_are_computed_progress_comes_in_small_steps(tmp_path: Path) -> None:
+    tags = jsonl(tmp_path / "t.jsonl", *({"id": f"t{n}", "name": f"tag {n}"} for n in range(150)))
+    history = jsonl(tmp_path / "h.jsonl", *({"id": str(n), "text": "t", "tags": ["t1"]} for n in range(150)))
+    knowledge = jsonl(tmp_path / "k.jsonl", *({"id": f"k{n}", "text": "t"} for n in range(150)))
+    async with await EmbeddedStore.open(tmp_path / "a", fake_embedder, embedding="fake", create=True) as store:
+        for ingest, file in ((ingest_vocabulary, tags), (ingest_history, history), (ingest_knowledge, knowledge)):
+            counted: list[int] = []
+            await ingest(store, [file], progress=counted.append)
+            assert counted == [64, 64, 22]
 
 
 async def test_replace_retires_what_is_absent(store: KnowledgeStore, tmp_path: Path) -> None:

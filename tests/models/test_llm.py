@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models import Answer, Ask, CachedModel, Message, open_llm
-from schema import ModelError, Settings
+from schema import ModelError, ModelSetupError, Settings
 from tests.fakes.openai_server import Failure, FakeOpenAI, Garbage, Reply, in_turn
 
 SCHEMA = {"type": "object", "properties": {"tags": {"type": "array"}}, "required": ["tags"]}
@@ -254,7 +254,7 @@ async def test_identical_questions_in_flight_are_asked_once(llm: CachedModel, fa
 async def test_error_of_a_shared_question_reaches_all(llm: CachedModel, fake: FakeOpenAI) -> None:
     fake.chat = lambda _: Failure(404, "no such model", delay=0.2)
     results = await asyncio.gather(*(llm.ask(question()) for _ in range(3)), return_exceptions=True)
-    assert [type(result) for result in results] == [ModelError] * 3
+    assert [type(result) for result in results] == [ModelSetupError] * 3
     assert len(fake.chat_requests) == 1
 
 

@@ -14,10 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
-from models import Ask, CachedModel, Message, open_llm
+from models import Answer, Ask, CachedModel, Message, open_llm
+from models.answers import AnswerCache
 from models.local import process
 from models.local.files import ModelFile, find_model
 from models.local.process import ServerProcess, acquire_server, release_server, running_server, state_path
+from models.local.registry import known_model
 from models.local.serve import serve
 from schema import ModelError, ModelNotFoundError, Settings, settings
 
@@ -130,6 +132,8 @@ async def test_cancelled_question_frees_the_model(llm: CachedModel) -> None:
 @pytest.mark.llm
 async def test_models_of_one_process_share_a_server(llm: CachedModel, local_settings: Settings) -> None:
     other = await open_llm(local_settings)
+    assert process._shared == {}, "nobody has asked yet"
+    await asyncio.gather(llm.ask(question("Is Bonn a city?")), other.ask(question("Is Kiel a city?")))
     (shared,) = process._shared.values()
     assert shared.users == 2
     await other.close()
@@ -229,8 +233,22 @@ def test_file_that_is_no_model_does_not_start(tmp_path: Path) -> None:
 
 
 async def test_missing_model_tells_how_to_pull_it() -> None:
-    with pytest.raises(ModelNotFoundError, match="llm4tag model pull"):
-        await open_llm(settings(model="local/qwen2.5-coder-1.5b"))
+    model = await open_llm(settings(model="local/qwen2.5-coder-1.5b"))
+    for _ in range(2):
+        with pytest.raises(ModelNotFoundError, match="llm4tag model pull"):
+            await model.ask(question("Is Basel a city?"))
+    await model.close()
+
+
+async def test_kept_answers_need_neither_file_nor_server() -> None:
+    chosen = settings(model="local/qwen2.5-coder-1.5b")
+    cache = AnswerCache(chosen.cache_dir, f"local@sha256:{known_model(chosen.model).sha256}")
+    await cache.put(question("Is Bern a city?"), Answer(text="Yes", finish_reason="stop"))
+    await cache.close()
+    model = await open_llm(chosen)
+    answer = await model.ask(question("Is Bern a city?"))
+    assert (answer.text, answer.usage.cached_answers, model.local, model.notes) == ("Yes", 1, True, ())
+    await model.close()
 
 
 def test_no_thread_is_left_reading(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import tenacity
 
 from models import count_tokens, estimate_cost, provider
-from schema import DEFAULT_MODEL, settings
+from schema import DEFAULT_MODEL, UsageError, settings
 
 
 def state_after(error: Exception, attempt: int = 1) -> tenacity.RetryCallState:
@@ -72,6 +72,35 @@ def test_settings_explicit_over_environment_over_default(monkeypatch: pytest.Mon
     assert settings(model="explicit").model == "explicit"
     assert settings(model="explicit").max_attempts == 5
     assert "hidden-key" not in repr(settings())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("TIMEOUT", "abc"), ("MAX_ATTEMPTS", "0"), ("ANSWER_CACHE", "perhaps")]
+)
+def test_a_wrong_variable_of_the_environment_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"LLM4TAG_{name}", value)
+    with pytest.raises(UsageError, match=rf"^LLM4TAG_{name}={value}: input should be .*; correct it or unset it$"):
+        settings(model="openai/x")
+
+
+def test_a_wrong_setting_that_was_given_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM4TAG_TIMEOUT", "abc")
+    with pytest.raises(UsageError, match=r"^timeout=-1: "):
+        settings(timeout=-1)
+
+
+def test_what_litellm_drops_when_it_is_cancelled_is_not_complained_of() -> None:
+    script = (
+        "import inspect, models.provider; from litellm.llms.openai.openai import OpenAIChatCompletion as Chat\n"
+        "for call in (Chat.acompletion, Chat.aembedding): call(*inspect.signature(call).parameters)\n"
+        "async def ours(): pass\n"
+        "ours()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "coroutine 'ours' was never awaited" in done.stderr
+    assert "OpenAIChatCompletion" not in done.stderr
 
 
 def test_import_is_light() -> None:

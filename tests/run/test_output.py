@@ -40,7 +40,7 @@ async def test_goes_on_with_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     await written(path, result("b"), result("a", degraded="model down"))
     output = OutputFile.open(path, SETTINGS, CONTENTS)
-    assert output.done == {"b": Done(CONTENTS["b"].digest, False), "a": Done(CONTENTS["a"].digest, True)}
+    assert output.done == {"b": Done(CONTENTS["b"].digest, None), "a": Done(CONTENTS["a"].digest, "model down")}
     assert not output.dropped
     await output.write(result("c"))
     output.close()

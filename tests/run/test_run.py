@@ -6,7 +6,16 @@ import pytest
 
 from llm4tag.output import Done, Memory
 from llm4tag.run import Failure, Report, check_cost, run
-from schema import Content, CostLimitError, StoreError, TagResult, Usage, UsageError
+from schema import (
+    Content,
+    CostLimitError,
+    ModelNotFoundError,
+    ModelSetupError,
+    StoreError,
+    TagResult,
+    Usage,
+    UsageError,
+)
 from tests.run.scripted import Script, ScriptedEstimate, ScriptedTagger
 
 CONTENTS = [Content(id=str(number), text=f"text {number}") for number in range(20)]
@@ -28,7 +37,7 @@ async def test_every_content_has_one_result() -> None:
 
 async def test_what_is_done_is_not_tagged_again() -> None:
     sink, tagger = Memory(), ScriptedTagger()
-    sink.done = {"3": Done("x", False), "4": Done("x", True), "of another run": Done("x", True)}
+    sink.done = {"3": Done("x", None), "4": Done("x", "down"), "of another run": Done("x", "down")}
     report = await run(tagger, CONTENTS, sink)
     assert not {"3", "4"} & set(tagger.asked)
     assert (report.resumed, report.tagged, report.degraded, report.whole) == (2, 18, 1, False)
@@ -77,6 +86,35 @@ async def test_a_model_that_is_down_degrades_every_result_and_the_run_ends() -> 
     sink = Memory()
     report = await run(ScriptedTagger(script), CONTENTS, sink)
     assert (len(sink.results), report.degraded) == (20, 20)
+    assert report.reasons == {"the model is down": 20}
+
+
+@pytest.mark.parametrize("contents", [CONTENTS, CONTENTS[:2]])
+async def test_a_model_that_can_never_answer_stops_the_run_and_leaves_nothing(contents: list[Content]) -> None:
+    refused: Script = {one.id: {"degraded": "wrong key", "degraded_for_good": True} for one in CONTENTS}
+    sink, report = Memory(), Report()
+    tagger = ScriptedTagger(refused)
+    with pytest.raises(ModelSetupError, match="wrong key; nothing is written"):
+        await run(tagger, contents, sink, report=report)
+    assert (sink.results, report.tagged, len(tagger.asked)) == ([], 0, min(3, len(contents)))
+
+
+async def test_one_answer_shows_that_the_model_is_set_up() -> None:
+    refused: Script = {str(n): {"degraded": "wrong key", "degraded_for_good": True} for n in range(20) if n != 2}
+    sink = Memory()
+    report = await run(ScriptedTagger(refused), CONTENTS, sink)
+    assert ([one.id for one in sink.results], report.degraded) == ([one.id for one in CONTENTS], 19)
+    short = Memory()
+    failing: Script = {"0": StoreError("locked"), "1": {"degraded": "wrong key", "degraded_for_good": True}}
+    report = await run(ScriptedTagger(failing), CONTENTS[:2], short)
+    assert ([one.id for one in short.results], report.degraded, len(report.failures)) == (["1"], 1, 1)
+
+
+async def test_a_model_that_is_not_here_ends_the_run_at_once() -> None:
+    tagger = ScriptedTagger({one.id: ModelNotFoundError("pull it") for one in CONTENTS[1:]})
+    with pytest.raises(ModelNotFoundError, match="pull it"):
+        await run(tagger, CONTENTS, Memory())
+    assert len(tagger.asked) == 2
 
 
 async def test_money_that_is_spent_stops_the_run() -> None:

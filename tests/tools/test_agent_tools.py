@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from knowledge_store.opening import open_store
-from schema import Assignment, Tag, TaggedContent
+from schema import Assignment, Tag, TaggedContent, UsageError
 from tools.agent_tools import recall_tools
 
 
@@ -27,6 +27,13 @@ async def test_recall_paths_are_tools_for_any_agent(tmp_path: Path) -> None:
         ]
         with pytest.raises(ValidationError):
             await tools["search_tags"].ainvoke({"text": ""})
+        for name, given in (
+            ("search_tags", {"text": "t"}),
+            ("expand_tag_graph", {"text": "t"}),
+            ("related_tags", {"tags": ["m"]}),
+        ):
+            with pytest.raises(UsageError, match="no tag or group has the id 'nobody'"):
+                await tools[name].ainvoke({**given, "within": "nobody"})
         for tool in tools.values():
             assert tool.description
             assert tool.args

@@ -47,6 +47,17 @@ def test_a_path_that_found_nothing_takes_no_part() -> None:
     assert fuse({Path.C2T: {}}, RecallPlan()) == []
 
 
+def test_a_path_of_weight_0_makes_candidates_without_a_score() -> None:
+    found: dict[Path, dict[str, Evidence]] = {
+        Path.C2T: {"a": C2TEvidence(score=0.8)},
+        Path.C2C2T: {"a": neighbours(1.0, 0.0), "b": neighbours(1.0, 0.0)},
+    }
+    plan = RecallPlan(weight_c2c2t=0.0)
+    assert [(c.tag, c.score) for c in fuse(found, plan)] == [("a", 0.8), ("b", 0.0)]
+    del found[Path.C2T]
+    assert [(c.tag, c.score) for c in fuse(found, plan)] == [("a", 0.0), ("b", 0.0)]
+
+
 def test_strongest_breaks_ties_by_id() -> None:
     assert list(strongest({"b": 1.0, "a": 1.0, "c": 2.0}, 2)) == ["c", "a"]
 
