@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.cost import LOCAL
-from schema import Settings, settings
+from schema import Path, Recipe, Settings, settings
 
 
 class TagOptions(BaseModel):
@@ -24,6 +24,10 @@ class TagOptions(BaseModel):
     """False asks the LLM again though the answer is known."""
     within: str | None = None
     """Only tags under this parent."""
+    recipe: Recipe | None = None
+    """How the recall paths are weighed; None: by what the store holds."""
+    without: frozenset[Path] = frozenset()
+    """Recall paths that are not followed."""
     top: int = Field(default=50, ge=1, le=1000)
     """Tags in a result, rejected candidates included."""
     max_rounds: int = Field(default=2, ge=1, le=5)
@@ -51,6 +55,7 @@ class TagOptions(BaseModel):
             model=self.model,
             api_base=self.api_base,
             answer_cache=self.answer_cache,
+            recipe=self.recipe,
         )
 
     @property
