@@ -1,5 +1,7 @@
 """What a caller can choose, beside the content: the graph's context."""
 
+from functools import cached_property
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.cost import LOCAL
@@ -48,7 +50,14 @@ class TagOptions(BaseModel):
     """Confidence from which a tag is put to review."""
 
     def settings(self) -> Settings:
-        """Return the settings with what was chosen here over the environment over the defaults."""
+        """Return the settings with what was chosen here over the environment over the defaults.
+
+        The environment is read once: reading it for every node took longer than recall.
+        """
+        return self._settings
+
+    @cached_property
+    def _settings(self) -> Settings:
         return settings(
             store=self.store,
             embedding=self.embedding,

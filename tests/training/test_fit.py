@@ -10,6 +10,7 @@ from knowledge_store.protocol import KnowledgeStore
 from models.embedding import Progress
 from schema import Path, StoreError
 from tests.fakes.history import contents
+from tools.agent_tools import recall_tools
 from tools.fitted_recall import load_fitted
 from tools.plan import ALL_PATHS
 from training.evidence import Pairs
@@ -51,6 +52,14 @@ async def test_fits_both_and_keeps_them_with_what_they_rest_on(store: KnowledgeS
     assert note.fitted.embedding == store.embedding
     assert note.tags_a_document >= 3
     assert note.fitted.versions.keys() == {"numpy", "scipy", "scikit-learn"}
+
+
+async def test_the_linear_scorer_is_a_tool_for_any_agent(store: KnowledgeStore) -> None:
+    await fit_recall(store, Bars())
+    tools = {tool.name: tool for tool in recall_tools(store)}
+    found = await tools["classify_content"].ainvoke({"text": "rook bishop checkmate", "limit": 2})
+    assert next(one["id"] for one in found) == "chess"
+    assert found[0]["evidence"]["path"] == "linear"
 
 
 async def test_the_same_history_and_seed_give_the_same_fit(store: KnowledgeStore) -> None:
