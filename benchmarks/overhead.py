@@ -9,6 +9,7 @@ import asyncio
 import json
 import statistics
 import time
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -18,23 +19,25 @@ import typer
 from calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, combine, recall_confidences
 from graphs.context import TagOptions
 from graphs.nodes.outcome import decisions_for
-from graphs.nodes.recall import query_for, vector_of
+from graphs.nodes.recall import backing_of, query_for, vector_of
 from graphs.resources import Resources, close_resources, resources_for
 from graphs.tagging import graph
 from models.embedding import Vector
-from schema import Content
+from schema import Content, Evidence, Recipe
 from schema import Path as RecallPath
 from tools.content_to_tag import recall_by_text
-from tools.fusion import fuse
+from tools.fusion import fuse, fuse_by_probability
+from tools.linear_scores import recall_by_linear
 from tools.parts import parts_of
-from tools.plan import RecallPlan
+from tools.recipe import first_plan
 from tools.similar_contents import recall_by_contents
 
 
 async def plainly(resources: Resources, content: Content, options: TagOptions) -> int:
     """Tag one content by calling the parts one after another."""
     store = resources.store
-    plan = RecallPlan.first((await store.statistics()).tagged_contents)
+    fitted = await resources.fitted()
+    plan = first_plan((await store.statistics()).tagged_contents, fitted, None, frozenset())
     query = await query_for(store, content.full_text)
     vectors: list[tuple[str, Vector]] = []
     whole = vector_of(query)
@@ -46,12 +49,20 @@ async def plainly(resources: Resources, content: Content, options: TagOptions) -
         ]
     by_text, by_contents = await asyncio.gather(
         recall_by_text(store, query.text, vectors, plan, await resources.phrases()),
-        recall_by_contents(store, query.text, whole, plan, content.id),
+        recall_by_contents(store, query.text, whole, plan, frozenset({content.id})),
     )
-    candidates = fuse({RecallPath.C2T: by_text, RecallPath.C2C2T: by_contents}, plan)
-    weights = WITH_HISTORY if plan.recipe == "history" else WITHOUT_HISTORY
-    by_path = {RecallPath.C2T: plan.weight_c2t, RecallPath.C2C2T: plan.weight_c2c2t}
-    recall = recall_confidences(candidates, by_path, weights.scale)
+    found: dict[RecallPath, Mapping[str, Evidence]] = {RecallPath.C2T: by_text, RecallPath.C2C2T: by_contents}
+    if fitted is not None:
+        allowed = (await store.vocabulary()).assignable
+        found[RecallPath.LINEAR] = recall_by_linear(fitted.linear, query.text, whole, plan, allowed, content.id)
+    weights = WITHOUT_HISTORY if plan.recipe is Recipe.VOCABULARY else WITH_HISTORY
+    if plan.recipe is Recipe.LEARNED and fitted is not None and fitted.fusion is not None:
+        backing = await backing_of(store, fitted, plan.paths)
+        candidates = fuse_by_probability(found, plan, fitted.fusion, backing)
+        recall = {candidate.tag: candidate.score for candidate in candidates}
+    else:
+        candidates = fuse(found, plan)
+        recall = recall_confidences(candidates, {path: plan.weight(path) for path in plan.paths}, weights.scale)
     scored = combine(candidates, recall, {}, {}, weights)
     return len(decisions_for(scored, await store.vocabulary(), options))
 

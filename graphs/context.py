@@ -1,11 +1,12 @@
 """What a caller can choose, beside the content: the graph's context."""
 
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from models.cost import LOCAL
-from schema import Settings, UsageError, settings
+from schema import Path, Recipe, Settings, UsageError, settings
 
 _REVIEW_AT = 0.2
 
@@ -28,6 +29,10 @@ class TagOptions(BaseModel):
     """False asks the LLM again though the answer is known."""
     within: str | None = None
     """Only tags under this parent."""
+    recipe: Recipe | None = None
+    """How the recall paths are weighed; None: by what the store holds."""
+    without: frozenset[Path] = frozenset()
+    """Recall paths that are not followed."""
     top: int = Field(default=50, ge=1, le=1000)
     """Tags in a result, rejected candidates included."""
     max_rounds: int = Field(default=2, ge=1, le=5)
@@ -69,13 +74,21 @@ class TagOptions(BaseModel):
             raise UsageError(f"option {first['loc'][0]!r}: {told[0].lower()}{told[1:]}; give another") from error
 
     def settings(self) -> Settings:
-        """Return the settings with what was chosen here over the environment over the defaults."""
+        """Return the settings with what was chosen here over the environment over the defaults.
+
+        The environment is read once: reading it for every node took longer than recall.
+        """
+        return self._settings
+
+    @cached_property
+    def _settings(self) -> Settings:
         return settings(
             store=self.store,
             embedding=self.embedding,
             model=self.model,
             api_base=self.api_base,
             answer_cache=self.answer_cache,
+            recipe=self.recipe,
         )
 
     @property

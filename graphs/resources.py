@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,6 +13,7 @@ from models.language_model import open_llm
 from models.llm import LanguageModel
 from prompts import prompt_hashes
 from schema import UsageError
+from tools.fitted_recall import FittedRecall, fit_in, load_fitted
 from tools.phrases import PhraseIndex
 
 
@@ -23,6 +24,9 @@ class Resources:
     store: KnowledgeStore
     llm: LanguageModel | None
     _phrases: PhraseIndex | None = None
+    _fitted: FittedRecall | None = None
+    _fit: str | None = None
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def phrases(self) -> PhraseIndex:
         """Return the phrase index of the vocabulary as it stands now."""
@@ -30,6 +34,14 @@ class Resources:
         if self._phrases is None or self._phrases.version != vocabulary.version:
             self._phrases = await asyncio.to_thread(PhraseIndex, vocabulary)
         return self._phrases
+
+    async def fitted(self) -> FittedRecall | None:
+        """Return what was fitted on the store's history as it stands now, read once for each fit."""
+        async with self._reading:
+            fit = await fit_in(self.store)
+            if fit != self._fit:
+                self._fitted, self._fit = await load_fitted(self.store), fit
+            return self._fitted
 
 
 class _Pool:

@@ -24,6 +24,7 @@ from graphs.nodes.outcome import (
 )
 from graphs.nodes.recall import (
     Update,
+    classify,
     follow_tags,
     fuse_candidates,
     prepare,
@@ -44,7 +45,7 @@ class Node(Protocol):
         """Do the node's work."""
 
 
-_RECALL = (search_tags, search_contents, follow_tags)
+_RECALL = (search_tags, search_contents, classify, follow_tags)
 _NODES: tuple[Node, ...] = (
     prepare,
     *_RECALL,

@@ -19,8 +19,8 @@ from llm4tag.output import STORE_HOLDS
 from models.cost import count_tokens, estimate_cost
 from prompts import prompt_hashes
 from prompts.rendering import CONTENT_BUDGET
-from schema import Content, TagResult, UsageError
-from tools.plan import RecallPlan
+from schema import Content, Path, Recipe, TagResult, UsageError
+from tools.recipe import first_plan
 
 _PROMPT_OVERHEAD = 700
 """Tokens of rules, examples and passages beside the content, at most."""
@@ -97,11 +97,19 @@ class Tagger:
         """Tag several contents; see ``atag_many``. For callers without an event loop."""
         return run(self.atag_many(contents, concurrency))
 
+    @property
+    def _recipe(self) -> Recipe | None:
+        return self.options.settings().recipe
+
     async def fingerprint(self) -> dict[str, str]:
         """Return all that results depend on, by name: store and what it holds, model, prompts, options."""
         resources = await self._resources()
         statistics = await resources.store.statistics()
-        options = self.options.model_dump(exclude={"store", "model", "api_base", "embedding", "answer_cache"})
+        fitted = await resources.fitted()
+        plan = first_plan(statistics.tagged_contents, fitted, self._recipe, self.options.without)
+        options = self.options.model_dump(
+            exclude={"store", "model", "api_base", "embedding", "answer_cache", "recipe", "without"}
+        )
         if resources.llm is None:
             options = {
                 name: value
@@ -118,6 +126,9 @@ class Tagger:
             "prompts": hashlib.sha256(repr(sorted(prompts.items())).encode()).hexdigest()[:12]
             if prompts
             else "none",
+            "recipe": plan.recipe.value,
+            "fit": fitted.fit if fitted and Path.LINEAR in plan.paths else "none",
+            "without": ",".join(sorted(self.options.without)),
             **{name: str(value) for name, value in options.items()},
         }
 
@@ -127,7 +138,8 @@ class Tagger:
         if resources.llm is None:
             return Estimate(llm_calls=0, prompt_tokens=0, completion_tokens=0, cost=0.0)
         options = self.options
-        usual = RecallPlan.first((await resources.store.statistics()).tagged_contents).asked
+        tagged = (await resources.store.statistics()).tagged_contents
+        usual = first_plan(tagged, await resources.fitted(), self._recipe, options.without).asked
         judged = usual if options.judge_top is None else options.judge_top
         shown = usual if options.generate_top is None else options.generate_top
         asked = (options.samples + judged) * options.max_rounds + options.max_rounds - 1

@@ -5,6 +5,7 @@ from schema.candidate import (
     C2TEvidence,
     Candidate,
     Evidence,
+    LinearEvidence,
     LLMEvidence,
     Neighbour,
     Path,
@@ -25,7 +26,7 @@ from schema.errors import (
     StoreVersionError,
     UsageError,
 )
-from schema.result import CalibrationNote, Decision, OffVocabulary, Origin, TagDecision, TagResult, Usage
+from schema.result import CalibrationNote, Decision, OffVocabulary, Origin, Recipe, TagDecision, TagResult, Usage
 from schema.settings import DEFAULT_EMBEDDING, DEFAULT_MODEL, Settings, WeaviateSettings, settings
 from schema.vocabulary import Tag, Vocabulary, normal_name
 
@@ -43,6 +44,7 @@ __all__ = [
     "EmbeddingMismatchError",
     "Evidence",
     "LLMEvidence",
+    "LinearEvidence",
     "Llm4tagError",
     "ModelError",
     "ModelNotFoundError",
@@ -53,6 +55,7 @@ __all__ = [
     "Passage",
     "Path",
     "Provenance",
+    "Recipe",
     "Settings",
     "StoreError",
     "StoreNotFoundError",

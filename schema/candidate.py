@@ -19,6 +19,8 @@ class Path(StrEnum):
     """Content to tag: the text resembles the tag's name, alias or description (paper section 3.1)."""
     C2C2T = "c2c2t"
     """Content to similar content to its tags (paper section 3.1)."""
+    LINEAR = "linear"
+    """A linear one-vs-rest scorer fitted on history. Our extension, not in the paper."""
     T2T = "t2t"
     """Tag to tag: co-occurrence, parents and children. Our extension, not in the paper."""
     LLM = "llm"
@@ -46,6 +48,8 @@ class C2TEvidence(_Evidence):
     """The part of the content whose vector came nearest, empty for the whole."""
     keyword_score: float | None = None
     """Raw BM25 of the best unit."""
+    description_score: float | None = None
+    """Raw BM25 of name, aliases and description together."""
     vector_score: float | None = None
     """Raw cosine of the nearest part."""
 
@@ -73,8 +77,26 @@ class C2C2TEvidence(_Evidence):
     human_support: int
     raw: float
     """Weighted sum over the neighbours, as a share of the sum that a tag on all of them would have."""
+    nearest: float = 0.0
+    """The same over the nearest half, similarity weighing more."""
+    by_words: float = 0.0
+    """The same over those nearest by words alone."""
+    by_vector: float | None = None
+    """The same over those nearest by vector alone; None where there are no vectors."""
+    keyword_score: float | None = None
+    """Raw BM25 of the neighbour with the tag that is nearest by words; people's tags alone, as above."""
+    vector_score: float | None = None
+    """Mean-centred cosine of the one that is nearest by vector."""
     neighbours: tuple[Neighbour, ...] = ()
     """The strongest few."""
+
+
+class LinearEvidence(_Evidence):
+    """The linear scorer speaks for the tag."""
+
+    path: Literal[Path.LINEAR] = Path.LINEAR
+    raw: float
+    """About 1 where it is sure of the tag, about 0 where sure of the opposite."""
 
 
 class TagLink(BaseModel):
@@ -107,7 +129,9 @@ class LLMEvidence(_Evidence):
     """How much probability lay on Yes-like and No-like tokens together."""
 
 
-Evidence = Annotated[C2TEvidence | C2C2TEvidence | T2TEvidence | LLMEvidence, Field(discriminator="path")]
+Evidence = Annotated[
+    C2TEvidence | C2C2TEvidence | LinearEvidence | T2TEvidence | LLMEvidence, Field(discriminator="path")
+]
 
 
 class Candidate(BaseModel):
@@ -118,7 +142,7 @@ class Candidate(BaseModel):
     tag: str
     """The tag's id."""
     score: float
-    """Fused over the paths: weighted mean of the relative scores, in [0, 1]."""
+    """Fused over the paths, in [0, 1]: a fitted fusion's probability, or the weighted mean of relative scores."""
     evidence: tuple[Evidence, ...]
 
     def path(self, path: Path) -> "Evidence | None":

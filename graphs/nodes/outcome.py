@@ -20,7 +20,7 @@ from graphs.nodes.recall import Update, open_for, options_of, query_for
 from graphs.state import TaggingState
 from models.llm import Ask
 from prompts import prompt_hashes, rewriting_messages
-from schema import Decision, Origin, Path, TagDecision, TagResult, Usage, Vocabulary
+from schema import Decision, Origin, Path, Recipe, TagDecision, TagResult, Usage, Vocabulary
 
 _NO_LLM = "no LLM was asked: the tags come from recall alone"
 
@@ -28,11 +28,14 @@ _NO_LLM = "no LLM was asked: the tags come from recall alone"
 async def calibrate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Combine recall evidence, agreement and judgements into one confidence a candidate."""
     plan, candidates = state["plan"], state["candidates"]
-    weights = WITH_HISTORY if plan.recipe == "history" else WITHOUT_HISTORY
-    by_path = {Path.C2T: plan.weight_c2t, Path.C2C2T: plan.weight_c2c2t, Path.T2T: plan.weight_t2t}
+    weights = WITHOUT_HISTORY if plan.recipe is Recipe.VOCABULARY else WITH_HISTORY
+    if plan.recipe is Recipe.LEARNED:
+        recall = {candidate.tag: candidate.score for candidate in candidates}
+    else:
+        recall = recall_confidences(candidates, {path: plan.weight(path) for path in plan.paths}, weights.scale)
     scored = combine(
         candidates,
-        recall_confidences(candidates, by_path, weights.scale),
+        recall,
         agreement(state.get("samples", [])),
         state.get("judgements", {}),
         weights,
@@ -110,6 +113,7 @@ async def report(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Write the result line."""
     _, resources = await open_for(runtime)
     usage, failure = state.get("spent") or Usage(), state.get("llm_failure")
+    fitted = await resources.fitted()
     notes = [*state.get("remarks", []), *(resources.llm.notes if resources.llm else (_NO_LLM,))]
     result = TagResult(
         id=state["content"].id,
@@ -123,6 +127,8 @@ async def report(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
             vocabulary=(await resources.store.vocabulary()).version,
             embedding=resources.store.embedding,
             model=resources.llm.identity if resources.llm else None,
+            recipe=state["plan"].recipe,
+            fit=fitted.fit if fitted and Path.LINEAR in state["plan"].paths else None,
             prompts=prompt_hashes() if resources.llm else {},
         ),
         notes=tuple(notes),

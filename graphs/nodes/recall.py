@@ -8,17 +8,20 @@ import numpy as np
 from langgraph.runtime import Runtime
 from pydantic import ValidationError
 
+from calibration.features import Backing
 from graphs.context import TagOptions
 from graphs.resources import Resources, resources_for
 from graphs.state import Query, TaggingState
 from knowledge_store.protocol import KnowledgeStore
 from knowledge_store.querying import tags_under
 from models.embedding import Vector
-from schema import Content, Path, UsageError
+from schema import Content, Path, Recipe, UsageError
 from tools.content_to_tag import recall_by_text
-from tools.fusion import fuse
+from tools.fitted_recall import FittedRecall
+from tools.fusion import fuse, fuse_by_probability
+from tools.linear_scores import recall_by_linear
 from tools.parts import parts_of
-from tools.plan import RecallPlan
+from tools.recipe import first_plan
 from tools.similar_contents import recall_by_contents
 from tools.tag_to_tag import recall_by_tags
 
@@ -66,12 +69,16 @@ async def prepare(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     options, resources = await open_for(runtime)
     await check_within(resources.store, options.within)
     runtime.stream_writer({"stage": "prepare", "id": content.id})
-    statistics = await resources.store.statistics()
+    tagged = (await resources.store.statistics()).tagged_contents
+    fitted = await resources.fitted()
+    plan = first_plan(tagged, fitted, options.settings().recipe, options.without)
+    stale = fitted.stale(tagged) if fitted and (plan.recipe is Recipe.LEARNED or Path.LINEAR in plan.paths) else ""
     return {
         "started": started,
         "content": content,
         "query": await query_for(resources.store, content.full_text),
-        "plan": RecallPlan.first(statistics.tagged_contents),
+        "plan": plan,
+        "remarks": [stale] if stale else [],
     }
 
 
@@ -96,6 +103,8 @@ async def search_tags(state: TaggingState, runtime: Runtime[TagOptions]) -> Upda
     """C2T: search the tags by the content's words and vectors."""
     options, resources = await open_for(runtime)
     plan, query = state["plan"], state["query"]
+    if Path.C2T not in plan.paths:
+        return {}
     vectors: list[tuple[str, Vector]] = []
     whole = vector_of(query)
     if whole is not None:
@@ -113,18 +122,40 @@ async def search_contents(state: TaggingState, runtime: Runtime[TagOptions]) -> 
     """C2C2T: search similar contents and take their tags."""
     options, resources = await open_for(runtime)
     plan, query = state["plan"], state["query"]
+    if Path.C2C2T not in plan.paths:
+        return {}
     found = await recall_by_contents(
-        resources.store, query.text, vector_of(query), plan, state["content"].id, options.within
+        resources.store,
+        query.text,
+        vector_of(query),
+        plan,
+        exclude=frozenset({state["content"].id}),
+        within=options.within,
     )
     runtime.stream_writer({"stage": "search_contents", "found": len(found), "round": plan.round})
     return {"found": {Path.C2C2T: found}}
+
+
+async def classify(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
+    """Linear: score the content by the one-vs-rest model that was fitted on history."""
+    options, resources = await open_for(runtime)
+    plan, query = state["plan"], state["query"]
+    fitted = await resources.fitted()
+    if fitted is None or plan.weight(Path.LINEAR) == 0:
+        return {}
+    vocabulary = await resources.store.vocabulary()
+    allowed = vocabulary.assignable if options.within is None else vocabulary.within(options.within)
+    content = state["content"].id
+    found = recall_by_linear(fitted.linear, query.text, vector_of(query), plan, allowed, content)
+    runtime.stream_writer({"stage": "classify", "found": len(found), "round": plan.round})
+    return {"found": {Path.LINEAR: found}}
 
 
 async def follow_tags(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """T2T: follow the tag graph from what earlier rounds found."""
     options, resources = await open_for(runtime)
     plan = state["plan"]
-    if plan.weight_t2t == 0:
+    if plan.weight(Path.T2T) == 0:
         return {}
     seeds = {candidate.tag: candidate.score for candidate in state.get("candidates", ())}
     found = await recall_by_tags(resources.store, seeds, plan, options.within)
@@ -134,6 +165,19 @@ async def follow_tags(state: TaggingState, runtime: Runtime[TagOptions]) -> Upda
 
 async def fuse_candidates(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Fuse the evidence of all paths and rounds into one list of candidates."""
-    candidates = fuse(state["found"], state["plan"])
+    _, resources = await open_for(runtime)
+    plan, found = state["plan"], state.get("found", {})
+    fitted = await resources.fitted() if plan.recipe is Recipe.LEARNED else None
+    if fitted is not None and fitted.fusion is not None:
+        backing = await backing_of(resources.store, fitted, plan.paths)
+        candidates = fuse_by_probability(found, plan, fitted.fusion, backing)
+    else:
+        candidates = fuse(found, plan)
     runtime.stream_writer({"stage": "fuse", "candidates": len(candidates)})
     return {"candidates": candidates}
+
+
+async def backing_of(store: KnowledgeStore, fitted: FittedRecall, paths: frozenset[Path]) -> Backing:
+    """Return what stands behind the tags now."""
+    counts = {tag: count.human for tag, count in (await store.tag_counts()).items()}
+    return Backing(counts=counts, classified=fitted.linear.known if Path.LINEAR in paths else frozenset())

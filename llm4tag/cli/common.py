@@ -3,17 +3,20 @@
 import inspect
 import os
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
+
+if TYPE_CHECKING:
+    from schema import Path as RecallPath
 
 T = TypeVar("T")
 
@@ -59,6 +62,30 @@ RejectsOption = Annotated[
         show_default=False,
     ),
 ]
+WithoutOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--without",
+        metavar="PATH",
+        help="A recall path to leave out: c2t, c2c2t, linear or t2t. May be given several times.",
+        show_default=False,
+    ),
+]
+
+
+def recall_paths(names: Sequence[str]) -> "frozenset[RecallPath]":
+    """Return recall paths by name.
+
+    Raises:
+        UsageError: a name is none.
+    """
+    from schema import Path as RecallPath
+    from schema import UsageError
+
+    known = {path.value: path for path in RecallPath if path is not RecallPath.LLM}
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(f"--without {unknown[0]}: no such recall path; there are {', '.join(known)}")
+    return frozenset(known[name] for name in names)
 
 
 def printable(text: str) -> str:

@@ -18,6 +18,7 @@ from schema import (
     Content,
     Decision,
     Evidence,
+    LinearEvidence,
     LLMEvidence,
     Neighbour,
     T2TEvidence,
@@ -89,6 +90,8 @@ def _short(item: Evidence) -> str:
             return f"resembles '{visible(item.unit)}'" if item.unit else "resembles the tag"
         case C2C2TEvidence():
             return f"on {item.support} of {item.looked_at} similar contents"
+        case LinearEvidence():
+            return f"linear scorer {item.raw:.2f}"
         case T2TEvidence():
             return "goes with other candidates"
         case LLMEvidence():
@@ -135,6 +138,8 @@ def _lines(item: Evidence, contents: Mapping[str, Content], vocabulary: Vocabula
         case C2C2TEvidence():
             said = f"{item.support} of {item.looked_at} similar contents carry it, {item.human_support} by people"
             lines = [said, *(_neighbour(one, contents) for one in item.neighbours)]
+        case LinearEvidence():
+            lines = [f"history's words and meaning, weighed by the linear scorer, give {item.raw:.2f} (1: sure)"]
         case T2TEvidence():
             lines = ["it goes with other candidates", *(_link(one, vocabulary) for one in item.links)]
         case LLMEvidence():

@@ -34,8 +34,8 @@ def _ingest(
     work: "Callable[[KnowledgeStore, Progress], Awaitable[IngestReport]]",
     *,
     check: Callable[[], None] | None = None,
-) -> None:
-    """Open the store, run the work under a progress bar, print its report and exit with its code.
+) -> "IngestReport":
+    """Open the store, run the work under a progress bar and print its report.
 
     Args:
         location: of the store.
@@ -58,6 +58,11 @@ def _ingest(
     with progress_bar(label, count_rows(files) or None) as bar:
         report = run_async(run(bar))
     print_report(report)
+    return report
+
+
+def _exit_with(report: "IngestReport") -> None:
+    """Exit with the code of what came of the rows."""
     if not report.flawless:
         raise typer.Exit(ExitCode.PARTIAL)
 
@@ -129,7 +134,7 @@ def vocabulary(
 
         check_vocabulary(files, groups or ())
 
-    _ingest(store, embedding, "tags", [*files, *(groups or ())], work, check=check)
+    _exit_with(_ingest(store, embedding, "tags", [*files, *(groups or ())], work, check=check))
 
 
 @app.command()
@@ -139,9 +144,18 @@ def history(
     ],
     store: StoreOption,
     embedding: EmbeddingOption = None,
+    fit: Annotated[
+        bool | None,
+        typer.Option(
+            "--fit/--no-fit",
+            help="Fit the linear scorer and the fusion of evidence afterwards. Default: when there is enough "
+            "history and no fit yet, or one that much less history backs.",
+            show_default=False,
+        ),
+    ] = None,
     rejects: RejectsOption = None,
 ) -> None:
-    r"""Ingest contents that were tagged before.
+    r"""Ingest contents that were tagged before, and fit recall on them.
 
     JSONL has one content a line: {"id", "text", "tags"}, and optionally "title", "provenance" (human or model),
     "confidence" and "time". Tags are given by id, or by a name or alias that is exactly one tag's. Tags that the
@@ -159,7 +173,12 @@ def history(
 
         return await ingest_history(opened, files, rejects=rejects, progress=progress)
 
-    _ingest(store, embedding, "contents", files, work)
+    from llm4tag.cli.fitting import fit_after_ingest
+
+    report = _ingest(store, embedding, "contents", files, work)
+    if fit is not False:
+        fit_after_ingest(store, always=fit is True)
+    _exit_with(report)
 
 
 @app.command()
@@ -209,4 +228,4 @@ def knowledge(
 
         check_knowledge(paths)
 
-    _ingest(store, embedding, "passages", (), work, check=check)
+    _exit_with(_ingest(store, embedding, "passages", (), work, check=check))

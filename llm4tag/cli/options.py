@@ -5,11 +5,11 @@ import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
 import typer
 
-from llm4tag.cli.common import EmbeddingOption, StoreOption
+from llm4tag.cli.common import EmbeddingOption, StoreOption, WithoutOption, recall_paths
 
 if TYPE_CHECKING:
     from graphs.context import TagOptions
@@ -68,6 +68,17 @@ class TaggerOptions:
         int,
         typer.Option(min=1, max=1000, help="Tags in a result, rejected ones included.", rich_help_panel=_TAGGING),
     ] = 50
+    recipe: Annotated[
+        Literal["learned", "history", "vocabulary"] | None,
+        typer.Option(
+            envvar="LLM4TAG_RECIPE",
+            help="How recall weighs its paths: by the fusion fitted on history, or by fixed weights for stores "
+            "with history or with a vocabulary alone. Default: by what the store holds.",
+            show_default=False,
+            rich_help_panel=_TAGGING,
+        ),
+    ] = None
+    without: WithoutOption = None
     within: Annotated[
         str | None,
         typer.Option(
@@ -101,6 +112,7 @@ class TaggerOptions:
             UsageError: two of them contradict each other.
         """
         from graphs.context import TagOptions
+        from schema import Recipe
 
         return TagOptions.checked(
             store=self.store,
@@ -112,6 +124,8 @@ class TaggerOptions:
             judge_top=self.judge_top,
             embedding=self.embedding,
             top=self.top,
+            recipe=None if self.recipe is None else Recipe(self.recipe),
+            without=recall_paths(self.without or ()),
             within=self.within,
             max_rounds=self.max_rounds,
             accept_at=self.accept_at,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from llm4tag.cli.common import EmbeddingOption, StoreOption, printable, progress_bar, run_async, say
+from llm4tag.cli.common import EmbeddingOption, StoreOption, WithoutOption, printable, progress_bar, run_async, say
 
 if TYPE_CHECKING:
     from knowledge_store.protocol import StoreStatistics, Writing
@@ -130,6 +130,35 @@ def embed(
     with progress_bar("embedding", unit="objects") as bar:
         name = run_async(run())
     say(f"{store} is now filled by {name}")
+
+
+@app.command()
+def fit(
+    store: StoreOption,
+    fewest_tags: Annotated[
+        int | None,
+        typer.Option(
+            "--fewest-tags",
+            min=1,
+            help="The fusion learns from contents with at least so many tags. Default: their average, rounded up, "
+            "as contents with fewer are often tagged incompletely.",
+            show_default=False,
+        ),
+    ] = None,
+    without: WithoutOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the samples.")] = 0,
+) -> None:
+    r"""Fit the linear scorer and the fusion of evidence on the store's history, in place of an earlier fit.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag store fit --store my.store
+    llm4tag store fit --fewest-tags 3 --store my.store
+    """
+    from llm4tag.cli.fitting import fit_and_say
+
+    fit_and_say(store, fewest_tags=fewest_tags, without=without or (), seed=seed)
 
 
 @app.command("export")

@@ -16,7 +16,7 @@ async def test_recall_paths_are_tools_for_any_agent(tmp_path: Path) -> None:
         tagged = (Assignment(tag="m"), Assignment(tag="c"))
         await store.upsert_contents([TaggedContent(id="1", text="reads letters with imap", assignments=tagged)])
         tools = {tool.name: tool for tool in recall_tools(store)}
-        assert set(tools) == {"search_tags", "expand_tag_graph", "related_tags"}
+        assert set(tools) == {"search_tags", "expand_tag_graph", "classify_content", "related_tags"}
         by_words = await tools["search_tags"].ainvoke({"text": "an e-mail program"})
         assert (by_words[0]["id"], by_words[0]["evidence"]["unit"]) == ("m", "e-mail")
         by_contents = await tools["expand_tag_graph"].ainvoke({"text": "imap letters", "limit": 1})
@@ -25,6 +25,7 @@ async def test_recall_paths_are_tools_for_any_agent(tmp_path: Path) -> None:
         assert [(found["id"], found["evidence"]["links"][0]["kind"]) for found in by_tags] == [
             ("c", "cooccurrence")
         ]
+        assert await tools["classify_content"].ainvoke({"text": "imap letters"}) == [], "nothing is fitted"
         with pytest.raises(ValidationError):
             await tools["search_tags"].ainvoke({"text": ""})
         for name, given in (

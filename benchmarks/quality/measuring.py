@@ -1,0 +1,67 @@
+"""Fill a store, tag the labelled contents, measure."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.quality.data import DataSet, Labelled
+from knowledge_store.ingest.run import ingest_history, ingest_vocabulary
+from knowledge_store.opening import open_store
+from llm4tag.evaluation import Evaluation, evaluate
+from llm4tag.tagger import Tagger
+from models.embedding import Progress
+from schema import Path as RecallPath
+from schema import TagResult
+from tools.plan import ALL_PATHS
+from training.recall import fit_recall
+
+
+@contextmanager
+def quiet(label: str, total: int, unit: str) -> Iterator[Progress]:
+    """Show no progress."""
+    yield lambda count: None
+
+
+async def fill(location: Path, data: DataSet, embedding: str) -> None:
+    """Ingest vocabulary and history, and fit; what is in the store already is left as it is."""
+    async with await open_store(str(location), embedding=embedding, create=True) as store:
+        await ingest_vocabulary(store, [str(data.tags)], groups=[str(data.groups)] if data.groups else ())
+        if data.history:
+            await ingest_history(store, [str(path) for path in data.history])
+    await fit(location)
+
+
+async def fit(location: Path, without: frozenset[RecallPath] = frozenset()) -> None:
+    """Fit recall on the store's history, leaving paths out."""
+    async with await open_store(str(location)) as store:
+        await fit_recall(store, quiet, paths=ALL_PATHS - without)
+
+
+async def history_counts(location: Path) -> dict[str, int]:
+    """Return how often people gave each tag."""
+    async with await open_store(str(location)) as store:
+        return {tag: count.human for tag, count in (await store.tag_counts()).items()}
+
+
+async def measure(location: Path, contents: Sequence[Labelled], **options: Any) -> Evaluation:
+    """Tag contents from recall alone, one after another, and measure the tags."""
+    async with Tagger(location, use_llm=False, max_rounds=1, **options) as tagger:
+        results = [await tagger.atag(one.content) for one in contents]
+        settings = await tagger.fingerprint()
+    return await measured(location, results, contents, settings)
+
+
+async def measured(
+    location: Path, results: Sequence[TagResult], contents: Sequence[Labelled], settings: dict[str, str]
+) -> Evaluation:
+    """Measure results, whoever made them, against the gold tags."""
+    async with await open_store(str(location)) as store:
+        vocabulary = await store.vocabulary()
+    return evaluate(
+        results,
+        {one.content.id: one.gold for one in contents},
+        vocabulary.assignable,
+        await history_counts(location),
+        settings=settings,
+    )

@@ -1,0 +1,37 @@
+"""Fitted models as bytes: a compressed NumPy archive with a JSON head. It holds no code that reading would run."""
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+
+_HEAD = "head"
+
+
+def packed(head: Mapping[str, Any], arrays: Arrays) -> bytes:
+    """Return a head (anything JSON can say) and arrays as bytes."""
+    buffer = io.BytesIO()
+    encoded = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
+    np.savez_compressed(buffer, allow_pickle=False, **{_HEAD: encoded, **arrays})
+    return buffer.getvalue()
+
+
+def unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the head and the arrays of ``packed``.
+
+    Raises:
+        ValueError: the bytes are no such archive.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return json.loads(arrays.pop(_HEAD).tobytes()), arrays
+    except (KeyError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"no archive: {error}") from error

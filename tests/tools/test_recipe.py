@@ -1,0 +1,73 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from calibration.evidence_fusion import EvidenceFusion, FusionNote, Weights
+from calibration.features import FEATURES
+from calibration.fitted import Fitted
+from schema import Path, Recipe, UsageError
+from tools.fitted_recall import FittedRecall
+from tools.linear_model import Kernel, LinearModel
+from tools.plan import ALL_PATHS
+from tools.recipe import first_plan
+from tools.terms import TermWeights
+
+FITTED = Fitted(
+    time=datetime(2026, 1, 1, tzinfo=UTC),
+    vocabulary="v",
+    embedding="none",
+    tagged_contents=1000,
+    documents=1000,
+    seed=0,
+    versions={},
+)
+
+
+def fitted(paths: frozenset[Path] | None = ALL_PATHS) -> FittedRecall:
+    """Return a fit that knows nothing; None for no fusion."""
+    empty = np.zeros((0, 0), dtype=np.float32)
+    terms = TermWeights([], np.zeros(0, dtype=np.float32))
+    words = csr_array((0, 0), dtype=np.float32)
+    model = LinearModel(FITTED, Kernel(0.5, 1.0), terms, words, None, [], [], empty, empty.ravel(), 0.3)
+    if paths is None:
+        return FittedRecall("now", model, None)
+    weights = np.zeros(len(FEATURES) + 1)
+    note = FusionNote(fitted=FITTED, paths=paths, pairs=0, fewest_tags=1, tags_a_document=1.0)
+    return FittedRecall("now", model, EvidenceFusion(note, Weights(weights, weights)))
+
+
+def test_the_recipe_follows_from_what_the_store_holds() -> None:
+    assert first_plan(0, None, None, frozenset()).recipe is Recipe.VOCABULARY
+    bare = first_plan(1000, None, None, frozenset())
+    assert bare.recipe is Recipe.HISTORY
+    assert bare.weight(Path.LINEAR) == 0, "nothing is fitted"
+    scored = first_plan(1000, fitted(None), None, frozenset())
+    assert scored.recipe is Recipe.HISTORY
+    assert scored.weight(Path.LINEAR) > 0
+    assert first_plan(1000, fitted(), None, frozenset()).recipe is Recipe.LEARNED
+
+
+def test_the_caller_may_choose() -> None:
+    assert first_plan(1000, fitted(), Recipe.HISTORY, frozenset()).recipe is Recipe.HISTORY
+    assert first_plan(1000, fitted(), Recipe.VOCABULARY, frozenset()).weight(Path.C2C2T) == 0
+    with pytest.raises(UsageError, match="none was fitted"):
+        first_plan(1000, fitted(None), Recipe.LEARNED, frozenset())
+
+
+def test_a_path_switched_off_takes_the_fusion_that_needs_it_along() -> None:
+    plan = first_plan(1000, fitted(), None, frozenset({Path.C2T}))
+    assert plan.recipe is Recipe.HISTORY
+    assert Path.C2T not in plan.paths
+    with pytest.raises(UsageError, match="switched off"):
+        first_plan(1000, fitted(), Recipe.LEARNED, frozenset({Path.C2T}))
+    without = fitted(ALL_PATHS - {Path.C2T})
+    plan = first_plan(1000, without, None, frozenset())
+    assert (plan.recipe, Path.C2T in plan.paths) == (Recipe.LEARNED, False), "it follows what it was fitted on"
+
+
+def test_a_fit_gets_stale_when_history_grows_or_shrinks() -> None:
+    assert fitted().stale(1000) == fitted().stale(1099) == ""
+    assert "1,000 tagged contents, now there are 1,200: run `llm4tag store fit`" in fitted().stale(1200)
+    assert fitted().stale(500)

@@ -1,0 +1,18 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from knowledge_store.embedded.store import EmbeddedStore
+from knowledge_store.protocol import KnowledgeStore
+from tests.fakes.embedder import fake_embedder
+from tests.fakes.history import fill
+
+
+@pytest.fixture(params=["none", "fake"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KnowledgeStore]:
+    """Return an open store with 300 tagged contents, without and with embeddings."""
+    path = tmp_path / "store.llm4tag"
+    async with await EmbeddedStore.open(path, fake_embedder, embedding=request.param, create=True) as opened:
+        await fill(opened)
+        yield opened

@@ -1,0 +1,105 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from calibration.fitted import Fitted
+from knowledge_store.protocol import KnowledgeStore
+from schema import Assignment, Provenance, StoreError, Tag, TaggedContent
+from tests.fakes.history import TOPICS, contents
+from tools.linear_model import LinearModel
+from training.history import History, read_history
+from training.linear import LinearFit, fit_linear
+
+FITTED = Fitted(
+    time=datetime(2026, 1, 1, tzinfo=UTC),
+    vocabulary="v",
+    embedding="none",
+    tagged_contents=300,
+    documents=300,
+    seed=0,
+    versions={},
+)
+
+
+@pytest.fixture
+async def history(store: KnowledgeStore) -> History:
+    return await read_history(store)
+
+
+@pytest.fixture
+def linear(history: History) -> LinearFit:
+    return fit_linear(history, FITTED)
+
+
+def vector_at(history: History, row: int) -> np.ndarray[tuple[int], np.dtype[np.float32]] | None:
+    return None if history.vectors is None else history.vectors[row]
+
+
+async def test_history_is_what_people_tagged(store: KnowledgeStore) -> None:
+    await store.upsert_tags([Tag(id="gone", name="Gone", retired=True)])
+    mail = Assignment(tag="mail")
+    model = Assignment(tag="mail", provenance=Provenance.MODEL)
+    await store.upsert_contents(
+        [
+            TaggedContent(id="m", text="imap", assignments=(model,)),
+            TaggedContent(id="r", text="imap", assignments=(Assignment(tag="gone"),)),
+            TaggedContent(id="b", text=" ", assignments=(mail,)),
+            TaggedContent(
+                id="h", title="A", text="imap", assignments=(Assignment(tag="mail"), Assignment(tag="gone"))
+            ),
+        ]
+    )
+    history = await read_history(store)
+    assert len(history) == 301
+    assert not {"m", "r", "b"} & set(history.ids)
+    row = list(history.ids).index("h")
+    assert (history.texts[row], history.tags[row]) == ("A\nimap", ("mail",))
+    assert (history.vectors is None) == (store.embedding == "none")
+
+
+async def test_scores_tell_the_right_tags(store: KnowledgeStore, linear: LinearFit) -> None:
+    new = contents(60, seed=1)
+    right = 0
+    for content in new:
+        scores = linear.model.scores(content.text, await store.embed_query(content.text))
+        right += linear.model.tags[int(scores.argmax())] in {item.tag for item in content.assignments}
+    assert right > 50
+    assert set(linear.model.tags) == set(TOPICS)
+
+
+def test_held_out_scores_are_those_of_a_fit_without_the_group(history: History, linear: LinearFit) -> None:
+    group = linear.duplicates[19]
+    assert list(group) == [18, 19], "19 repeats 18"
+    rest = np.setdiff1d(np.arange(len(history)), group)
+    kernel = linear.model.kernel
+    words = linear.model.words
+    by_words = (words @ words.T).toarray()
+    vectors = linear.model.vectors
+    whole = kernel.mixed(by_words, None if vectors is None else vectors.rows @ vectors.rows.T).astype(np.float64)
+    inner = whole[np.ix_(rest, rest)] + linear.model.ridge * np.eye(len(rest))
+    expected = whole[19, rest] @ np.linalg.solve(inner, linear.labels[rest].astype(np.float64))
+    assert linear.held_out(19) == pytest.approx(expected, abs=1e-3)
+    fitted = linear.model.scores(history.texts[19], vector_at(history, 19))
+    tagged = linear.labels[19] > 0
+    assert (linear.held_out(19)[tagged] < fitted[tagged]).all(), "what it has seen it is surer of"
+
+
+def test_a_document_it_was_fitted_on_is_scored_as_if_it_had_not_been(history: History, linear: LinearFit) -> None:
+    alone = next(row for row, group in enumerate(linear.duplicates) if len(group) == 1)
+    scores = linear.model.scores(history.texts[alone], vector_at(history, alone), history.ids[alone])
+    assert scores == pytest.approx(linear.held_out(alone), abs=1e-3)
+
+
+def test_bytes_and_back(history: History, linear: LinearFit) -> None:
+    again = LinearModel.from_bytes(linear.model.to_bytes())
+    assert (again.fitted, again.kernel, again.ridge) == (FITTED, linear.model.kernel, linear.model.ridge)
+    for row in (0, 7):
+        text, vector = history.texts[row], vector_at(history, row)
+        assert again.scores(text, vector) == pytest.approx(linear.model.scores(text, vector), abs=0.01)
+
+
+@pytest.mark.parametrize("broken", [b"", b"PK\x03\x04", b"x" * 100])
+def test_bytes_that_are_no_model_are_told(broken: bytes) -> None:
+    with pytest.raises(StoreError, match="llm4tag store fit"):
+        LinearModel.from_bytes(broken)

@@ -1,0 +1,46 @@
+"""The linear scorer as a recall path: tags that history's words and vectors, weighed together, speak for."""
+
+from collections.abc import Sequence
+
+from models.embedding import Vector
+from schema import LinearEvidence
+from tools.fusion import strongest
+from tools.linear_model import Floats, LinearModel
+from tools.plan import RecallPlan
+
+
+def recall_by_linear(
+    model: LinearModel,
+    text: str,
+    vector: Vector | None,
+    plan: RecallPlan,
+    allowed: frozenset[str],
+    content_id: str | None = None,
+) -> dict[str, LinearEvidence]:
+    """Find tags by the linear scorer.
+
+    Args:
+        model: fitted on the store's history.
+        text: the content.
+        vector: of the content; None in a store without embeddings.
+        plan: cap.
+        allowed: the tags that may be found.
+        content_id: a content that the scorer was fitted on is scored as if it had not been.
+
+    Returns:
+        The plan's ``cap`` best tags; ``score`` is relative to the best.
+    """
+    return linear_evidence(model.tags, model.scores(text, vector, content_id), plan, allowed)
+
+
+def linear_evidence(
+    tags: Sequence[str], scores: Floats, plan: RecallPlan, allowed: frozenset[str]
+) -> dict[str, LinearEvidence]:
+    """Turn the scores of all tags, shape (len(tags),), into evidence for the best."""
+    raw = {tag: score for tag, score in zip(tags, scores.tolist(), strict=True) if tag in allowed}
+    best = strongest(raw, plan.cap)
+    top = max(best.values(), default=0.0)
+    return {
+        tag: LinearEvidence(score=min(1.0, max(0.0, score / top)) if top > 0 else 0.0, round=plan.round, raw=score)
+        for tag, score in best.items()
+    }

@@ -1,0 +1,62 @@
+"""Words and word pairs of a text, weighted by tf-idf: what the linear scorer reads."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from knowledge_store.tokens import tokens
+
+Floats = NDArray[np.float32]
+
+
+def terms_of(text: str) -> list[str]:
+    """Return the tokens of a text and every two that follow each other, repeated ones included."""
+    words = tokens(text)
+    return [*words, *(f"{first} {second}" for first, second in itertools.pairwise(words))]
+
+
+class TermWeights:
+    """The terms that count, and how much each weighs.
+
+    Args:
+        terms: each once.
+        idf: of each, shape (len(terms),).
+    """
+
+    # Not scikit-learn's vectoriser: importing it takes longer than tagging several contents.
+
+    def __init__(self, terms: Sequence[str], idf: Floats) -> None:
+        self.terms = terms
+        self.idf = idf
+        self._column = {term: column for column, term in enumerate(terms)}
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], fewest: int = 2) -> Self:
+        """Keep the terms that stand in at least ``fewest`` texts; idf = ln((1 + texts) / (1 + with it)) + 1."""
+        counts: Counter[str] = Counter()
+        number = 0
+        for text in texts:
+            counts.update(set(terms_of(text)))
+            number += 1
+        kept = sorted(term for term, count in counts.items() if count >= fewest)
+        found = np.array([counts[term] for term in kept], dtype=np.float64)
+        return cls(kept, (np.log((1 + number) / (1 + found)) + 1).astype(np.float32))
+
+    def rows(self, texts: Sequence[str]) -> csr_array:
+        """Return a row a text: (1 + ln count) · idf, L2-normalised; float32, shape (len(texts), len(terms))."""
+        starts, columns, values = [0], [], []
+        for text in texts:
+            counts = Counter(column for term in terms_of(text) if (column := self._column.get(term)) is not None)
+            at = sorted(counts)
+            weights = (1 + np.log([counts[column] for column in at])) * self.idf[at]
+            columns.extend(at)
+            values.append(weights / (np.linalg.norm(weights) or 1.0))
+            starts.append(len(columns))
+        data = np.concatenate([np.zeros(0), *values]).astype(np.float32)
+        shape = (len(texts), len(self.terms))
+        return csr_array((data, np.array(columns, dtype=np.int32), np.array(starts, dtype=np.int32)), shape=shape)
