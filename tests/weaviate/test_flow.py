@@ -131,7 +131,7 @@ def test_what_is_refused_is_set_aside_with_its_line(
     assert (aside["line"], aside["raw"]["id"]) == (1, "1")
 
 
-def test_killed_in_the_middle_of_a_tagging_run(tmp_path: Path) -> None:
+def test_killed_in_the_middle_of_a_tagging_run(server_ready: None, tmp_path: Path) -> None:
     """The run ends with a clear error and what it has; with the server back, the same command completes it."""
     with running(tmp_path / "own") as server:
         if server.pid is None:
