@@ -67,6 +67,8 @@ def _linear(evidence: Sequence[object], known: NDArray[np.bool_]) -> dict[str, F
     # A known tag without evidence is below all that were kept.
     lowest = scores[~np.isnan(scores)].min(initial=0.0)
     scores = np.where(known, np.where(np.isnan(scores), lowest, scores), 0.0)
+    company = np.nan_to_num(_values(evidence, LinearEvidence, lambda found: found.company), nan=0.0)
+    closest = np.nan_to_num(_values(evidence, LinearEvidence, lambda found: found.closest), nan=0.0)
     top = scores.max(initial=0.0)
     clipped = np.clip(scores, 0.0, 1.0)
     return {
@@ -77,6 +79,10 @@ def _linear(evidence: Sequence[object], known: NDArray[np.bool_]) -> dict[str, F
         "linear_rank": np.where(known, _ranks(scores), 0.0),
         "linear_top": _all(top, scores),
         "linear_sum": _all(clipped.sum(), scores),
+        "company": company,
+        "ln_company": np.where(known, _ln(company), 0.0),
+        "closest": closest,
+        "ln_closest": np.where(known, _ln(closest), 0.0),
     }
 
 

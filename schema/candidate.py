@@ -44,6 +44,9 @@ class C2TEvidence(_Evidence):
     unit_kind: Literal["name", "alias", ""] = ""
     verbatim: bool = False
     """Whether the unit stands in the content word for word."""
+    coverage: float | None = None
+    """How much of the name or alias that is covered best stands within four words of the text, from 0 to 1; None
+    where nobody looked."""
     part: str = ""
     """The part of the content whose vector came nearest, empty for the whole."""
     keyword_score: float | None = None
@@ -97,6 +100,10 @@ class LinearEvidence(_Evidence):
     path: Literal[Path.LINEAR] = Path.LINEAR
     raw: float
     """About 1 where it is sure of the tag, about 0 where sure of the opposite."""
+    company: float = 0.0
+    """What the tags that it is surest of say of this one: the sum of their scores times P(this tag | theirs)."""
+    closest: float = 0.0
+    """The largest part of that sum."""
 
 
 class TagLink(BaseModel):

@@ -8,7 +8,7 @@ from knowledge_store.querying import tags_under
 from models.embedding import Vector
 from schema import C2TEvidence
 from tools.fusion import relative, strongest
-from tools.phrases import PhraseIndex, Unit
+from tools.phrases import PhraseIndex, Unit, WordPlaces
 from tools.plan import RecallPlan
 
 
@@ -32,10 +32,11 @@ async def recall_by_text(
 
     Returns:
         The plan's ``cap`` best tags with their evidence: score = relative(relative(best unit's BM25) + phrase
-        weight · phrase + vector weight · relative(cosine of the whole + best cosine of a part)).
+        weight · phrase + coverage weight · coverage + vector weight · relative(cosine of the whole + best cosine
+        of a part)).
 
     Raises:
-        UsageError: ``within`` is nobody's parent.
+        UsageError: ``within`` is nobody\'s parent.
     """
     filters = Filters(within=within)
     words = SearchQuery(text=text, alpha=0.0, limit=plan.depth, filters=filters)
@@ -51,7 +52,9 @@ async def recall_by_text(
     allowed = vocabulary.assignable if within is None else tags_under(vocabulary, within)
     named = {tag: unit for tag, unit in phrases.find(text).items() if tag in allowed}
     cosines = _Cosines([part for part, _ in vectors], by_vector)
-    return _evidence(_best_units(hits), {hit.id: hit.keyword_score for hit in described}, named, cosines, plan)
+    covered = _coverage(hits, phrases, text) if plan.coverage_weight > 0 else {}
+    description = {hit.id: hit.keyword_score for hit in described}
+    return _evidence(_best_units(hits), description, named, covered, cosines, plan)
 
 
 class _Cosines:
@@ -82,10 +85,21 @@ def _best_units(hits: Sequence[Hit]) -> dict[str, UnitHit]:
     return best
 
 
+def _coverage(hits: Sequence[Hit], phrases: PhraseIndex, text: str) -> dict[str, float]:
+    """Return for each tag the coverage of its name or alias that is covered best."""
+    places = WordPlaces(text)
+    best: dict[str, float] = {}
+    for hit in hits:
+        if isinstance(hit, UnitHit):
+            best[hit.tag] = max(best.get(hit.tag, 0.0), phrases.coverage(hit.text, places))
+    return best
+
+
 def _evidence(
     units: Mapping[str, UnitHit],
     described: Mapping[str, float | None],
     named: Mapping[str, Unit],
+    covered: Mapping[str, float],
     cosines: _Cosines,
     plan: RecallPlan,
 ) -> dict[str, C2TEvidence]:
@@ -94,6 +108,7 @@ def _evidence(
     summed = {
         tag: by_words.get(tag, 0.0)
         + plan.phrase_weight * (tag in named)
+        + plan.coverage_weight * covered.get(tag, 0.0)
         + plan.vector_weight * by_vector.get(tag, 0.0)
         for tag in {*by_words, *named, *by_vector}
     }
@@ -107,6 +122,7 @@ def _evidence(
             unit=phrase.text if phrase else unit.text if unit else "",
             unit_kind=phrase.kind if phrase else unit.kind if unit else "",
             verbatim=phrase is not None,
+            coverage=covered.get(tag),
             part=part,
             keyword_score=unit.keyword_score if unit else None,
             description_score=described.get(tag),

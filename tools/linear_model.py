@@ -22,6 +22,9 @@ from tools.terms import TermWeights
 Floats = NDArray[np.float32]
 
 FORMAT = 1
+_SPEAKERS = 10
+_SHRINKAGE = 2.0
+"""Documents that are added to a tag's count, so that a rare one's company is not taken for certain."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,56 @@ def _centred(vectors: Vectors, centre: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
+class Cooccurrence:
+    """How often people gave two tags to one document."""
+
+    together: csr_array
+    """Documents with both, zero on the diagonal; shape (t, t)."""
+    counts: Floats
+    """Documents with each, shape (t,)."""
+
+    @classmethod
+    def of(cls, labels: Floats) -> Self:
+        """Count over labels, 1 where a document has a tag, shape (n, t)."""
+        sparse = csr_array(labels)
+        together = csr_array(sparse.T @ sparse)
+        together.setdiag(0)
+        together.eliminate_zeros()
+        return cls(together, labels.sum(axis=0))
+
+    def company(self, scores: Floats, without: Floats | None = None) -> tuple[Floats, Floats]:
+        """Let the tags of the highest scores speak for those that go with them.
+
+        Args:
+            scores: of all tags, shape (t,).
+            without: labels of documents that are not to count, shape (documents, t).
+
+        Returns:
+            For each tag the sum of score · P(tag | other) over the others, and its largest part; both shape (t,).
+        """
+        best = np.argsort(-scores, kind="stable")[:_SPEAKERS]
+        together, counts = self.together[best].toarray(), self.counts[best]
+        if without is not None:
+            shared = without[:, best].T @ without
+            shared[np.arange(len(best)), best] = 0
+            together, counts = together - shared, counts - without[:, best].sum(axis=0)
+        weights = np.clip(scores[best], 0, 1) / (counts + _SHRINKAGE)
+        parts = weights[:, None] * together
+        return parts.sum(axis=0, dtype=np.float32), parts.max(axis=0, initial=0.0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class TagScores:
+    """What a linear model says of one content, a number a tag; all shape (t,)."""
+
+    raw: Floats
+    """About 1 where it is sure of the tag, about 0 where sure of the opposite."""
+    company: Floats
+    closest: Floats
+    """See ``Cooccurrence.company``."""
+
+
+@dataclass(frozen=True)
 class LinearModel:
     """A fitted scorer over n documents and t tags."""
 
@@ -88,6 +141,7 @@ class LinearModel:
     inverse: Floats
     """Diagonal of (kernel + ridge)⁻¹, shape (n,)."""
     ridge: float
+    cooccurrence: Cooccurrence
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -98,16 +152,13 @@ class LinearModel:
     def _row(self) -> dict[str, int]:
         return {content: row for row, content in enumerate(self.documents)}
 
-    def scores(self, text: str, vector: Vector | None, content_id: str | None = None) -> Floats:
-        """Score every tag for a content: about 1 where it is sure of it, about 0 where sure of the opposite.
+    def scores(self, text: str, vector: Vector | None, content_id: str | None = None) -> TagScores:
+        """Score every tag for a content.
 
         Args:
             text: of the content.
             vector: its embedding; None where the store has none.
             content_id: a document that it was fitted on is scored as if it had not been (leave-one-out, exact).
-
-        Returns:
-            Shape (t,).
         """
         query = self.terms.rows([text]).toarray()[0]
         cosines = None if self.vectors is None or vector is None else self.vectors.cosines(vector)
@@ -115,7 +166,7 @@ class LinearModel:
         row = None if content_id is None else self._row.get(content_id)
         if row is not None:
             found = found + self.weights[row] * (self.ridge - 1 / self.inverse[row])
-        return found
+        return TagScores(found, *self.cooccurrence.company(found))
 
     def to_bytes(self) -> bytes:
         """Return the model as bytes, numbers halved to float16."""
@@ -136,6 +187,10 @@ class LinearModel:
             "word_starts": self.words.indptr.astype(np.int32),
             "weights": self.weights.astype(np.float16),
             "inverse": self.inverse,
+            "together_values": self.cooccurrence.together.data.astype(np.int32),
+            "together_columns": self.cooccurrence.together.indices.astype(np.int32),
+            "together_starts": self.cooccurrence.together.indptr.astype(np.int32),
+            "counts": self.cooccurrence.counts.astype(np.int32),
         }
         if self.vectors is not None:
             arrays["vectors"] = self.vectors.rows.astype(np.float16)
@@ -160,11 +215,7 @@ class LinearModel:
     def _read(cls, head: Mapping[str, Any], arrays: Arrays) -> Self:
         if head["format"] != FORMAT:
             raise ValueError(f"format {head['format']}, this version reads {FORMAT}")
-        starts = arrays["word_starts"]
-        words = csr_array(
-            (arrays["word_values"].astype(np.float32), arrays["word_columns"], starts),
-            shape=(len(starts) - 1, len(head["terms"])),
-        )
+        words = _rows_of(arrays, "word", len(head["terms"]))
         vectors = None
         if "vectors" in arrays:
             vectors = CentredVectors(arrays["vectors"].astype(np.float32), arrays["centre"])
@@ -179,4 +230,13 @@ class LinearModel:
             weights=arrays["weights"].astype(np.float32),
             inverse=arrays["inverse"],
             ridge=head["ridge"],
+            cooccurrence=Cooccurrence(
+                _rows_of(arrays, "together", len(head["tags"])), arrays["counts"].astype(np.float32)
+            ),
         )
+
+
+def _rows_of(arrays: Arrays, name: str, columns: int) -> csr_array:
+    starts = arrays[f"{name}_starts"]
+    values = arrays[f"{name}_values"].astype(np.float32)
+    return csr_array((values, arrays[f"{name}_columns"], starts), shape=(len(starts) - 1, columns))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from models.embedding import Vector
 from schema import LinearEvidence
 from tools.fusion import strongest
-from tools.linear_model import Floats, LinearModel
+from tools.linear_model import LinearModel, TagScores
 from tools.plan import RecallPlan
 
 
@@ -34,13 +34,20 @@ def recall_by_linear(
 
 
 def linear_evidence(
-    tags: Sequence[str], scores: Floats, plan: RecallPlan, allowed: frozenset[str]
+    tags: Sequence[str], scores: TagScores, plan: RecallPlan, allowed: frozenset[str]
 ) -> dict[str, LinearEvidence]:
-    """Turn the scores of all tags, shape (len(tags),), into evidence for the best."""
-    raw = {tag: score for tag, score in zip(tags, scores.tolist(), strict=True) if tag in allowed}
+    """Turn the scores of all tags into evidence for the best."""
+    raw = {tag: score for tag, score in zip(tags, scores.raw.tolist(), strict=True) if tag in allowed}
+    column = {tag: number for number, tag in enumerate(tags)}
     best = strongest(raw, plan.cap)
     top = max(best.values(), default=0.0)
     return {
-        tag: LinearEvidence(score=min(1.0, max(0.0, score / top)) if top > 0 else 0.0, round=plan.round, raw=score)
+        tag: LinearEvidence(
+            score=min(1.0, max(0.0, score / top)) if top > 0 else 0.0,
+            round=plan.round,
+            raw=score,
+            company=float(scores.company[column[tag]]),
+            closest=float(scores.closest[column[tag]]),
+        )
         for tag, score in best.items()
     }

@@ -1,5 +1,7 @@
-"""Names and aliases that stand in a content word for word."""
+"""Names and aliases that stand in a content word for word, or nearly so."""
 
+import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +20,19 @@ class Unit:
     words: tuple[str, ...]
 
 
+_WINDOW = 4
+"""Words within which most of a name must stand to speak for its tag."""
+
+
+class WordPlaces:
+    """Where each word stands in a text."""
+
+    def __init__(self, text: str) -> None:
+        self.of: dict[str, list[int]] = {}
+        for place, word in enumerate(tokens(text)):
+            self.of.setdefault(word, []).append(place)
+
+
 class PhraseIndex:
     """Finds the units of a vocabulary in a text.
 
@@ -28,10 +43,34 @@ class PhraseIndex:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.version = vocabulary.version
         self._by_first: dict[str, list[Unit]] = {}
+        self._units = 0
+        self._units_with: Counter[str] = Counter()
         for tag in vocabulary.values():
             if tag.assignable:
                 for unit in _units(tag.id, tag.name, tag.aliases):
                     self._by_first.setdefault(unit.words[0], []).append(unit)
+                    self._units += 1
+                    self._units_with.update(set(unit.words))
+
+    def coverage(self, label: str, places: WordPlaces) -> float:
+        """Return how much of a name or alias stands within four words of a text, rare words counting more.
+
+        Args:
+            label: the name or alias.
+            places: of the text's words.
+
+        Returns:
+            From 0 to 1: the share of the label's summed idf, over all names and aliases, that the best window has.
+        """
+        words = set(tokens(label))
+        weight = {word: math.log(1 + self._units / (1 + self._units_with[word])) for word in words}
+        total = sum(weight.values())
+        stands = sorted((place, word) for word in words for place in places.of.get(word, ()))
+        best = 0.0
+        for number, (start, _) in enumerate(stands):
+            near = {word for place, word in stands[number : number + _WINDOW] if place < start + _WINDOW}
+            best = max(best, sum(weight[word] for word in near))
+        return best / total if total else 0.0
 
     def find(self, text: str) -> dict[str, Unit]:
         """Return for each tag that is named in the text its longest unit there."""

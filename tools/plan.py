@@ -31,6 +31,8 @@ class RecallPlan(BaseModel):
     """Weight of the vector leg of C2T beside the keyword leg's 1."""
     phrase_weight: float = Field(default=1.5, ge=0)
     """What a name that stands in the text word for word adds, beside the keyword leg's 1."""
+    coverage_weight: float = Field(default=0.0, ge=0)
+    """What a name that stands in the text all but whole, its words near each other, adds."""
     tag_sharpness: float = Field(default=1.0, gt=0)
     """C2T's relative scores are taken to this power: 2 keeps its weak tail from pushing C2C2T's out."""
     parts: int = Field(default=32, ge=0)
@@ -59,7 +61,8 @@ class RecallPlan(BaseModel):
         """
         recipe = recipe or (Recipe.HISTORY if tagged_contents else Recipe.VOCABULARY)
         if recipe is Recipe.VOCABULARY:
-            return cls(recipe=recipe, paths=paths, weight_c2t=1.0, weight_c2c2t=0.0, weight_linear=0.0, asked=20)
+            weights = {"weight_c2t": 1.0, "weight_c2c2t": 0.0, "weight_linear": 0.0, "coverage_weight": 1.0}
+            return cls(recipe=recipe, paths=paths, asked=20, **weights)
         # The fewer tagged contents, the more the tags' own words are worth.
         weight = min(1.0, max(0.25, 12.0 / max(1, tagged_contents) ** 0.5))
         # The fusion sorts the long tail out; fixed weights would only dilute the head with it.

@@ -8,7 +8,7 @@ from scipy import linalg
 from scipy.sparse import csr_array
 
 from calibration.fitted import Fitted
-from tools.linear_model import CentredVectors, Floats, Kernel, LinearModel
+from tools.linear_model import CentredVectors, Cooccurrence, Floats, Kernel, LinearModel, TagScores
 from tools.terms import TermWeights
 from training.duplicates import near_duplicates, products
 from training.history import History
@@ -31,19 +31,16 @@ class LinearFit:
     duplicates: list[NDArray[np.int64]]
     """For each document the rows of those that are nearly the same, its own included."""
 
-    def held_out(self, row: int) -> Floats:
+    def held_out(self, row: int) -> TagScores:
         """Score a document by the model that its near-duplicates and itself had no part in.
 
         Exact, without fitting anew: for a linear smoother, y - ((inverse_GG)⁻¹ · weights_G) over the group G.
-
-        Returns:
-            Shape (t,).
         """
         group = self.duplicates[row]
         unexplained = linalg.solve(self.inverse[np.ix_(group, group)], self.model.weights[group], assume_a="pos")
         place = int(np.flatnonzero(group == row)[0])
-        found: Floats = self.labels[row] - unexplained[place].astype(np.float32)
-        return found
+        found = self.labels[row] - unexplained[place].astype(np.float32)
+        return TagScores(found, *self.model.cooccurrence.company(found, without=self.labels[group]))
 
 
 def fit_linear(history: History, fitted: Fitted, kernel: Kernel = KERNEL, ridge: float = RIDGE) -> LinearFit:
@@ -76,6 +73,7 @@ def fit_linear(history: History, fitted: Fitted, kernel: Kernel = KERNEL, ridge:
         weights=weights,
         inverse=np.diagonal(inverse).copy(),
         ridge=ridge,
+        cooccurrence=Cooccurrence.of(labels),
     )
     return LinearFit(model, labels, inverse, duplicates)
 

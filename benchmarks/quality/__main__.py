@@ -64,7 +64,7 @@ async def rows_for(
             rows["Annif"] = await measured(store, results, contents, {"annif": annif_version(annif)})
         for path in _FITTED if ablate else ():
             await fit(store, frozenset({path}))
-            await row(f"fitted without {path.value}", contents)
+            await row(f"fitted without {path.value}", contents, recipe="learned")
     return rows
 
 
@@ -120,7 +120,7 @@ def main(
                 annif=annif.absolute() if annif else None,
             )
         )
-    console = Console()
+    console = Console(width=180)
     console.print(table_of(rows), frequency_table(rows))
     if json_file is not None:
         record = {

@@ -68,7 +68,7 @@ def annif_results(program: Path, data: DataSet, contents: Sequence[Labelled], fo
     annif("load-vocab", "-L", "en", "set", "vocabulary.tsv")
     annif("train", "bonsai", "history.tsv")
     annif("train", "mllm", "some.tsv")
-    annif("index", "both", "texts")
+    annif("index", "--limit", "100", "both", "texts")
     return [_result(one, folder / "texts" / f"{number}.annif") for number, one in enumerate(contents)]
 
 

@@ -1,6 +1,8 @@
+import pytest
+
 from schema import Tag, Vocabulary
 from tools.parts import parts_of
-from tools.phrases import PhraseIndex
+from tools.phrases import PhraseIndex, WordPlaces
 
 
 def test_parts_are_runs_between_stop_words_and_windows() -> None:
@@ -54,3 +56,23 @@ def test_names_are_found_word_for_word_whatever_their_case() -> None:
 
 def test_part_of_a_word_is_no_phrase() -> None:
     assert PhraseIndex(VOCABULARY).find("unlearning dotnets") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("learning machine", 1.0, 1.0),
+        ("machines learn, and so does this machine", 0.1, 0.9),
+        ("a machine that is not used for any learning", 0.1, 0.9),
+        ("nothing of it", 0.0, 0.0),
+    ],
+)
+def test_coverage_is_the_share_of_a_name_within_four_words(text: str, low: float, high: float) -> None:
+    assert low <= PhraseIndex(VOCABULARY).coverage("machine learning", WordPlaces(text)) <= high
+
+
+def test_rare_words_cover_more_of_a_name() -> None:
+    index = PhraseIndex(VOCABULARY)
+    rare, common = (index.coverage("machine learning", WordPlaces(word)) for word in ("machine", "learning"))
+    assert rare > common, "learning stands in two labels"
+    assert index.coverage("", WordPlaces("text")) == 0

@@ -7,7 +7,7 @@ from calibration.fitted import Fitted
 from knowledge_store.protocol import KnowledgeStore
 from schema import Assignment, Provenance, StoreError, Tag, TaggedContent
 from tests.fakes.history import TOPICS, contents
-from tools.linear_model import LinearModel
+from tools.linear_model import Cooccurrence, LinearModel
 from training.history import History, read_history
 from training.linear import LinearFit, fit_linear
 
@@ -62,7 +62,7 @@ async def test_scores_tell_the_right_tags(store: KnowledgeStore, linear: LinearF
     new = contents(60, seed=1)
     right = 0
     for content in new:
-        scores = linear.model.scores(content.text, await store.embed_query(content.text))
+        scores = linear.model.scores(content.text, await store.embed_query(content.text)).raw
         right += linear.model.tags[int(scores.argmax())] in {item.tag for item in content.assignments}
     assert right > 50
     assert set(linear.model.tags) == set(TOPICS)
@@ -79,16 +79,16 @@ def test_held_out_scores_are_those_of_a_fit_without_the_group(history: History, 
     whole = kernel.mixed(by_words, None if vectors is None else vectors.rows @ vectors.rows.T).astype(np.float64)
     inner = whole[np.ix_(rest, rest)] + linear.model.ridge * np.eye(len(rest))
     expected = whole[19, rest] @ np.linalg.solve(inner, linear.labels[rest].astype(np.float64))
-    assert linear.held_out(19) == pytest.approx(expected, abs=1e-3)
-    fitted = linear.model.scores(history.texts[19], vector_at(history, 19))
+    assert linear.held_out(19).raw == pytest.approx(expected, abs=1e-3)
+    fitted = linear.model.scores(history.texts[19], vector_at(history, 19)).raw
     tagged = linear.labels[19] > 0
-    assert (linear.held_out(19)[tagged] < fitted[tagged]).all(), "what it has seen it is surer of"
+    assert (linear.held_out(19).raw[tagged] < fitted[tagged]).all(), "what it has seen it is surer of"
 
 
 def test_a_document_it_was_fitted_on_is_scored_as_if_it_had_not_been(history: History, linear: LinearFit) -> None:
     alone = next(row for row, group in enumerate(linear.duplicates) if len(group) == 1)
     scores = linear.model.scores(history.texts[alone], vector_at(history, alone), history.ids[alone])
-    assert scores == pytest.approx(linear.held_out(alone), abs=1e-3)
+    assert scores.raw == pytest.approx(linear.held_out(alone).raw, abs=1e-3)
 
 
 def test_bytes_and_back(history: History, linear: LinearFit) -> None:
@@ -96,10 +96,22 @@ def test_bytes_and_back(history: History, linear: LinearFit) -> None:
     assert (again.fitted, again.kernel, again.ridge) == (FITTED, linear.model.kernel, linear.model.ridge)
     for row in (0, 7):
         text, vector = history.texts[row], vector_at(history, row)
-        assert again.scores(text, vector) == pytest.approx(linear.model.scores(text, vector), abs=0.01)
+        one, other = again.scores(text, vector), linear.model.scores(text, vector)
+        assert one.raw == pytest.approx(other.raw, abs=0.01)
+        assert one.company == pytest.approx(other.company, abs=0.01)
 
 
 @pytest.mark.parametrize("broken", [b"", b"PK\x03\x04", b"x" * 100])
 def test_bytes_that_are_no_model_are_told(broken: bytes) -> None:
     with pytest.raises(StoreError, match="llm4tag store fit"):
         LinearModel.from_bytes(broken)
+
+
+def test_company_of_the_surest_tags() -> None:
+    labels = np.array([[1, 1, 0], [1, 1, 0], [1, 0, 0], [0, 0, 1]], dtype=np.float32)
+    scores = np.array([0.5, 0.0, -0.2], dtype=np.float32)
+    company, closest = Cooccurrence.of(labels).company(scores)
+    assert company == pytest.approx([0, 0.5 * 2 / (3 + 2), 0])
+    assert closest == pytest.approx(company)
+    without, _ = Cooccurrence.of(labels).company(scores, without=labels[:1])
+    assert without == pytest.approx([0, 0.5 * 1 / (2 + 2), 0]), "as if the first document had not been"
