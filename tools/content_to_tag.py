@@ -36,7 +36,7 @@ async def recall_by_text(
         of a part)).
 
     Raises:
-        UsageError: ``within`` is nobody\'s parent.
+        UsageError: ``within`` is nobody's parent.
     """
     filters = Filters(within=within)
     words = SearchQuery(text=text, alpha=0.0, limit=plan.depth, filters=filters)
