@@ -1,6 +1,5 @@
 """``llm4tag ingest``: vocabularies, tagged history and knowledge into a store."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,10 +46,13 @@ def _ingest(
     """
     from knowledge_store.ingest.rows import count_rows
     from knowledge_store.opening import open_store
+    from llm4tag.cli.stores import open_or_make
 
     async def run(progress: "Progress") -> "IngestReport":
         opening = (
-            open_store(location, embedding=embedding) if check is None else _opened(location, embedding, check)
+            open_store(location, embedding=embedding)
+            if check is None
+            else open_or_make(location, embedding, check=check)
         )
         async with await opening as store:
             return await work(store, progress)
@@ -65,20 +67,6 @@ def _exit_with(report: "IngestReport") -> None:
     """Exit with the code of what came of the rows."""
     if not report.flawless:
         raise typer.Exit(ExitCode.PARTIAL)
-
-
-async def _opened(location: str, embedding: str | None, check: Callable[[], None]) -> "KnowledgeStore":
-    """Open a store, or make one; a new one fixes its embedding, so all that can be wrong is found out before."""
-    from knowledge_store.opening import open_store
-    from models.embeddings import check_embedding
-    from schema import DEFAULT_EMBEDDING, StoreNotFoundError
-
-    await asyncio.to_thread(check)
-    try:
-        return await open_store(location, embedding=embedding)
-    except StoreNotFoundError:
-        await check_embedding(embedding or DEFAULT_EMBEDDING)
-        return await open_store(location, embedding=embedding, create=True)
 
 
 @app.command()

@@ -65,10 +65,10 @@ def init(store: StoreOption, embedding: EmbeddingOption = None) -> None:
     llm4tag store init --store my.store --embedding none
     llm4tag store init --store weaviate://localhost:8080/news
     """
-    from knowledge_store.opening import open_store
+    from llm4tag.cli.stores import open_or_make
 
     async def run() -> "StoreStatistics":
-        async with await open_store(store, embedding=embedding, create=True, migrate=True) as opened:
+        async with await open_or_make(store, embedding, migrate=True) as opened:
             return await opened.statistics()
 
     found = run_async(run())

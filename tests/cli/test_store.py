@@ -62,3 +62,23 @@ def test_embed_and_recentre_without_vectors(store: Path) -> None:
     assert statistics(store).embedding == "none"
     done = llm4tag("store", "recentre", "--store", store)
     assert (done.exit_code, done.stderr) == (0, "no content has a vector; there is no centre\n")
+
+
+def test_init_makes_checks_and_leaves_nothing_where_it_fails(store: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made.store"
+    done = llm4tag("store", "init", "--store", made, "--embedding", "none")
+    assert (done.exit_code, statistics(made).embedding) == (0, "none")
+    assert "is ready on SQLite" in done.stderr
+    again = llm4tag("store", "init", "--store", store)
+    assert "2 tags" in again.stderr
+    wrong = tmp_path / "wrong.store"
+    assert llm4tag("store", "init", "--store", wrong, "--embedding", "no/such-model").exit_code == 1
+    assert not wrong.exists()
+
+
+def test_copy_between_files(store: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.store"
+    assert llm4tag("store", "copy", store, target).exit_code == 0
+    assert statistics(target).vocabulary == statistics(store).vocabulary
+    assert llm4tag("store", "copy", store, store).exit_code == 2
+    assert llm4tag("store", "copy", tmp_path / "absent.store", target).exit_code == 1
