@@ -65,7 +65,7 @@ class RecallPlan(BaseModel):
             return cls(recipe=recipe, paths=paths, asked=20, **weights)
         # The fewer tagged contents, the more the tags' own words are worth.
         weight = min(1.0, max(0.25, 12.0 / max(1, tagged_contents) ** 0.5))
-        # The fusion sorts the long tail out; fixed weights would only dilute the head with it.
+        # The fusion sorts the long tail out; fixed weights were measured with 100.
         cap = 200 if recipe is Recipe.LEARNED else 100
         return cls(recipe=recipe, paths=paths, weight_c2t=weight, tag_sharpness=2.0, parts=0, cap=cap)
 

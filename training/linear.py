@@ -44,7 +44,7 @@ class LinearFit:
 
 
 def fit_linear(history: History, fitted: Fitted, kernel: Kernel = KERNEL, ridge: float = RIDGE) -> LinearFit:
-    """Fit on all documents; n³ steps (9,272 documents: some 20 s on two cores, 0.8 GB).
+    """Fit on all documents; n³ steps (9,272 documents: half a minute on two cores).
 
     Args:
         history: the documents.
@@ -57,7 +57,7 @@ def fit_linear(history: History, fitted: Fitted, kernel: Kernel = KERNEL, ridge:
     tags = frequent_tags(history)
     labels = labels_of(history, tags)
     vectors = None if history.vectors is None else CentredVectors.of(history.vectors)
-    duplicates = near_duplicates(words, history.vectors)
+    duplicates = near_duplicates(history.texts, words, history.vectors)
     matrix = _kernel_matrix(words, vectors, kernel)
     matrix[np.diag_indices_from(matrix)] += ridge
     inverse = _inverse(matrix)

@@ -22,7 +22,7 @@ from training.history import History, read_history
 from training.linear import fit_linear
 
 FEWEST_CONTENTS = 200
-"""Tagged contents below which nothing is fitted: fixed weights do as well."""
+"""Tagged contents below which nothing is fitted: a cautious choice, not a measured one."""
 FEWEST_DOCUMENTS = 50
 """Richly tagged documents below which no fusion is fitted."""
 MOST_CONTENTS = 10_000
