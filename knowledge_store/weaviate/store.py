@@ -1,9 +1,8 @@
 """The knowledge store on a Weaviate server: the protocol over its collections."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from weaviate.classes.query import Filter
 
@@ -14,22 +13,20 @@ from knowledge_store.protocol import Collection, Hit, SearchQuery, StoreStatisti
 from knowledge_store.records import Record
 from knowledge_store.weaviate.connection import LOOP, Connection, on_loop
 from knowledge_store.weaviate.facts import MARK
-from knowledge_store.weaviate.failures import CollectionGone
 from knowledge_store.weaviate.graph import Graph
+from knowledge_store.weaviate.kept import Kept
 from knowledge_store.weaviate.layout import Part
 from knowledge_store.weaviate.location import WeaviateLocation
 from knowledge_store.weaviate.opening import opened
-from knowledge_store.weaviate.reading import by_id, matching, scan
+from knowledge_store.weaviate.reading import by_id, matching
 from knowledge_store.weaviate.searching import Searcher
-from knowledge_store.weaviate.state import Keeper, State, settled
+from knowledge_store.weaviate.state import Keeper, State
 from knowledge_store.weaviate.transfer import ServerTarget, Spool
 from knowledge_store.weaviate.writing import Writer
 from models.embedding import EmbeddingKind, Progress, Vector
 from schema import DEFAULT_EMBEDDING, Assignment, Passage, Provenance, Tag, TaggedContent, Vocabulary
 
 T = TypeVar("T")
-
-_MOST_LINKS = 4096
 
 
 class WeaviateStore:
@@ -49,10 +46,7 @@ class WeaviateStore:
         self._writer = Writer(connection, keeper, embedding)
         self._searcher = Searcher(connection, keeper, embedding)
         self._graph = Graph(connection)
-        self._kept: dict[str, tuple[tuple[str, ...], Any]] = {}
-        self._loading: dict[str, asyncio.Lock] = {}
-        self._links: dict[tuple[str, int], list[tuple[str, int]]] = {}
-        self._links_at = ""
+        self._kept = Kept(connection, keeper, self._graph)
 
     @classmethod
     async def open(
@@ -123,40 +117,12 @@ class WeaviateStore:
     ) -> None:
         await self.close()
 
-    async def _reading(self, work: Callable[[State], Awaitable[T]], *, fresh: bool = False) -> T:
-        """Read by what is known of the state; where a collection has just been replaced, by the new one."""
-        try:
-            return await work(await self._keeper.state(fresh=fresh))
-        except CollectionGone:
-            return await work(await self._keeper.state())
-
-    async def _followed(self, what: str, clocks: Sequence[str], load: Callable[[State], Awaitable[T]]) -> T:
-        """Return a value that is read anew when any of its clocks has moved."""
-        async with self._loading.setdefault(what, asyncio.Lock()):
-            state = await self._keeper.state(fresh=False)
-            now = tuple(state.clocks[clock] for clock in clocks)
-            kept = self._kept.get(what)
-            if kept is not None and kept[0] == now and all(settled(clock) for clock in now):
-                value: T = kept[1]
-                return value
-            value = await self._reading(load)
-            self._kept[what] = (now, value)
-            return value
-
     # Tags
 
     @on_loop
     async def vocabulary(self) -> Vocabulary:
         """Return all tags, as they stand now (cached until they change)."""
-        return await self._followed("vocabulary", ("tags",), self._load_vocabulary)
-
-    async def _load_vocabulary(self, state: State) -> Vocabulary:
-        name = state.name(self._keeper.store, Part.VOCABULARY)
-        found = [
-            each async for page in scan(self._connection, Part.VOCABULARY, name, vectors=False) for each in page
-        ]
-        found.sort(key=lambda each: (each.order, each.item.id))
-        return Vocabulary(each.item for each in found if isinstance(each.item, Tag))
+        return await self._kept.vocabulary()
 
     @on_loop
     async def upsert_tags(self, tags: Sequence[Tag], progress: Progress | None = None) -> Writing:
@@ -195,7 +161,7 @@ class WeaviateStore:
         return [item for item in await self._get(Part.CONTENTS, ids) if isinstance(item, TaggedContent)]
 
     async def _get(self, part: Part, ids: Sequence[str]) -> list[object]:
-        found = await self._reading(
+        found = await self._kept.reading(
             lambda state: by_id(self._connection, part, state.name(self._keeper.store, part), ids)
         )
         return [found[object_id].item for object_id in ids if object_id in found]
@@ -237,7 +203,7 @@ class WeaviateStore:
             where = Filter.by_property("source").equal(source)
             return [str(each.properties["key"]) async for each in matching(self._connection, name, where, ["key"])]
 
-        return await self._reading(read)
+        return await self._kept.reading(read)
 
     @on_loop
     async def delete_passages(self, ids: Sequence[str]) -> int:
@@ -284,7 +250,9 @@ class WeaviateStore:
         """Search one collection with several queries side by side."""
         nested = any(query.filters.within is not None for query in queries)
         vocabulary = await self.vocabulary() if nested else None
-        return await self._reading(lambda state: self._searcher.search(state, vocabulary, collection, queries))
+        return await self._kept.reading(
+            lambda state: self._searcher.search(state, vocabulary, collection, queries)
+        )
 
     @on_loop
     async def embed_query(self, text: str) -> Vector | None:
@@ -310,38 +278,24 @@ class WeaviateStore:
     @on_loop
     async def contents_tagged(self, tag_id: str, limit: int, provenance: Provenance | None = None) -> list[str]:
         """Return ids of contents that carry a tag, newest assignment first."""
-        return await self._reading(lambda state: self._graph.contents_tagged(state, tag_id, limit, provenance))
+        return await self._kept.reading(
+            lambda state: self._graph.contents_tagged(state, tag_id, limit, provenance)
+        )
 
     @on_loop
     async def tag_counts(self) -> Mapping[str, TagCount]:
         """Return how often each tag was assigned (cached until assignments change)."""
-        return await self._followed("counts", ("assignments",), self._graph.tag_counts)
+        return await self._kept.tag_counts()
 
     @on_loop
     async def cooccurring(self, tag_ids: Sequence[str], limit: int) -> dict[str, list[tuple[str, int]]]:
         """Return for each tag the tags most often assigned by humans to the same contents, with counts."""
-
-        async def read(state: State) -> dict[str, list[tuple[str, int]]]:
-            return {tag_id: await self._graph.cooccurring(state, tag_id, limit) for tag_id in new}
-
-        async with self._loading.setdefault("links", asyncio.Lock()):
-            clock = (await self._keeper.state(fresh=False)).clocks["assignments"]
-            if clock != self._links_at or not settled(clock) or len(self._links) > _MOST_LINKS:
-                self._links, self._links_at = {}, clock
-            new = [tag_id for tag_id in dict.fromkeys(tag_ids) if (tag_id, limit) not in self._links]
-            for tag_id, found in (await self._reading(read)).items():
-                self._links[tag_id, limit] = found
-            return {tag_id: list(self._links[tag_id, limit]) for tag_id in tag_ids}
+        return await self._kept.cooccurring(tag_ids, limit)
 
     @on_loop
     async def statistics(self) -> StoreStatistics:
         """Count what is there (cached until something changes)."""
-        vocabulary, counts = await self.vocabulary(), await self.tag_counts()
-
-        async def read(state: State) -> StoreStatistics:
-            return await self._graph.statistics(state, vocabulary, dict(counts), self.embedding)
-
-        return await self._followed("statistics", ("tags", "assignments", "passages"), read)
+        return await self._kept.statistics(self.embedding)
 
     # Moving and re-embedding
 
