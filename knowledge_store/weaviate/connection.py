@@ -75,9 +75,11 @@ class Connection:
             # Its own checks ask a package index for news.
             skip_init_checks=True,
             additional_config=AdditionalConfig(
+                # SSL_CERT_FILE and the proxy variables hold for it as for every other client.
+                trust_env=True,
                 timeout=Timeout(
                     init=settings.connect_timeout, query=settings.query_timeout, insert=settings.insert_timeout
-                )
+                ),
             ),
         )
         with weaviate_errors(location):
