@@ -1,6 +1,6 @@
 """What a store holds, the same for every backend: kinds of objects, what is embedded of them, how they merge."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -71,6 +71,12 @@ def unit_kind(unit: str) -> str:
     return "name" if unit.rpartition("#")[2] == "0" else "alias"
 
 
+def with_assignments(content: TaggedContent, assignments: Iterable[Assignment]) -> TaggedContent:
+    """Return the content with these assignments, human ones first, then by tag id."""
+    ordered = sorted(assignments, key=lambda item: (item.provenance is Provenance.MODEL, item.tag))
+    return content.model_copy(update={"assignments": tuple(ordered)})
+
+
 def merged(old: TaggedContent | None, new: TaggedContent) -> TaggedContent:
     """Return what the store holds once ``new`` is upserted over ``old``.
 
@@ -84,8 +90,7 @@ def merged(old: TaggedContent | None, new: TaggedContent) -> TaggedContent:
     }
     given = {item.provenance for item in new.assignments}
     after.update({key: item for key, item in before.items() if key[1] not in given})
-    ordered = sorted(after.values(), key=lambda item: (item.provenance is Provenance.MODEL, item.tag))
-    return TaggedContent(id=new.id, title=new.title, text=new.text, assignments=tuple(ordered))
+    return with_assignments(new, after.values())
 
 
 def _with_old_time(old: Assignment | None, new: Assignment) -> Assignment:

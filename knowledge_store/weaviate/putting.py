@@ -145,3 +145,12 @@ class Putter:
                 raise StoreError(f"{self._connection.location.text}: {done.failed} objects could not be deleted")
             gone += done.successful
         return gone
+
+
+def require_all(connection: Connection, refused: Sequence[Refused]) -> None:
+    """Raise StoreError where any object was refused."""
+    if refused:
+        raise StoreError(
+            f"{connection.location.text}: {len(refused)} objects were refused, the first "
+            f"{refused[0].id!r}: {refused[0].reason}"
+        )

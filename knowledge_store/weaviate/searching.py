@@ -15,7 +15,7 @@ from knowledge_store.tokens import segmented
 from knowledge_store.weaviate.connection import Connection
 from knowledge_store.weaviate.layout import SEARCH, SEARCHED, WORDS
 from knowledge_store.weaviate.objects import centred
-from knowledge_store.weaviate.state import Keeper, State
+from knowledge_store.weaviate.state import State
 from models.embedding import Vector
 from schema import StoreError, Vocabulary
 
@@ -29,13 +29,11 @@ class Searcher:
 
     Args:
         connection: to its server.
-        keeper: of its state.
         embedding: its embedder; vectors of another are refused.
     """
 
-    def __init__(self, connection: Connection, keeper: Keeper, embedding: StoreEmbedding) -> None:
+    def __init__(self, connection: Connection, embedding: StoreEmbedding) -> None:
         self._connection = connection
-        self._keeper = keeper
         self._embedding = embedding
 
     async def search(

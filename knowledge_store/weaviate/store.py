@@ -44,7 +44,7 @@ class WeaviateStore:
         self._embedding = embedding
         self._embedders = embedders
         self._writer = Writer(connection, keeper, embedding)
-        self._searcher = Searcher(connection, keeper, embedding)
+        self._searcher = Searcher(connection, embedding)
         self._graph = Graph(connection)
         self._kept = Kept(connection, keeper, self._graph)
 

@@ -13,6 +13,7 @@ from knowledge_store.records import Artifact, Mark, Record
 from knowledge_store.weaviate.connection import Connection, on_loop
 from knowledge_store.weaviate.facts import ARTIFACT, MARK
 from knowledge_store.weaviate.layout import Part
+from knowledge_store.weaviate.putting import require_all
 from knowledge_store.weaviate.reading import Stored, count, scan
 from knowledge_store.weaviate.state import Keeper, State, settled
 from knowledge_store.weaviate.writing import Writer
@@ -115,11 +116,7 @@ class ServerTarget:
     ) -> Writing:
         """Add or replace objects; vectors that are given are not computed."""
         done = await self._writer.upsert(kind, items, progress, vectors)
-        if done.refused:
-            raise StoreError(
-                f"{self._connection.location.text}: {len(done.refused)} objects were refused, the first "
-                f"{done.refused[0].id!r}: {done.refused[0].reason}"
-            )
+        require_all(self._connection, done.refused)
         return done
 
     @on_loop

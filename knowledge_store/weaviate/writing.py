@@ -1,23 +1,33 @@
 """Idempotent upserts in batches, deletes and assignments."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from weaviate.classes.query import Filter
 
 from knowledge_store import centring
 from knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
-from knowledge_store.items import BATCH, Item, Kind, Plan, batches, check_length, embedded_text, plan_batch
+from knowledge_store.items import (
+    BATCH,
+    Item,
+    Kind,
+    Plan,
+    batches,
+    check_length,
+    embedded_text,
+    plan_batch,
+    with_assignments,
+)
 from knowledge_store.protocol import Refused, Writing
 from knowledge_store.weaviate.connection import Connection
 from knowledge_store.weaviate.layout import Part
-from knowledge_store.weaviate.putting import PART_OF, Putter
+from knowledge_store.weaviate.putting import PART_OF, Putter, require_all
 from knowledge_store.weaviate.reading import Stored, by_id, count, matching
 from knowledge_store.weaviate.rebuilding import Rebuilder, mean_of_some
 from knowledge_store.weaviate.state import Keeper, State
 from models.embedding import Progress, Vector
-from schema import Assignment, Provenance, StoreError, Tag, TaggedContent
+from schema import Assignment, StoreError, Tag, TaggedContent
 
 CLOCKS_OF: Mapping[Kind, tuple[str, ...]] = {
     Kind.TAG: ("tags",),
@@ -212,7 +222,7 @@ class Writer:
                 changed = [tag.model_copy(update={"retired": True}) for tag in tags]
                 vectors = {tag_id: each.vector for tag_id, each in found.items()}
                 async with self._keeper.writing(("tags",)):
-                    self._require_all(await self._putter.put(Kind.TAG, state, changed, vectors, found))
+                    require_all(self._connection, await self._putter.put(Kind.TAG, state, changed, vectors, found))
             return len(tags)
 
     async def delete(self, kind: Kind, ids: Sequence[str]) -> int:
@@ -256,20 +266,7 @@ class Writer:
     async def _rewrite(self, state: State, found: Mapping[str, Stored], contents: Sequence[TaggedContent]) -> None:
         vectors = {content_id: each.vector for content_id, each in found.items()}
         async with self._keeper.writing(("assignments",)):
-            self._require_all(await self._putter.put(Kind.CONTENT, state, contents, vectors, found))
-
-    def _require_all(self, refused: Sequence[Refused]) -> None:
-        if refused:
-            raise StoreError(
-                f"{self._connection.location.text}: {len(refused)} objects were refused, the first "
-                f"{refused[0].id!r}: {refused[0].reason}"
-            )
-
-
-def with_assignments(content: TaggedContent, assignments: Iterable[Assignment]) -> TaggedContent:
-    """Return the content with these assignments, human ones first, then by tag id."""
-    ordered = sorted(assignments, key=lambda item: (item.provenance is Provenance.MODEL, item.tag))
-    return content.model_copy(update={"assignments": tuple(ordered)})
+            require_all(self._connection, await self._putter.put(Kind.CONTENT, state, contents, vectors, found))
 
 
 def _without(writing: Writing, refused: Sequence[Refused], before: Mapping[str, Stored]) -> Writing:
