@@ -115,13 +115,15 @@ def main(
     data = DataSet.of(folder, None, "dev")
     history, contents = history_of(data), data.contents()
     rows: dict[str, dict[str, float]] = {}
+    for name, embed in engines().items():
+        rows[name] = speed(embed, history.texts[:timed])
+        Console(stderr=True).print(name, rows[name], highlight=False)
     measured: dict[str, Embed | None] = {**engines(), "no embedding": None}
     for name, embed in measured.items():
-        rows[name] = {} if embed is None else speed(embed, history.texts[:timed])
         # Threads and batches change the speed alone.
         if with_quality and (embed is None or name.endswith(("32", "tokens", "2 at a time"))):
-            rows[name] |= quality(embed, history, contents)
-        Console(stderr=True).print(name, rows[name], highlight=False)
+            rows.setdefault(name, {}).update(quality(embed, history, contents))
+            Console(stderr=True).print(name, rows[name], highlight=False)
     base = next(iter(rows.values()))["contents_per_s"]
     for row in rows.values():
         if "contents_per_s" in row:
