@@ -83,7 +83,7 @@ async def test_vectors_are_those_of_the_packages_own_engine() -> None:
         "A web browser.",
         "ＦＵＬＬ  width,\tnaïve “quotes”",
         "这家银行提高了房屋贷款的利率。",
-        "long " * 1200,
+        " ".join(f"Part {number} has about {number * 7} words." for number in range(150)),
     ]
     expected = package.E5().passage(texts)
     found = await local().embed(texts, PASSAGE)
