@@ -13,7 +13,7 @@ from calibration.features import FEATURES, Backing, Floats, feature_rows
 from calibration.fitted import Fitted
 from schema import Candidate, Path, StoreError
 
-FORMAT = 1
+FORMAT = 2
 
 
 class FusionNote(BaseModel):

@@ -69,6 +69,7 @@ def _linear(evidence: Sequence[object], known: NDArray[np.bool_]) -> dict[str, F
     scores = np.where(known, np.where(np.isnan(scores), lowest, scores), 0.0)
     company = np.nan_to_num(_values(evidence, LinearEvidence, lambda found: found.company), nan=0.0)
     closest = np.nan_to_num(_values(evidence, LinearEvidence, lambda found: found.closest), nan=0.0)
+    wide = np.nan_to_num(_values(evidence, LinearEvidence, lambda found: found.wide), nan=0.0)
     top = scores.max(initial=0.0)
     clipped = np.clip(scores, 0.0, 1.0)
     return {
@@ -83,6 +84,9 @@ def _linear(evidence: Sequence[object], known: NDArray[np.bool_]) -> dict[str, F
         "ln_company": np.where(known, _ln(company), 0.0),
         "closest": closest,
         "ln_closest": np.where(known, _ln(closest), 0.0),
+        "wide": wide,
+        "ln_wide": np.where(known, _ln(wide), 0.0),
+        "wide_rank": np.where(known, _ranks(wide), 0.0),
     }
 
 

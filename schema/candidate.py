@@ -104,6 +104,8 @@ class LinearEvidence(_Evidence):
     """What the tags that it is surest of say of this one: the sum of their scores times P(this tag | theirs)."""
     closest: float = 0.0
     """The largest part of that sum."""
+    wide: float | None = None
+    """As ``raw``, where a document speaks only if it is near by words and by vector both; None without vectors."""
 
 
 class TagLink(BaseModel):

@@ -1,6 +1,7 @@
 """A linear one-vs-rest scorer: kernel ridge regression on words and embeddings, one output a tag.
 
 The kernel is the tf-idf cosine of words and word pairs; with embeddings, mixed with a Gaussian of centred vectors.
+The product of both makes a second set of outputs: less sure of the first few tags, it finds more of the rare.
 Fitted by ``training.linear``; here it scores, and turns into bytes and back.
 """
 
@@ -21,7 +22,7 @@ from tools.terms import TermWeights
 
 Floats = NDArray[np.float32]
 
-FORMAT = 1
+FORMAT = 2
 _SPEAKERS = 10
 _SHRINKAGE = 2.0
 """Documents that are added to a tag's count, so that a rare one's company is not taken for certain."""
@@ -36,13 +37,40 @@ class Kernel:
     gamma: float
     """Of the Gaussian exp(-gamma · distance²) of unit vectors."""
 
-    def mixed(self, by_words: Floats, cosines: Floats | None) -> Floats:
+    def gaussian(self, cosines: Floats) -> Floats:
+        """Return the kernel of the vectors alone."""
+        gaussian: Floats = np.exp(2 * self.gamma * (cosines - 1))
+        return gaussian
+
+    def mixed(self, by_words: Floats, gaussian: Floats | None) -> Floats:
         """Return the kernel of what words and vectors say; where there are no vectors, words alone."""
-        if cosines is None or self.vector_weight == 0.0:
+        if gaussian is None:
             return by_words
-        gaussian = np.exp(2 * self.gamma * (cosines - 1))
         mixed: Floats = (1 - self.vector_weight) * by_words + self.vector_weight * gaussian
         return mixed
+
+
+@dataclass(frozen=True)
+class Dual:
+    """A ridge regression in one kernel, over n documents and t tags."""
+
+    weights: Floats
+    """Dual coefficients, shape (n, t)."""
+    inverse: Floats
+    """Diagonal of (kernel + ridge)⁻¹, shape (n,)."""
+
+    def scores(self, kernel: Floats, row: int | None, ridge: float) -> Floats:
+        """Score the tags, shape (t,).
+
+        Args:
+            kernel: of the content and each document, shape (n,).
+            row: the content's own among the documents: it is scored as if it had not been there (exact).
+            ridge: the penalty.
+        """
+        found: Floats = kernel @ self.weights
+        if row is not None:
+            found = found + self.weights[row] * (ridge - 1 / self.inverse[row])
+        return found
 
 
 @dataclass(frozen=True)
@@ -119,6 +147,8 @@ class TagScores:
     company: Floats
     closest: Floats
     """See ``Cooccurrence.company``."""
+    wide: Floats | None = None
+    """As ``raw``, by the product kernel; None where there are no vectors."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +166,10 @@ class LinearModel:
     """Their ids."""
     tags: Sequence[str]
     """The ids of the tags that it knows."""
-    weights: Floats
-    """Dual coefficients, shape (n, t)."""
-    inverse: Floats
-    """Diagonal of (kernel + ridge)⁻¹, shape (n,)."""
+    mixed: Dual
+    """By words and vectors added up."""
+    product: Dual | None
+    """By both multiplied; None where there are no vectors."""
     ridge: float
     cooccurrence: Cooccurrence
 
@@ -160,13 +190,15 @@ class LinearModel:
             vector: its embedding; None where the store has none.
             content_id: a document that it was fitted on is scored as if it had not been (leave-one-out, exact).
         """
-        query = self.terms.rows([text]).toarray()[0]
-        cosines = None if self.vectors is None or vector is None else self.vectors.cosines(vector)
-        found: Floats = self.kernel.mixed(self.words @ query, cosines) @ self.weights
+        by_words = self.words @ self.terms.rows([text]).toarray()[0]
         row = None if content_id is None else self._row.get(content_id)
-        if row is not None:
-            found = found + self.weights[row] * (self.ridge - 1 / self.inverse[row])
-        return TagScores(found, *self.cooccurrence.company(found))
+        if self.vectors is None or vector is None or self.product is None:
+            raw, wide = self.mixed.scores(by_words, row, self.ridge), None
+        else:
+            gaussian = self.kernel.gaussian(self.vectors.cosines(vector))
+            raw = self.mixed.scores(self.kernel.mixed(by_words, gaussian), row, self.ridge)
+            wide = self.product.scores(by_words * gaussian, row, self.ridge)
+        return TagScores(raw, *self.cooccurrence.company(raw), wide)
 
     def to_bytes(self) -> bytes:
         """Return the model as bytes, numbers halved to float16."""
@@ -185,8 +217,8 @@ class LinearModel:
             "word_values": self.words.data.astype(np.float16),
             "word_columns": self.words.indices.astype(np.int32),
             "word_starts": self.words.indptr.astype(np.int32),
-            "weights": self.weights.astype(np.float16),
-            "inverse": self.inverse,
+            "weights": self.mixed.weights.astype(np.float16),
+            "inverse": self.mixed.inverse,
             "together_values": self.cooccurrence.together.data.astype(np.int32),
             "together_columns": self.cooccurrence.together.indices.astype(np.int32),
             "together_starts": self.cooccurrence.together.indptr.astype(np.int32),
@@ -195,6 +227,9 @@ class LinearModel:
         if self.vectors is not None:
             arrays["vectors"] = self.vectors.rows.astype(np.float16)
             arrays["centre"] = self.vectors.centre
+        if self.product is not None:
+            arrays["product_weights"] = self.product.weights.astype(np.float16)
+            arrays["product_inverse"] = self.product.inverse
         return packed(head, arrays)
 
     @classmethod
@@ -219,6 +254,9 @@ class LinearModel:
         vectors = None
         if "vectors" in arrays:
             vectors = CentredVectors(arrays["vectors"].astype(np.float32), arrays["centre"])
+        product = None
+        if "product_weights" in arrays:
+            product = Dual(arrays["product_weights"].astype(np.float32), arrays["product_inverse"])
         return cls(
             fitted=Fitted.model_validate(head["fitted"]),
             kernel=Kernel(head["vector_weight"], head["gamma"]),
@@ -227,8 +265,8 @@ class LinearModel:
             vectors=vectors,
             documents=head["documents"],
             tags=head["tags"],
-            weights=arrays["weights"].astype(np.float32),
-            inverse=arrays["inverse"],
+            mixed=Dual(arrays["weights"].astype(np.float32), arrays["inverse"]),
+            product=product,
             ridge=head["ridge"],
             cooccurrence=Cooccurrence(
                 _rows_of(arrays, "together", len(head["tags"])), arrays["counts"].astype(np.float32)

@@ -28,7 +28,8 @@ def recall_by_linear(
         content_id: a content that the scorer was fitted on is scored as if it had not been.
 
     Returns:
-        The plan's ``cap`` best tags; ``score`` is relative to the best.
+        The plan's ``cap`` best tags, and those that are among them by the product kernel; ``score`` is relative to
+        the best.
     """
     return linear_evidence(model.tags, model.scores(text, vector, content_id), plan, allowed)
 
@@ -41,6 +42,9 @@ def linear_evidence(
     column = {tag: number for number, tag in enumerate(tags)}
     best = strongest(raw, plan.cap)
     top = max(best.values(), default=0.0)
+    if scores.wide is not None:
+        by_product = {tag: float(scores.wide[column[tag]]) for tag in raw}
+        best |= {tag: raw[tag] for tag in strongest(by_product, plan.cap)}
     return {
         tag: LinearEvidence(
             score=min(1.0, max(0.0, score / top)) if top > 0 else 0.0,
@@ -48,6 +52,7 @@ def linear_evidence(
             raw=score,
             company=float(scores.company[column[tag]]),
             closest=float(scores.closest[column[tag]]),
+            wide=None if scores.wide is None else float(scores.wide[column[tag]]),
         )
         for tag, score in best.items()
     }

@@ -8,7 +8,7 @@ from scipy import linalg
 from scipy.sparse import csr_array
 
 from calibration.fitted import Fitted
-from tools.linear_model import CentredVectors, Cooccurrence, Floats, Kernel, LinearModel, TagScores
+from tools.linear_model import CentredVectors, Cooccurrence, Dual, Floats, Kernel, LinearModel, TagScores
 from tools.terms import TermWeights
 from training.duplicates import near_duplicates, products
 from training.history import History
@@ -26,8 +26,10 @@ class LinearFit:
     model: LinearModel
     labels: Floats
     """1 where a document has a tag; shape (n, t)."""
-    inverse: Floats
-    """(kernel + ridge)⁻¹, shape (n, n)."""
+    mixed: Floats
+    """(kernel + ridge)⁻¹ of the model's mixed kernel, shape (n, n)."""
+    product: Floats | None
+    """That of the product kernel; None where there are no vectors."""
     duplicates: list[NDArray[np.int64]]
     """For each document the rows of those that are nearly the same, its own included."""
 
@@ -37,14 +39,20 @@ class LinearFit:
         Exact, without fitting anew: for a linear smoother, y - ((inverse_GG)⁻¹ · weights_G) over the group G.
         """
         group = self.duplicates[row]
-        unexplained = linalg.solve(self.inverse[np.ix_(group, group)], self.model.weights[group], assume_a="pos")
-        place = int(np.flatnonzero(group == row)[0])
-        found = self.labels[row] - unexplained[place].astype(np.float32)
-        return TagScores(found, *self.model.cooccurrence.company(found, without=self.labels[group]))
+        raw = self._held_out(row, group, self.mixed, self.model.mixed)
+        wide = None
+        if self.product is not None and self.model.product is not None:
+            wide = self._held_out(row, group, self.product, self.model.product)
+        return TagScores(raw, *self.model.cooccurrence.company(raw, without=self.labels[group]), wide)
+
+    def _held_out(self, row: int, group: NDArray[np.int64], inverse: Floats, dual: Dual) -> Floats:
+        unexplained = linalg.solve(inverse[np.ix_(group, group)], dual.weights[group], assume_a="pos")
+        found: Floats = self.labels[row] - unexplained[np.flatnonzero(group == row)[0]].astype(np.float32)
+        return found
 
 
 def fit_linear(history: History, fitted: Fitted, kernel: Kernel = KERNEL, ridge: float = RIDGE) -> LinearFit:
-    """Fit on all documents; n³ steps (9,272 documents: half a minute on two cores).
+    """Fit on all documents; n³ steps (9,272 documents: a minute on two cores).
 
     Args:
         history: the documents.
@@ -58,10 +66,8 @@ def fit_linear(history: History, fitted: Fitted, kernel: Kernel = KERNEL, ridge:
     labels = labels_of(history, tags)
     vectors = None if history.vectors is None else CentredVectors.of(history.vectors)
     duplicates = near_duplicates(history.texts, words, history.vectors)
-    matrix = _kernel_matrix(words, vectors, kernel)
-    matrix[np.diag_indices_from(matrix)] += ridge
-    inverse = _inverse(matrix)
-    weights = inverse @ labels
+    mixed = _inverse(_kernel_matrix(words, vectors, kernel), ridge)
+    product = None if vectors is None else _inverse(_kernel_matrix(words, vectors, kernel, product=True), ridge)
     model = LinearModel(
         fitted=fitted,
         kernel=kernel,
@@ -70,12 +76,12 @@ def fit_linear(history: History, fitted: Fitted, kernel: Kernel = KERNEL, ridge:
         vectors=vectors,
         documents=history.ids,
         tags=tags,
-        weights=weights,
-        inverse=np.diagonal(inverse).copy(),
+        mixed=_dual(mixed, labels),
+        product=None if product is None else _dual(product, labels),
         ridge=ridge,
         cooccurrence=Cooccurrence.of(labels),
     )
-    return LinearFit(model, labels, inverse, duplicates)
+    return LinearFit(model, labels, mixed, product, duplicates)
 
 
 def frequent_tags(history: History) -> list[str]:
@@ -97,18 +103,28 @@ def labels_of(history: History, tags: list[str]) -> Floats:
     return labels
 
 
-def _kernel_matrix(words: csr_array, vectors: CentredVectors | None, kernel: Kernel) -> Floats:
+def _dual(inverse: Floats, labels: Floats) -> Dual:
+    return Dual(inverse @ labels, np.diagonal(inverse).copy())
+
+
+def _kernel_matrix(
+    words: csr_array, vectors: CentredVectors | None, kernel: Kernel, *, product: bool = False
+) -> Floats:
     """Return the kernel of every two documents, shape (n, n)."""
     count = words.shape[0]
     matrix = np.empty((count, count), dtype=np.float32)
     for rows, by_words in products(words):
-        cosines = None if vectors is None else vectors.rows[rows] @ vectors.rows.T
-        matrix[rows] = kernel.mixed(by_words, cosines)
+        gaussian = None if vectors is None else kernel.gaussian(vectors.rows[rows] @ vectors.rows.T)
+        if product and gaussian is not None:
+            matrix[rows] = by_words * gaussian
+        else:
+            matrix[rows] = kernel.mixed(by_words, gaussian)
     return matrix
 
 
-def _inverse(matrix: Floats) -> Floats:
-    """Return the inverse of a positive definite matrix, whose memory is used up."""
+def _inverse(matrix: Floats, ridge: float) -> Floats:
+    """Return (matrix + ridge)⁻¹ of a kernel matrix, whose memory is used up."""
+    matrix[np.diag_indices_from(matrix)] += ridge
     factor, _ = linalg.cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
     inverse, failed = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
     if failed:

@@ -9,7 +9,7 @@ from calibration.features import FEATURES
 from calibration.fitted import Fitted
 from schema import Path, Recipe, UsageError
 from tools.fitted_recall import FittedRecall
-from tools.linear_model import Cooccurrence, Kernel, LinearModel
+from tools.linear_model import Cooccurrence, Dual, Kernel, LinearModel
 from tools.plan import ALL_PATHS
 from tools.recipe import first_plan
 from tools.terms import TermWeights
@@ -31,7 +31,17 @@ def fitted(paths: frozenset[Path] | None = ALL_PATHS) -> FittedRecall:
     terms = TermWeights([], np.zeros(0, dtype=np.float32))
     words = csr_array((0, 0), dtype=np.float32)
     model = LinearModel(
-        FITTED, Kernel(0.5, 1.0), terms, words, None, [], [], empty, empty.ravel(), 0.3, Cooccurrence.of(empty)
+        FITTED,
+        Kernel(0.5, 1.0),
+        terms,
+        words,
+        None,
+        [],
+        [],
+        Dual(empty, empty.ravel()),
+        None,
+        0.3,
+        Cooccurrence.of(empty),
     )
     if paths is None:
         return FittedRecall("now", model, None)

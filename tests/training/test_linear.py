@@ -7,7 +7,7 @@ from calibration.fitted import Fitted
 from knowledge_store.protocol import KnowledgeStore
 from schema import Assignment, Provenance, StoreError, Tag, TaggedContent
 from tests.fakes.history import TOPICS, contents
-from tools.linear_model import Cooccurrence, LinearModel
+from tools.linear_model import Cooccurrence, Floats, LinearModel
 from training.history import History, read_history
 from training.linear import LinearFit, fit_linear
 
@@ -76,10 +76,19 @@ def test_held_out_scores_are_those_of_a_fit_without_the_group(history: History, 
     words = linear.model.words
     by_words = (words @ words.T).toarray()
     vectors = linear.model.vectors
-    whole = kernel.mixed(by_words, None if vectors is None else vectors.rows @ vectors.rows.T).astype(np.float64)
-    inner = whole[np.ix_(rest, rest)] + linear.model.ridge * np.eye(len(rest))
-    expected = whole[19, rest] @ np.linalg.solve(inner, linear.labels[rest].astype(np.float64))
-    assert linear.held_out(19).raw == pytest.approx(expected, abs=1e-3)
+    gaussian = None if vectors is None else kernel.gaussian(vectors.rows @ vectors.rows.T)
+
+    def expected(whole: Floats) -> Floats:
+        inner = whole[np.ix_(rest, rest)].astype(np.float64) + linear.model.ridge * np.eye(len(rest))
+        found: Floats = whole[19, rest] @ np.linalg.solve(inner, linear.labels[rest].astype(np.float64))
+        return found
+
+    held_out = linear.held_out(19)
+    assert held_out.raw == pytest.approx(expected(kernel.mixed(by_words, gaussian)), abs=1e-3)
+    if gaussian is None:
+        assert held_out.wide is None
+    else:
+        assert held_out.wide == pytest.approx(expected(by_words * gaussian), abs=1e-3)
     fitted = linear.model.scores(history.texts[19], vector_at(history, 19)).raw
     tagged = linear.labels[19] > 0
     assert (linear.held_out(19).raw[tagged] < fitted[tagged]).all(), "what it has seen it is surer of"
@@ -89,6 +98,8 @@ def test_a_document_it_was_fitted_on_is_scored_as_if_it_had_not_been(history: Hi
     alone = next(row for row, group in enumerate(linear.duplicates) if len(group) == 1)
     scores = linear.model.scores(history.texts[alone], vector_at(history, alone), history.ids[alone])
     assert scores.raw == pytest.approx(linear.held_out(alone).raw, abs=1e-3)
+    if scores.wide is not None:
+        assert scores.wide == pytest.approx(linear.held_out(alone).wide, abs=1e-3)
 
 
 def test_bytes_and_back(history: History, linear: LinearFit) -> None:
@@ -99,6 +110,9 @@ def test_bytes_and_back(history: History, linear: LinearFit) -> None:
         one, other = again.scores(text, vector), linear.model.scores(text, vector)
         assert one.raw == pytest.approx(other.raw, abs=0.01)
         assert one.company == pytest.approx(other.company, abs=0.01)
+        assert (one.wide is None) == (other.wide is None)
+        if one.wide is not None:
+            assert one.wide == pytest.approx(other.wide, abs=0.01)
 
 
 @pytest.mark.parametrize("broken", [b"", b"PK\x03\x04", b"x" * 100])
