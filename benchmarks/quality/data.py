@@ -83,6 +83,15 @@ def withhold(
     return replace(data, history=tuple(written)), gone
 
 
+def sampled(data: DataSet, count: int, folder: Path) -> DataSet:
+    """Return the set with so many rows of history, drawn at random with a fixed seed; samples are nested."""
+    lines = [line for path in data.history for line in path.read_text(encoding="utf-8").splitlines()]
+    some = folder / f"history-{count}.jsonl"
+    random.Random(0).shuffle(lines)
+    some.write_text("".join(f"{line}\n" for line in lines[:count]), encoding="utf-8")
+    return replace(data, history=(some,))
+
+
 def shortened(one: Labelled) -> Labelled:
     """Return three words of a content that follow each other, chosen by its id."""
     words = one.content.text.split() if one.content.text.isascii() else tokens(one.content.text)
