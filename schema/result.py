@@ -120,6 +120,9 @@ class TagResult(BaseModel):
     title: str = ""
     tags: tuple[TagDecision, ...]
     """Sorted by confidence, best first, rejected candidates included."""
+    cut: tuple[str, ...] = ()
+    """Ids of the candidates that ``top`` left out, best first: they were recalled, and nothing more is said of them.
+    With them a missed tag can be told from one that no path found."""
     off_vocabulary: tuple[OffVocabulary, ...] = ()
     degraded: str | None = None
     """Why the result is less than was asked for (the LLM was down, say); None when all went well."""
