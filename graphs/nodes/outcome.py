@@ -14,6 +14,7 @@ from calibration.confidence import (
     combine,
     recall_confidences,
 )
+from calibration.signals import gather
 from graphs.context import TagOptions
 from graphs.nodes.language import ask_one
 from graphs.nodes.recall import Update, open_for, options_of, query_for
@@ -33,13 +34,8 @@ async def calibrate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update
         recall = {candidate.tag: candidate.score for candidate in candidates}
     else:
         recall = recall_confidences(candidates, {path: plan.weight(path) for path in plan.paths}, weights.scale)
-    scored = combine(
-        candidates,
-        recall,
-        agreement(state.get("samples", [])),
-        state.get("judgements", {}),
-        weights,
-    )
+    signals = gather(recall, agreement(state.get("samples", [])), state.get("judgements", {}))
+    scored = combine(candidates, signals, weights)
     runtime.stream_writer({"stage": "calibrate", "scored": len(scored)})
     return {"scored": scored}
 
@@ -63,6 +59,7 @@ def decisions_for(scored: list[Scored], vocabulary: Vocabulary, options: TagOpti
             confidence=item.confidence,
             decision=decision_at(item.confidence, options),
             calibration=UNCALIBRATED,
+            signals=item.signals,
             evidence=item.evidence,
         )
         for item in scored

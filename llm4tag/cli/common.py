@@ -82,7 +82,7 @@ def recall_paths(names: Sequence[str]) -> "frozenset[RecallPath]":
     from schema import Path as RecallPath
     from schema import UsageError
 
-    known = {path.value: path for path in RecallPath if path is not RecallPath.LLM}
+    known = {path.value: path for path in RecallPath}
     if unknown := [name for name in names if name not in known]:
         raise UsageError(f"--without {unknown[0]}: no such recall path; there are {', '.join(known)}")
     return frozenset(known[name] for name in names)

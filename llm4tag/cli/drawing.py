@@ -19,8 +19,8 @@ from schema import (
     Decision,
     Evidence,
     LinearEvidence,
-    LLMEvidence,
     Neighbour,
+    Signals,
     T2TEvidence,
     TagDecision,
     TagLink,
@@ -72,6 +72,8 @@ def draw_table(
         said = [
             _short(item) for item in tag.evidence if not isinstance(item, T2TEvidence) or len(tag.evidence) == 1
         ]
+        if tag.signals.of_llm:
+            said.append(_llm_line(tag.signals))
         table.add_row(
             Text(visible(tag.name)),
             f"{tag.confidence:.2f}",
@@ -94,8 +96,6 @@ def _short(item: Evidence) -> str:
             return f"linear scorer {item.raw:.2f}"
         case T2TEvidence():
             return "goes with other candidates"
-        case LLMEvidence():
-            return _llm_line(item)
 
 
 def visible(text: str) -> str:
@@ -127,6 +127,8 @@ def _draw_tag(
         branch = tree.add(Text(lines[0]))
         for line in lines[1:]:
             branch.add(Text(line))
+    if tag.signals.of_llm:
+        tree.add(Text(_llm_line(tag.signals)))
     return tree
 
 
@@ -142,8 +144,6 @@ def _lines(item: Evidence, contents: Mapping[str, Content], vocabulary: Vocabula
             lines = [f"history's words and meaning, weighed by the linear scorer, give {item.raw:.2f} (1: sure)"]
         case T2TEvidence():
             lines = ["it goes with other candidates", *(_link(one, vocabulary) for one in item.links)]
-        case LLMEvidence():
-            lines = [_llm_line(item)]
     found_in = f", round {item.round}" if item.round > 1 else ""
     return [f"{item.path.value} {item.score:.2f}{found_in}: {lines[0]}", *lines[1:]]
 
@@ -174,12 +174,14 @@ def _link(link: TagLink, vocabulary: Vocabulary) -> str:
     return f"{words[link.kind]} '{name}' (weight {link.weight:.2f})"
 
 
-def _llm_line(item: LLMEvidence) -> str:
+def _llm_line(item: Signals) -> str:
     said = []
     if item.agreement is not None:
         said.append(f"named in {round(item.agreement * item.samples)} of {item.samples} answers")
     if item.p_yes is not None:
         said.append(f"judged yes with probability {item.p_yes:.2f}")
+    if item.verbal is not None:
+        said.append(f"said to be {item.verbal:.0%} likely among all")
     return "the LLM: " + (", ".join(said) or "no usable answer")
 
 
