@@ -124,8 +124,8 @@ class TagResult(BaseModel):
     tags: tuple[TagDecision, ...]
     """Sorted by confidence, best first, rejected candidates included."""
     cut: tuple[str, ...] = ()
-    """Ids of the candidates that ``top`` left out, best first: they were recalled, and nothing more is said of them.
-    With them a missed tag can be told from one that no path found."""
+    """Ids of the candidates that ``top`` left out, best first: recalled, and nothing more is said of them.
+    They tell a tag that was cut off from one that no path found."""
     off_vocabulary: tuple[OffVocabulary, ...] = ()
     degraded: str | None = None
     """Why the result is less than was asked for (the LLM was down, say); None when all went well."""

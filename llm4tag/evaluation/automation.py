@@ -116,9 +116,7 @@ def automation(documents: Sequence[Document], accepted: Sequence[Sequence[bool]]
         documents: at least one.
         accepted: for each document, whether each of its ranked tags was accepted.
     """
-    ranking = _Ranking(
-        pairs_of(documents, None), np.array([len(one.gold) for one in documents], dtype=np.int64)
-    )
+    ranking = _Ranking(pairs_of(documents, None), np.array([len(one.gold) for one in documents], dtype=np.int64))
     once = np.ones(len(documents), dtype=np.int64)
     counts, error, automated = ranking.curve(once)
     grid = np.linspace(0, automated.max(initial=0.0), _GRID + 1)[1:]
@@ -142,7 +140,10 @@ def automation(documents: Sequence[Document], accepted: Sequence[Sequence[bool]]
             )
         )
     band = [percentiles(column) or (0.0, 0.0) for column in np.array(errors).T]
-    shown = np.unique(np.linspace(0, len(error) - 1, min(_POINTS, len(error))).astype(int)) if len(error) else []
+    # Even steps of what is automated: most candidates lie in the long tail, where the curve says nothing.
+    shown = np.unique(np.searchsorted(automated, np.linspace(0, automated.max(initial=0.0), _POINTS)))[
+        : len(error)
+    ]
     curve = Curve(
         automated=tuple(automated[shown]),
         error=tuple(error[shown]),

@@ -16,8 +16,8 @@ Interval = tuple[float, float]
 def draws(count: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.int64]]:
     """Yield how often each of ``count`` documents, at least one, is drawn, shape (count,), once a resample.
 
-    Whole documents are drawn, as the pairs of one document depend on each other. The same seed gives the same draws,
-    so that figures over the same documents can be compared resample by resample.
+    Whole documents are drawn, as the pairs of one document depend on each other. The same seed gives the same
+    draws.
     """
     random = np.random.default_rng(seed)
     for _ in range(resamples):

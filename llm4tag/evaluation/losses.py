@@ -1,4 +1,4 @@
-"""Where tags are lost: every gold tag that was not accepted, by the stage that lost it, and every wrong one accepted."""
+"""Where tags are lost: each gold tag that was not accepted, by the stage that lost it, and each wrong tag."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,9 +16,9 @@ class Stage(StrEnum):
     """Where a gold tag was lost.
 
     A tag is *recalled* when it is a candidate: it stands in the result, or among those that ``top`` cut off. A
-    recalled tag is *generated* when the LLM named it in at least one sample or gave it a probability of .5 or more;
-    where the LLM said nothing of any tag of the document (it was not asked, or it failed), the result itself is what
-    was generated. So without an LLM a tag is lost before generation only by falling below ``top``.
+    recalled tag is *generated* when the LLM named it in at least one sample or gave it a probability of .5 or
+    more; where the LLM said nothing of any tag of the document (it was not asked, or it failed), the result itself
+    is what was generated. So without an LLM a tag is lost before generation only by falling below ``top``.
     """
 
     NOT_RECALLED = "not recalled"
@@ -75,6 +75,17 @@ class Losses(BaseModel):
     wrong: int
     """Accepted tags that are not gold."""
 
+    @property
+    def by_stage(self) -> dict[str, int]:
+        """What the gold tags' fates are called, with how many met each."""
+        return {
+            "accepted": self.accepted,
+            Stage.PRUNED.value: self.pruned,
+            Stage.NOT_GENERATED.value: self.not_generated,
+            Stage.NOT_RECALLED.value: self.not_recalled,
+            Stage.OUTSIDE.value: self.outside_vocabulary,
+        }
+
 
 def missed_of(result: TagResult, gold: Iterable[str], assignable: Collection[str]) -> Iterator[Missed]:
     """Yield the gold tags of a result that were not accepted, in the order of their ids.
@@ -92,9 +103,7 @@ def missed_of(result: TagResult, gold: Iterable[str], assignable: Collection[str
             found = result.tags[places[tag] - 1]
             if found.decision is not Decision.ACCEPT:
                 stage, why = _lost(found, asked)
-                yield Missed(
-                    content=result.id, tag=tag, stage=stage, why=why, place=places[tag], found=found
-                )
+                yield Missed(content=result.id, tag=tag, stage=stage, why=why, place=places[tag], found=found)
         elif tag in cut:
             why = "below the tags that the result keeps"
             yield Missed(content=result.id, tag=tag, stage=Stage.NOT_GENERATED, why=why, place=cut[tag])

@@ -108,7 +108,7 @@ class Pairs:
 
 
 def pairs_of(documents: Sequence[Document], depth: int | None = PAIR_DEPTH) -> Pairs:
-    """Pool the first ``depth`` candidates of all documents (None: all); ties keep the order of documents and ranks."""
+    """Pool the first ``depth`` candidates of all documents, or all; ties keep the order of documents and ranks."""
     heads = [(document.confidences[:depth], document.relevant[:depth]) for document in documents]
     confidence = np.array([one for head, _ in heads for one in head], dtype=np.float64)
     correct = np.concatenate([np.zeros(0), *(labels for _, labels in heads)])

@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict
 from llm4tag.evaluation.bootstrap import Interval, draws, percentiles
 from llm4tag.evaluation.metrics import ECE_BINS, Pairs
 
+EDGES = tuple((step / 20) ** 2 for step in range(21))
+"""Edges of the histogram, narrower at the low end, where most candidates lie."""
+
 
 class ReliabilityBin(BaseModel):
     """Pairs of about the same confidence."""
@@ -24,7 +27,7 @@ class ReliabilityBin(BaseModel):
 
 
 def reliability(pairs: Pairs, documents: int, bins: int = ECE_BINS) -> tuple[ReliabilityBin, ...]:
-    """Return bins of equal mass by rising confidence; pairs of one confidence stay together, so there may be fewer.
+    """Return bins of equal mass by rising confidence; equal ones stay together, so there may be fewer.
 
     Args:
         pairs: of so many documents.
@@ -56,3 +59,9 @@ def reliability(pairs: Pairs, documents: int, bins: int = ECE_BINS) -> tuple[Rel
         )
         for start, size, column in zip(edges, sizes, columns, strict=True)
     )
+
+
+def histogram(pairs: Pairs) -> tuple[int, ...]:
+    """Return how many pairs have a confidence between each two of ``EDGES``."""
+    counts, _ = np.histogram(pairs.confidence, EDGES)
+    return tuple(int(count) for count in counts)
