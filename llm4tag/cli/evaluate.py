@@ -82,7 +82,12 @@ def evaluate(
     elif json_file is not None:
         Path(json_file).write_text(evaluation.to_json() + "\n", encoding="utf-8")
     Console(stderr=json_file == "-", highlight=False).print(draw(evaluation))
-    if not say_outcome(inputs, report, output, options):
+    whole = say_outcome(inputs, report, output, options)
+    if page is not None:
+        say(f"the report is in {page}")
+    elif output is not None and file != "-":
+        say(f"to look at it: llm4tag report {output} --labels {file}")
+    if not whole:
         raise typer.Exit(ExitCode.PARTIAL)
 
 

@@ -84,7 +84,10 @@ def report(
     for path in filter(None, (out, json_file)):
         if path.absolute() in (results.absolute(), Path(labels).absolute()):
             raise UsageError(f"{path}: is an input; give another file to write to")
-    inputs = run_async(_report(results, labels, store, outputs))
+    try:
+        inputs = run_async(_report(results, labels, store, outputs))
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("no report was written; run the same command again") from error
     say(f"the report is in {out}")
     if inputs.problems:
         raise typer.Exit(ExitCode.PARTIAL)
@@ -161,12 +164,10 @@ def _notes(
     """Return what a reader should know of how results and labels match."""
     changed = sum(result.origin.content not in ("", labelled[result.id].content.digest) for result in results)
     elsewhere = sum(result.origin.vocabulary != vocabulary.version for result in results)
-    degraded = sum(result.degraded is not None for result in results)
     counted = {
         "labelled documents have no result and are in no figure": len(labelled) - len(results),
         "results have no labels and are in no figure": every - len(results),
         "results are of another text than the labelled file has": changed,
         "results were made with another version of the vocabulary": elsewhere,
-        "results are degraded: the language model failed": degraded,
     }
     return [f"{count:,} {words}" for words, count in counted.items() if count]

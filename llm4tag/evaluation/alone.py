@@ -67,15 +67,18 @@ def signals_alone(
     logits = signal_rows([tag.signals for tag in tags])
     columns = {name: logits[:, place] for place, name in enumerate(COLUMNS)}
     columns |= {path.value: np.array([_logit(_score(tag, path)) for tag in tags]) for path in Path}
+    told = done or (lambda _: None)
     found = [table.combined(np.array([tag.confidence for tag in tags]))]
+    told(1)
     for name, values in columns.items():
         if np.isnan(values).all():
             continue
         raw = np.array([_raw(tag, name) for tag in tags]) if name in COLUMNS else None
         found.append(table.alone(name, values, raw))
-        if done is not None:
-            done(1)
-    return (*found, table.constant())
+        told(1)
+    found.append(table.constant())
+    told(1)
+    return tuple(found)
 
 
 def _raw(tag: TagDecision, name: str) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.evaluation.bootstrap import Interval, draws, percentiles
+from llm4tag.evaluation.bootstrap import RESAMPLES, Interval, draws, percentiles
 from llm4tag.evaluation.metrics import Document, Floats, Pairs, pairs_of
 
 TARGETS = (0.02, 0.05, 0.10)
@@ -109,19 +109,22 @@ def _best(error: Floats, automated: Floats, target: float) -> int | None:
     return int(kept[np.argmax(automated[kept])]) if len(kept) else None
 
 
-def automation(documents: Sequence[Document], accepted: Sequence[Sequence[bool]]) -> Automation:
+def automation(
+    documents: Sequence[Document], accepted: Sequence[Sequence[bool]], resamples: int = RESAMPLES
+) -> Automation:
     """Return how much of the right tags can go out unseen, and at what error.
 
     Args:
         documents: at least one.
         accepted: for each document, whether each of its ranked tags was accepted.
+        resamples: of the documents, for the intervals.
     """
     ranking = _Ranking(pairs_of(documents, None), np.array([len(one.gold) for one in documents], dtype=np.int64))
     once = np.ones(len(documents), dtype=np.int64)
     counts, error, automated = ranking.curve(once)
     grid = np.linspace(0, automated.max(initial=0.0), _GRID + 1)[1:]
     shares, errors = [], []
-    for times in draws(len(documents)):
+    for times in draws(len(documents), resamples):
         _, drawn_error, drawn = ranking.curve(times)
         places = [_best(drawn_error, drawn, target) for target in TARGETS]
         shares.append([0.0 if place is None else drawn[place] for place in places])
@@ -151,18 +154,17 @@ def automation(documents: Sequence[Document], accepted: Sequence[Sequence[bool]]
         low=tuple(low for low, _ in band),
         high=tuple(high for _, high in band),
     )
-    return Automation(at_errors=tuple(at_errors), decided=decided(documents, accepted), curve=curve)
+    return Automation(at_errors=tuple(at_errors), decided=_decided(documents, accepted, resamples), curve=curve)
 
 
-def decided(documents: Sequence[Document], accepted: Sequence[Sequence[bool]]) -> Decided:
-    """Return what the decisions let through, with intervals over documents; arguments as above."""
+def _decided(documents: Sequence[Document], accepted: Sequence[Sequence[bool]], resamples: int) -> Decided:
     counts = np.array(
         [
             (sum(taken), float(one.relevant @ np.array(taken, dtype=np.float64)), len(one.gold))
             for one, taken in zip(documents, accepted, strict=True)
         ]
     ).reshape(len(documents), 3)
-    drawn = np.array([_shares(times @ counts) for times in draws(len(documents))])
+    drawn = np.array([_shares(times @ counts) for times in draws(len(documents), resamples)])
     error, automated = _shares(counts.sum(axis=0))
     total = int(counts[:, 0].sum())
     return Decided(

@@ -38,7 +38,7 @@ def reliability(pairs: Pairs, documents: int, bins: int = ECE_BINS) -> tuple[Rel
         return ()
     starts = np.flatnonzero(np.diff(pairs.confidence, prepend=-np.inf))
     wanted = np.linspace(0, len(pairs), bins, endpoint=False)
-    edges = np.unique(starts[np.searchsorted(starts, wanted, side="right") - 1])
+    edges = np.unique(starts[np.searchsorted(starts, wanted[wanted <= starts[-1]])])
     sizes = np.diff(edges, append=len(pairs))
     of = np.repeat(np.arange(len(edges)), sizes)
     drawn = []
