@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from calibration.judgement import Judgement
-from schema import C2C2TEvidence, CalibrationNote, Candidate, Evidence, LLMEvidence, Path
+from schema import C2C2TEvidence, CalibrationNote, Candidate, Evidence, Path, Signals
 
 UNCALIBRATED = CalibrationNote(
     status="uncalibrated", reason="no calibrator has been fitted for this store and model"
@@ -34,12 +33,13 @@ WITHOUT_HISTORY = Weights(scale=0.5, judgement=1.0, agreement=0.6)
 
 
 class Scored(BaseModel):
-    """A candidate with its confidence and all evidence, the LLM's included."""
+    """A candidate with its confidence, and what that is made of."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tag: str
     confidence: float
+    signals: Signals
     evidence: tuple[Evidence, ...]
 
 
@@ -71,9 +71,7 @@ def recall_confidences(
 
 def combine(
     candidates: Sequence[Candidate],
-    recall: Mapping[str, float],
-    agreement: Mapping[str, tuple[float, int]],
-    judgements: Mapping[str, Judgement],
+    signals: Mapping[str, Signals],
     weights: Weights,
 ) -> list[Scored]:
     """Move each recall confidence by what the LLM said, in logits; best first.
@@ -81,43 +79,26 @@ def combine(
     Signals are centred within the content and a missing one moves nothing, so that a judge who says yes to all,
     or was not asked, leaves recall's order as it is.
     """
-    shares = {tag: share for tag, (share, _) in agreement.items()}
-    logits = {tag: _logit(j.p_yes) for tag, j in judgements.items() if j.p_yes is not None}
+    shares = {tag: one.agreement for tag, one in signals.items() if one.agreement is not None}
+    logits = {tag: _logit(one.p_yes) for tag, one in signals.items() if one.p_yes is not None}
     centred_shares, centred_logits = _centred(shares), _centred(logits)
     scored = []
     for candidate in candidates:
         tag = candidate.tag
         moved = (
-            _logit(recall[tag])
+            _logit(signals[tag].recall or 0.0)
             + weights.judgement * centred_logits.get(tag, 0.0)
             + weights.agreement * centred_shares.get(tag, 0.0)
         )
-        llm = _llm_evidence(tag, agreement, judgements)
         scored.append(
             Scored(
                 tag=tag,
                 confidence=1.0 / (1.0 + math.exp(-moved)),
-                evidence=(*candidate.evidence, *((llm,) if llm else ())),
+                signals=signals[tag],
+                evidence=candidate.evidence,
             )
         )
     return sorted(scored, key=lambda item: (-item.confidence, item.tag))
-
-
-def _llm_evidence(
-    tag: str, agreement: Mapping[str, tuple[float, int]], judgements: Mapping[str, Judgement]
-) -> LLMEvidence | None:
-    judgement = judgements.get(tag)
-    share, samples = agreement.get(tag, (None, 0))
-    if judgement is None and share is None:
-        return None
-    p_yes = judgement.p_yes if judgement else None
-    return LLMEvidence(
-        score=p_yes if p_yes is not None else share or 0.0,
-        agreement=share,
-        samples=samples,
-        p_yes=p_yes,
-        yes_no_mass=judgement.mass if judgement else None,
-    )
 
 
 def _centred(values: Mapping[str, float]) -> dict[str, float]:

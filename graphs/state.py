@@ -50,6 +50,7 @@ class TaggingOutput(TypedDict):
 
     id: str
     tags: list[dict[str, Any]]
+    cut: list[str]
     off_vocabulary: list[dict[str, Any]]
     degraded: str | None
     degraded_for_good: bool

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from schema import Content, TagResult, UsageError
 
 SETTINGS_SUFFIX = ".settings.json"
+_ANEW = "start anew with --overwrite, or give another -o"
 STORE_HOLDS = "store_holds"
 """Among the settings of a run: it changes by itself, with every ingest and every accepted result."""
 
@@ -212,17 +213,30 @@ def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
     os.replace(draft, target)
 
 
-def _check_settings(path: Path, settings: Mapping[str, str]) -> None:
+def read_settings(path: Path) -> dict[str, str] | None:
+    """Return the settings that an output file was made under; None where nothing beside it says so.
+
+    Raises:
+        UsageError: they cannot be read.
+    """
     beside = settings_path(path)
-    mend = "start anew with --overwrite, or give another -o"
     try:
-        made_with = json.loads(beside.read_text(encoding="utf-8"))
+        made_with: dict[str, str] = json.loads(beside.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{beside}: not JSON that can be read ({error}); {_ANEW}") from error
+    return made_with
+
+
+def _check_settings(path: Path, settings: Mapping[str, str]) -> None:
+    mend = _ANEW
+    made_with = read_settings(path)
+    if made_with is None:
         raise UsageError(
-            f"{path}: there already, without {beside.name} beside it, so what it was made with is unknown; {mend}"
-        ) from None
-    except ValueError as error:
-        raise UsageError(f"{beside}: not JSON ({error}); {mend}") from error
+            f"{path}: there already, without {settings_path(path).name} beside it, so what it was made with is "
+            f"unknown; {mend}"
+        )
     names = sorted(made_with.keys() | settings.keys())
     differing = [
         f"{name} (then {made_with.get(name)!r}, now {settings.get(name)!r})"

@@ -6,7 +6,6 @@ from schema.candidate import (
     Candidate,
     Evidence,
     LinearEvidence,
-    LLMEvidence,
     Neighbour,
     Path,
     T2TEvidence,
@@ -28,6 +27,7 @@ from schema.errors import (
 )
 from schema.result import CalibrationNote, Decision, OffVocabulary, Origin, Recipe, TagDecision, TagResult, Usage
 from schema.settings import DEFAULT_EMBEDDING, DEFAULT_MODEL, Settings, WeaviateSettings, settings
+from schema.signals import Signals
 from schema.vocabulary import Tag, Vocabulary, normal_name
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "Decision",
     "EmbeddingMismatchError",
     "Evidence",
-    "LLMEvidence",
     "LinearEvidence",
     "Llm4tagError",
     "ModelError",
@@ -57,6 +56,7 @@ __all__ = [
     "Provenance",
     "Recipe",
     "Settings",
+    "Signals",
     "StoreError",
     "StoreNotFoundError",
     "StoreUnreachableError",

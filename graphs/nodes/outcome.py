@@ -14,6 +14,7 @@ from calibration.confidence import (
     combine,
     recall_confidences,
 )
+from calibration.signals import gather
 from graphs.context import TagOptions
 from graphs.nodes.language import ask_one
 from graphs.nodes.recall import Update, open_for, options_of, query_for
@@ -33,13 +34,8 @@ async def calibrate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update
         recall = {candidate.tag: candidate.score for candidate in candidates}
     else:
         recall = recall_confidences(candidates, {path: plan.weight(path) for path in plan.paths}, weights.scale)
-    scored = combine(
-        candidates,
-        recall,
-        agreement(state.get("samples", [])),
-        state.get("judgements", {}),
-        weights,
-    )
+    signals = gather(recall, agreement(state.get("samples", [])), state.get("judgements", {}))
+    scored = combine(candidates, signals, weights)
     runtime.stream_writer({"stage": "calibrate", "scored": len(scored)})
     return {"scored": scored}
 
@@ -63,11 +59,17 @@ def decisions_for(scored: list[Scored], vocabulary: Vocabulary, options: TagOpti
             confidence=item.confidence,
             decision=decision_at(item.confidence, options),
             calibration=UNCALIBRATED,
+            signals=item.signals,
             evidence=item.evidence,
         )
         for item in scored
         if item.tag in vocabulary.assignable
     ][: options.top]
+
+
+def cut_of(scored: list[Scored], vocabulary: Vocabulary, options: TagOptions) -> tuple[str, ...]:
+    """Return the candidates that ``decisions_for`` leaves out of the result, best first."""
+    return tuple(item.tag for item in scored if item.tag in vocabulary.assignable)[options.top :]
 
 
 def decision_at(confidence: float, options: TagOptions) -> Decision:
@@ -111,20 +113,22 @@ async def widen(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
 
 async def report(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Write the result line."""
-    _, resources = await open_for(runtime)
+    options, resources = await open_for(runtime)
+    vocabulary = await resources.store.vocabulary()
     usage, failure = state.get("spent") or Usage(), state.get("llm_failure")
     fitted = await resources.fitted()
     notes = [*state.get("remarks", []), *(resources.llm.notes if resources.llm else (_NO_LLM,))]
     result = TagResult(
         id=state["content"].id,
         tags=tuple(state["decisions"]),
+        cut=cut_of(state["scored"], vocabulary, options),
         off_vocabulary=off_vocabulary(state.get("samples", [])),
         degraded=failure.words if failure else None,
         degraded_for_good=failure is not None and failure.for_good,
         rounds=state["plan"].round,
         usage=usage.model_copy(update={"seconds": round(time.time() - state["started"], 4)}),
         origin=Origin(
-            vocabulary=(await resources.store.vocabulary()).version,
+            vocabulary=vocabulary.version,
             embedding=resources.store.embedding,
             model=resources.llm.identity if resources.llm else None,
             recipe=state["plan"].recipe,

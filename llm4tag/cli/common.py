@@ -15,6 +15,8 @@ from rich.text import Text
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from llm4tag.text import printable
+
 if TYPE_CHECKING:
     from schema import Path as RecallPath
 
@@ -82,15 +84,10 @@ def recall_paths(names: Sequence[str]) -> "frozenset[RecallPath]":
     from schema import Path as RecallPath
     from schema import UsageError
 
-    known = {path.value: path for path in RecallPath if path is not RecallPath.LLM}
+    known = {path.value: path for path in RecallPath}
     if unknown := [name for name in names if name not in known]:
         raise UsageError(f"--without {unknown[0]}: no such recall path; there are {', '.join(known)}")
     return frozenset(known[name] for name in names)
-
-
-def printable(text: str) -> str:
-    """Return a text without control characters: names and paths come from files that nobody vouches for."""
-    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
 def say(message: str, style: str = "") -> None:

@@ -3,7 +3,7 @@
 Contents come from anywhere: control characters, which a terminal would obey, are spelled out in all that is drawn.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
@@ -11,31 +11,11 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from llm4tag.cli.common import printable
-from schema import (
-    C2C2TEvidence,
-    C2TEvidence,
-    Content,
-    Decision,
-    Evidence,
-    LinearEvidence,
-    LLMEvidence,
-    Neighbour,
-    T2TEvidence,
-    TagDecision,
-    TagLink,
-    TagResult,
-    Vocabulary,
-)
+from llm4tag.text import visible
+from llm4tag.wording import all_said, beginning, in_short
+from schema import Content, Decision, TagDecision, TagResult, Vocabulary
 
-_BEGINNING = 90
 _COLOURS = {Decision.ACCEPT: "green", Decision.REVIEW: "yellow", Decision.REJECT: "red"}
-
-
-def neighbour_ids(tags: Iterable[TagDecision]) -> list[str]:
-    """Return the ids of all neighbours in the evidence, to look up their texts."""
-    evidence = [item for tag in tags for item in tag.evidence if isinstance(item, C2C2TEvidence)]
-    return list(dict.fromkeys(neighbour.id for item in evidence for neighbour in item.neighbours))
 
 
 def draw_result(
@@ -69,44 +49,14 @@ def draw_table(
     table.add_column("given by\npeople", min_width=8)
     table.add_column("evidence", ratio=3)
     for tag in tags:
-        said = [
-            _short(item) for item in tag.evidence if not isinstance(item, T2TEvidence) or len(tag.evidence) == 1
-        ]
         table.add_row(
             Text(visible(tag.name)),
             f"{tag.confidence:.2f}",
             Text(tag.decision.value, style=_COLOURS[tag.decision]),
             "yes" if tag.id in gold else "",
-            Text("; ".join(said)),
+            Text(in_short(tag)),
         )
     return Group(table, *map(Text, _remarks(result)), "")
-
-
-def _short(item: Evidence) -> str:
-    match item:
-        case C2TEvidence(verbatim=True):
-            return f"'{visible(item.unit)}' stands in the text"
-        case C2TEvidence():
-            return f"resembles '{visible(item.unit)}'" if item.unit else "resembles the tag"
-        case C2C2TEvidence():
-            return f"on {item.support} of {item.looked_at} similar contents"
-        case LinearEvidence():
-            return f"linear scorer {item.raw:.2f}"
-        case T2TEvidence():
-            return "goes with other candidates"
-        case LLMEvidence():
-            return _llm_line(item)
-
-
-def visible(text: str) -> str:
-    """Return text on one line, its control characters spelled out."""
-    return printable(" ".join(text.split()))
-
-
-def beginning(content: Content) -> str:
-    """Return the first words of a content, on one line."""
-    text = visible(content.full_text[: 4 * _BEGINNING])
-    return text if len(text) <= _BEGINNING else text[: _BEGINNING - 1] + "…"
 
 
 def _draw_tag(
@@ -122,65 +72,11 @@ def _draw_tag(
         f"  {tag.confidence:.2f} {status}{reason}",
     )
     tree = Tree(title)
-    for item in tag.evidence:
-        lines = _lines(item, contents, vocabulary)
+    for lines in all_said(tag, contents, vocabulary):
         branch = tree.add(Text(lines[0]))
         for line in lines[1:]:
             branch.add(Text(line))
     return tree
-
-
-def _lines(item: Evidence, contents: Mapping[str, Content], vocabulary: Vocabulary) -> list[str]:
-    """Return evidence in words: the first line says it, the others give particulars."""
-    match item:
-        case C2TEvidence():
-            lines = _text_lines(item)
-        case C2C2TEvidence():
-            said = f"{item.support} of {item.looked_at} similar contents carry it, {item.human_support} by people"
-            lines = [said, *(_neighbour(one, contents) for one in item.neighbours)]
-        case LinearEvidence():
-            lines = [f"history's words and meaning, weighed by the linear scorer, give {item.raw:.2f} (1: sure)"]
-        case T2TEvidence():
-            lines = ["it goes with other candidates", *(_link(one, vocabulary) for one in item.links)]
-        case LLMEvidence():
-            lines = [_llm_line(item)]
-    found_in = f", round {item.round}" if item.round > 1 else ""
-    return [f"{item.path.value} {item.score:.2f}{found_in}: {lines[0]}", *lines[1:]]
-
-
-def _text_lines(item: C2TEvidence) -> list[str]:
-    lines = ["the text resembles the tag"]
-    if item.unit:
-        how = "stands in the text word for word" if item.verbatim else "shares words with the text"
-        score = "" if item.keyword_score is None else f" (BM25 {item.keyword_score:.2f})"
-        lines.append(f"its {item.unit_kind or 'name'} '{visible(item.unit)}' {how}{score}")
-    if item.vector_score is not None:
-        part = f"the part '{visible(item.part)}'" if item.part else "the whole text"
-        lines.append(f"the nearest in meaning is {part} (cosine {item.vector_score:.2f})")
-    return lines
-
-
-def _neighbour(neighbour: Neighbour, contents: Mapping[str, Content]) -> str:
-    content = contents.get(neighbour.id)
-    text = "no longer in the store" if content is None else beginning(content)
-    given = "tagged by people" if neighbour.provenance.value == "human" else "tagged by a model"
-    return f"{visible(neighbour.id)} (similarity {neighbour.similarity:.2f}, {given}): {text}"
-
-
-def _link(link: TagLink, vocabulary: Vocabulary) -> str:
-    tag = vocabulary.get(link.tag)
-    name = visible(tag.name if tag else link.tag)
-    words = {"cooccurrence": "often given together with", "parent": "a child of", "child": "a parent of"}
-    return f"{words[link.kind]} '{name}' (weight {link.weight:.2f})"
-
-
-def _llm_line(item: LLMEvidence) -> str:
-    said = []
-    if item.agreement is not None:
-        said.append(f"named in {round(item.agreement * item.samples)} of {item.samples} answers")
-    if item.p_yes is not None:
-        said.append(f"judged yes with probability {item.p_yes:.2f}")
-    return "the LLM: " + (", ".join(said) or "no usable answer")
 
 
 def _remarks(result: TagResult) -> list[str]:

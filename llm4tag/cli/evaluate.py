@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llm4tag.cli.common import ExitCode, run_async, say
+from llm4tag.cli.common import ExitCode, progress_bar, run_async, say
 from llm4tag.cli.options import RunOptions, TaggerOptions, grouped
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ def evaluate(
         str | None,
         typer.Option("--output", "-o", metavar="OUT.jsonl", help="Keep the results, and go on with those there."),
     ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option("--report", metavar="OUT.html", help="Write the page here that llm4tag report makes."),
+    ] = None,
 ) -> None:
     r"""Tag the contents of a labelled file and measure the tags against the labels.
 
@@ -53,33 +57,47 @@ def evaluate(
     \b
     llm4tag evaluate dev.jsonl --store my.store --no-llm --json recall.json
     llm4tag evaluate dev.jsonl --store my.store --limit 60 --json llm.json
+    llm4tag evaluate dev.jsonl --store my.store -o results.jsonl --report report.html
     """
     from rich.console import Console
 
     from llm4tag.cli.tagging import check_outputs, say_outcome, telling_what_is_kept
     from llm4tag.evaluation.table import draw
+    from llm4tag.reporting.writing import Outputs
     from llm4tag.run import Report
     from schema import UsageError
 
     if output == "-":
         raise UsageError("-o -: results are kept in a file; give its name")
-    check_outputs(file, json_file, output)
+    check_outputs(file, json_file, output, page)
+    if page is not None:
+        Outputs(Path(page)).check()
     if tagging.top < _DEEPEST:
         say(f"note: --top {tagging.top} cuts recall@{_DEEPEST} short", "yellow")
     report = Report()
     with telling_what_is_kept(report, output):
-        inputs, evaluation = run_async(_evaluate(file, tagging.context(), options, output, report))
+        inputs, evaluation = run_async(_evaluate(file, tagging.context(), options, output, page, report))
     if json_file == "-":
         typer.echo(evaluation.to_json())
     elif json_file is not None:
         Path(json_file).write_text(evaluation.to_json() + "\n", encoding="utf-8")
     Console(stderr=json_file == "-", highlight=False).print(draw(evaluation))
-    if not say_outcome(inputs, report, output, options):
+    whole = say_outcome(inputs, report, output, options)
+    if page is not None:
+        say(f"the report is in {page}")
+    elif output is not None and file != "-":
+        say(f"to look at it: llm4tag report {output} --labels {file}")
+    if not whole:
         raise typer.Exit(ExitCode.PARTIAL)
 
 
 async def _evaluate(
-    file: str, context: "TagOptions", options: RunOptions, output: str | None, report: "Report"
+    file: str,
+    context: "TagOptions",
+    options: RunOptions,
+    output: str | None,
+    page: str | None,
+    report: "Report",
 ) -> "tuple[Inputs[Labelled], Evaluation]":
     """Tag the labelled contents and measure the results."""
     from graphs.nodes.recall import check_within
@@ -88,6 +106,7 @@ async def _evaluate(
     from llm4tag.evaluation import evaluate as measured
     from llm4tag.evaluation import sample_ids
     from llm4tag.inputs import labelled_of
+    from llm4tag.reporting.writing import Judged, Outputs, write_report
     from llm4tag.tagger import Tagger
 
     async with Tagger(**context.model_dump()) as tagger:
@@ -97,15 +116,16 @@ async def _evaluate(
         inputs.require_usable(rejects_folder(output), options.rejects)
         say_inputs(inputs)
         await check_within(store, context.within)
-        labelled, outside = _narrowed(file, inputs.rows, context.within, vocabulary)
+        labelled, outside = narrowed(file, inputs.rows, context.within, vocabulary)
         wanted = sample_ids((one.content.id for one in labelled), options.limit, options.seed)
         gold = {one.content.id: one.gold for one in labelled if one.content.id in wanted}
         contents = [one.content for one in labelled if one.content.id in wanted]
         sink = await tag_contents(
             tagger, contents, output, options, options.concurrency or context.at_once, report
         )
-        return inputs, measured(
-            await asyncio.to_thread(_results, sink, gold),
+        results = await asyncio.to_thread(_results, sink, gold)
+        evaluation = measured(
+            results,
             gold,
             vocabulary.assignable,
             {tag: count.human for tag, count in (await store.tag_counts()).items()},
@@ -114,9 +134,19 @@ async def _evaluate(
             settings=await tagger.fingerprint(),
             sample=None if options.limit is None else {"limit": options.limit, "seed": options.seed},
         )
+        if page is not None:
+            judged = Judged(results, {one.id: one for one in contents}, gold, evaluation)
+            with progress_bar("measuring", unit="signals") as bar:
+                await write_report(judged, store, Outputs(Path(page)), _sources(file, output), bar)
+        return inputs, evaluation
 
 
-def _narrowed(
+def _sources(file: str, output: str | None) -> list[Path]:
+    """Return the files that the figures rest on, the labelled one first."""
+    return [Path("stdin" if file == "-" else file), *([] if output is None else [Path(output)])]
+
+
+def narrowed(
     file: str, labelled: "list[Labelled]", within: str | None, vocabulary: "Vocabulary"
 ) -> "tuple[list[Labelled], int]":
     """Keep the gold tags under ``within``, and say what was left out."""

@@ -64,8 +64,9 @@ async def _explain(
     context: "TagOptions", content: str | None, content_id: str | None, result_file: Path | None, show: int
 ) -> "tuple[TagResult, RenderableType]":
     from graphs.resources import resources_for
-    from llm4tag.cli.drawing import draw_result, neighbour_ids
+    from llm4tag.cli.drawing import draw_result
     from llm4tag.tagger import Tagger
+    from llm4tag.wording import neighbour_ids
 
     if result_file is not None:
         context = context.model_copy(update={"use_llm": False})

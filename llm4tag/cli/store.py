@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from llm4tag.cli.common import EmbeddingOption, StoreOption, WithoutOption, printable, progress_bar, run_async, say
+from llm4tag.cli.common import EmbeddingOption, StoreOption, WithoutOption, progress_bar, run_async, say
+from llm4tag.text import printable
 
 if TYPE_CHECKING:
     from knowledge_store.protocol import StoreStatistics, Writing

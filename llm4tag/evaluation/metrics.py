@@ -107,9 +107,9 @@ class Pairs:
         )
 
 
-def pairs_of(documents: Sequence[Document]) -> Pairs:
-    """Pool the first candidates of all documents; ties keep the order of documents and ranks."""
-    heads = [(document.confidences[:PAIR_DEPTH], document.relevant[:PAIR_DEPTH]) for document in documents]
+def pairs_of(documents: Sequence[Document], depth: int | None = PAIR_DEPTH) -> Pairs:
+    """Pool the first ``depth`` candidates of all documents, or all; ties keep the order of documents and ranks."""
+    heads = [(document.confidences[:depth], document.relevant[:depth]) for document in documents]
     confidence = np.array([one for head, _ in heads for one in head], dtype=np.float64)
     correct = np.concatenate([np.zeros(0), *(labels for _, labels in heads)])
     document = np.repeat(np.arange(len(heads)), [len(head) for head, _ in heads])
@@ -148,10 +148,17 @@ def brier(pairs: Pairs) -> float | None:
 
 
 def ece(pairs: Pairs, bins: int = ECE_BINS) -> float | None:
-    """Expected calibration error over bins of equal mass (sizes differ by one at most); None without pairs."""
+    """Expected calibration error over bins of equal mass (sizes differ by one at most); None without pairs.
+
+    Pairs of one confidence share what is right among them, as their order says nothing: a constant that is the
+    prevalence has 0.
+    """
     if not len(pairs):
         return None
-    gaps = np.array_split(pairs.confidence - pairs.correct, bins)
+    starts = np.flatnonzero(np.diff(pairs.confidence, prepend=-np.inf))
+    sizes = np.diff(starts, append=len(pairs))
+    shared = np.repeat(np.add.reduceat(pairs.correct, starts) / sizes, sizes)
+    gaps = np.array_split(pairs.confidence - shared, bins)
     return float(sum(abs(gap.sum()) for gap in gaps) / len(pairs))
 
 

@@ -8,9 +8,11 @@ from operator import add
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from llm4tag.evaluation.automation import Automation, automation
 from llm4tag.evaluation.bootstrap import intervals
+from llm4tag.evaluation.losses import Losses, losses
 from llm4tag.evaluation.metrics import Document, measure, pairs_of
-from schema import TagResult, Usage
+from schema import Decision, TagResult, Usage
 
 FREQUENCIES = {"0": (0, 0), "1-5": (1, 5), "6-50": (6, 50), "51+": (51, math.inf)}
 """By how many documents of history people gave a tag to: bounds, both included."""
@@ -29,18 +31,10 @@ class FrequencyBin(_Report):
     recall_at_5: float | None = Field(serialization_alias="recall@5", validation_alias="recall@5")
     recall_at_10: float | None = Field(serialization_alias="recall@10", validation_alias="recall@10")
     recall_at_50: float | None = Field(serialization_alias="recall@50", validation_alias="recall@50")
-
-
-class Losses(_Report):
-    """Where the gold tags went, pooled over documents; the last four add up to ``gold``."""
-
-    gold: int
-    in_first_5: int
-    below_5: int
-    """Recalled, but ranked below the fifth."""
-    not_recalled: int
-    outside_vocabulary: int
-    """No store can propose them: unknown, retired or a group. They stay in the gold count."""
+    accepted: int
+    """Accepted tags, right or wrong, that history has so often."""
+    error: float | None
+    """Share of those that are wrong; None where there are none."""
 
 
 class Evaluation(_Report):
@@ -57,6 +51,7 @@ class Evaluation(_Report):
     """95 % bootstrap intervals over documents."""
     by_frequency: tuple[FrequencyBin, ...]
     losses: Losses
+    automation: Automation
     degraded: int
     """Documents with a degraded result."""
     failed: int = 0
@@ -84,6 +79,11 @@ def document_of(result: TagResult, gold: Iterable[str]) -> Document:
     )
 
 
+def accepted_in(result: TagResult) -> list[bool]:
+    """Return whether each tag of a result was accepted."""
+    return [tag.decision is Decision.ACCEPT for tag in result.tags]
+
+
 def evaluate(
     results: Sequence[TagResult],
     gold: Mapping[str, frozenset[str]],
@@ -108,6 +108,7 @@ def evaluate(
         sample: ``limit`` and ``seed``, when a sample was taken.
     """
     documents = [document_of(result, gold[result.id]) for result in results]
+    accepted = [accepted_in(result) for result in results]
     pairs = pairs_of(documents)
     return Evaluation(
         documents=len(documents),
@@ -116,8 +117,9 @@ def evaluate(
         metrics=measure(documents),
         cost=reduce(add, (result.usage for result in results), Usage()),
         intervals=intervals(documents),
-        by_frequency=_by_frequency(documents, history),
-        losses=_losses(documents, assignable),
+        by_frequency=_by_frequency(documents, accepted, history),
+        losses=losses(results, gold, assignable)[0],
+        automation=automation(documents, accepted),
         degraded=sum(result.degraded is not None for result in results),
         calibration=dict(Counter(tag.calibration.status for result in results for tag in result.tags)),
         outside_within=outside_within,
@@ -127,7 +129,9 @@ def evaluate(
     )
 
 
-def _by_frequency(documents: Sequence[Document], history: Mapping[str, int]) -> tuple[FrequencyBin, ...]:
+def _by_frequency(
+    documents: Sequence[Document], accepted: Sequence[Sequence[bool]], history: Mapping[str, int]
+) -> tuple[FrequencyBin, ...]:
     bins = []
     for label, (low, high) in FREQUENCIES.items():
         wanted = [{tag for tag in one.gold if low <= history.get(tag, 0) <= high} for one in documents]
@@ -137,21 +141,19 @@ def _by_frequency(documents: Sequence[Document], history: Mapping[str, int]) -> 
             found = sum(len(tags & set(one.ranked[:depth])) for tags, one in zip(wanted, documents, strict=True))
             return found / gold if gold else None
 
-        shares = {f"recall@{depth}": recall(depth) for depth in (5, 10, 50)}
-        bins.append(FrequencyBin.model_validate({"history_documents": label, "gold": gold, **shares}))
+        right = [
+            tag in one.gold
+            for one, taken in zip(documents, accepted, strict=True)
+            for tag, kept in zip(one.ranked, taken, strict=True)
+            if kept and low <= history.get(tag, 0) <= high
+        ]
+        bins.append(
+            FrequencyBin(
+                history_documents=label,
+                gold=gold,
+                accepted=len(right),
+                error=1 - sum(right) / len(right) if right else None,
+                **{f"recall@{depth}": recall(depth) for depth in (5, 10, 50)},
+            )
+        )
     return tuple(bins)
-
-
-def _losses(documents: Sequence[Document], assignable: frozenset[str]) -> Losses:
-    gold = sum(len(one.gold) for one in documents)
-    first = sum(len(one.gold.intersection(one.ranked[:5])) for one in documents)
-    missed = [one.gold.difference(one.ranked) for one in documents]
-    outside = sum(len(tags - assignable) for tags in missed)
-    not_recalled = sum(len(tags) for tags in missed) - outside
-    return Losses(
-        gold=gold,
-        in_first_5=first,
-        below_5=gold - first - not_recalled - outside,
-        not_recalled=not_recalled,
-        outside_vocabulary=outside,
-    )

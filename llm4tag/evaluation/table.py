@@ -29,34 +29,56 @@ def _metrics(evaluation: Evaluation) -> Table:
 def _frequencies(evaluation: Evaluation) -> Table:
     table = Table(title="By how many documents of history carry the tag", title_justify="left")
     table.add_column("documents")
-    for name in ("gold tags", "recall@5", "recall@10", "recall@50"):
+    for name in ("gold tags", "recall@5", "recall@10", "recall@50", "accepted", "error"):
         table.add_column(name, justify="right")
     for part in evaluation.by_frequency:
         recalls = (part.recall_at_5, part.recall_at_10, part.recall_at_50)
         table.add_row(
-            part.history_documents, str(part.gold), *("-" if one is None else f"{one:.3f}" for one in recalls)
+            part.history_documents,
+            str(part.gold),
+            *("-" if one is None else f"{one:.3f}" for one in recalls),
+            str(part.accepted),
+            _percent(part.error),
         )
     return table
 
 
 def _losses(evaluation: Evaluation) -> Table:
     losses = evaluation.losses
-    table = Table(title="Where the gold tags are", title_justify="left")
-    table.add_column("place")
+    table = Table(title="What became of the gold tags", title_justify="left")
+    table.add_column("stage")
     table.add_column("gold tags", justify="right")
     table.add_column("share", justify="right")
-    for place, count in {
-        "among the first 5": losses.in_first_5,
-        "recalled, below the 5th": losses.below_5,
-        "not recalled": losses.not_recalled,
-        "outside the vocabulary": losses.outside_vocabulary,
-    }.items():
-        table.add_row(place, str(count), _share(count, losses.gold))
+    for stage, count in losses.by_stage.items():
+        table.add_row(stage, str(count), _share(count, losses.gold))
     return table
 
 
+def _automation(evaluation: Evaluation) -> Table:
+    found = evaluation.automation
+    table = Table(title="How much can go out unseen", title_justify="left")
+    for name in ("accepted", "tags", "error", "right tags automated"):
+        table.add_column(name, justify="left" if name == "accepted" else "right")
+    for one in found.at_errors:
+        label = f"at {one.target:.0%} error, in hindsight"
+        table.add_row(label, str(one.accepted), _percent(one.error), _percent(one.automated))
+    decided = found.decided
+    table.add_row(
+        "by decision",
+        str(decided.accepted),
+        _percent(decided.error),
+        _percent(decided.automated),
+        end_section=True,
+    )
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
 def draw(evaluation: Evaluation) -> RenderableType:
-    """Return tables for a terminal: metrics with intervals, recall by frequency, losses, cost."""
+    """Return tables for a terminal: metrics with intervals, recall by frequency, losses, automation, cost."""
     cost = evaluation.cost
     words = (
         f"{cost.llm_calls} LLM calls ({cost.cached_answers} answers replayed), {cost.prompt_tokens} prompt and "
@@ -64,7 +86,13 @@ def draw(evaluation: Evaluation) -> RenderableType:
     )
     if cost.cost is not None:
         words += f", ${cost.cost:.4f}"
-    parts: list[RenderableType] = [_metrics(evaluation), _frequencies(evaluation), _losses(evaluation), words]
+    parts: list[RenderableType] = [
+        _metrics(evaluation),
+        _frequencies(evaluation),
+        _losses(evaluation),
+        _automation(evaluation),
+        words,
+    ]
     uncalibrated = evaluation.calibration.get("uncalibrated", 0)
     if uncalibrated:
         parts.append(

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, combine, recall_confidences
 from calibration.judgement import Judgement
-from schema import C2C2TEvidence, C2TEvidence, Candidate, LLMEvidence, Path
+from calibration.signals import gather
+from schema import C2C2TEvidence, C2TEvidence, Candidate, Path
 
 WEIGHTS = {Path.C2T: 0.25, Path.C2C2T: 1.0, Path.T2T: 0.0}
 
@@ -43,7 +44,7 @@ def test_a_judge_that_says_the_same_of_all_leaves_recalls_order(p_yes: float) ->
     recall = recall_confidences(CANDIDATES, WEIGHTS, 0.5)
     said = {c.tag: Judgement(p_yes=p_yes, mass=1.0) for c in CANDIDATES}
     for weights in (WITH_HISTORY, WITHOUT_HISTORY):
-        scored = combine(CANDIDATES, recall, {}, said, weights)
+        scored = combine(CANDIDATES, gather(recall, {}, said), weights)
         assert [item.tag for item in scored] == ["a", "b", "c"]
         assert {item.tag: item.confidence for item in scored} == pytest.approx(recall, abs=1e-3)
 
@@ -52,14 +53,4 @@ def test_the_llm_leads_where_there_is_no_history() -> None:
     pair = [candidate("a", None, 0.6), candidate("b", None, 0.4)]
     recall = recall_confidences(pair, WEIGHTS, 0.5)
     said = {"a": Judgement(p_yes=0.05, mass=1.0), "b": Judgement(p_yes=0.95, mass=1.0)}
-    assert [item.tag for item in combine(pair, recall, {}, said, WITHOUT_HISTORY)] == ["b", "a"]
-
-
-def test_raw_signals_stand_in_the_evidence_and_missing_ones_are_missing() -> None:
-    recall = recall_confidences(CANDIDATES, WEIGHTS, 0.5)
-    said = {"a": Judgement(p_yes=None, mass=0.0), "b": Judgement(p_yes=0.7, mass=0.9)}
-    scored = {item.tag: item for item in combine(CANDIDATES, recall, {"a": (1 / 3, 3)}, said, WITH_HISTORY)}
-    by_tag = {tag: [e for e in item.evidence if isinstance(e, LLMEvidence)] for tag, item in scored.items()}
-    assert (by_tag["a"][0].agreement, by_tag["a"][0].samples, by_tag["a"][0].p_yes) == (1 / 3, 3, None)
-    assert (by_tag["b"][0].agreement, by_tag["b"][0].p_yes, by_tag["b"][0].yes_no_mass) == (None, 0.7, 0.9)
-    assert by_tag["c"] == [], "nobody asked the LLM about it"
+    assert [item.tag for item in combine(pair, gather(recall, {}, said), WITHOUT_HISTORY)] == ["b", "a"]

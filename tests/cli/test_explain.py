@@ -50,17 +50,7 @@ def test_a_result_of_an_output_file(full: Path, tmp_path: Path) -> None:
     assert llm4tag("tag", file, "--store", full, "-o", out, "--no-llm").exit_code == 0
     line = json.loads(out.read_text())
     line["off_vocabulary"] = [{"name": "Browsing\x1b]0;owned", "count": 2}]
-    line["tags"][0]["evidence"].append(
-        {
-            "path": "llm",
-            "score": 0.7,
-            "round": 1,
-            "agreement": 0.667,
-            "samples": 3,
-            "p_yes": 0.91,
-            "yes_no_mass": 1.0,
-        }
-    )
+    line["tags"][0]["signals"] |= {"agreement": 0.667, "samples": 3, "p_yes": 0.91, "yes_no_mass": 1.0}
     out.write_text(json.dumps(line) + "\n")
     done = llm4tag("explain", "--result", out, "--id", "a", "--store", full)
     assert done.exit_code == 0, done.output

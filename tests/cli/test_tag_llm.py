@@ -114,7 +114,7 @@ def test_the_llm_is_asked_once_and_its_answers_replayed(
         assert len(fake.chat_requests) == asked
         assert "3 tagged, 0 LLM calls (" in again.stderr
     best = {line["id"]: line["tags"][0] for line in first}["1"]
-    llm = next(item for item in best["evidence"] if item["path"] == "llm")
+    llm = best["signals"]
     assert (best["id"], llm["agreement"]) == ("web", 1)
     assert llm["p_yes"] == pytest.approx(0.9, abs=0.01)
     assert [item["name"] for item in first[0]["off_vocabulary"]] == ["Netting"]

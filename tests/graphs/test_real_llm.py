@@ -10,7 +10,7 @@ from graphs.context import TagOptions
 from graphs.tagging import graph
 from knowledge_store.ingest.run import ingest_history, ingest_vocabulary
 from knowledge_store.opening import open_store
-from schema import LLMEvidence, TagResult
+from schema import TagResult
 
 DATA = resources.files("llm4tag").joinpath("demo_data")
 
@@ -38,7 +38,7 @@ async def test_the_local_model_tags_real_documents(tmp_path: Path, local_model_p
         result = TagResult.model_validate(output)
         assert result.degraded is None
         assert {tag.id for tag in result.tags} <= vocabulary.assignable
-        said = [e for tag in result.tags for e in tag.evidence if isinstance(e, LLMEvidence)]
+        said = [tag.signals for tag in result.tags]
         assert sum(e.p_yes is not None for e in said) >= 6
         assert all(0.0 <= e.p_yes <= 1.0 for e in said if e.p_yes is not None)
         assert result.usage.llm_calls == 8

@@ -50,7 +50,9 @@ async def test_confidences_are_sorted_numbers_and_groups_and_retired_tags_never_
 
 
 async def test_top_bounds_and_within_restricts(store: str) -> None:
-    assert len((await tag(MAIL, store=store, top=2)).tags) == 2
+    whole, two = await tag(MAIL, store=store), await tag(MAIL, store=store, top=2)
+    assert [*(one.id for one in two.tags), *two.cut] == [one.id for one in whole.tags]
+    assert (len(two.tags), whole.cut) == (2, ())
     inside = await tag(MAIL, store=store, within="role")
     assert {tag.id for tag in inside.tags} <= {"client", "server"}
     with pytest.raises(UsageError, match="nobody"):

@@ -11,7 +11,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from graphs.context import TagOptions
 from graphs.state import TaggingInput
 from graphs.tagging import build, graph
-from schema import Decision, LLMEvidence, TagDecision, TagResult
+from schema import Decision, TagResult
 from tests.fakes.openai_server import Failure, FakeOpenAI, Garbage, Reply, in_turn
 from tests.graphs.conftest import asked_labels, judged_label, likes
 
@@ -23,14 +23,10 @@ async def tag(content: TaggingInput, options: TagOptions) -> TagResult:
     return TagResult.model_validate(await graph.ainvoke(content, context=options))
 
 
-def llm_evidence(decision: TagDecision) -> LLMEvidence:
-    return next(e for e in decision.evidence if isinstance(e, LLMEvidence))
-
-
 async def test_signals_stand_raw_beside_an_uncalibrated_confidence(options: Options) -> None:
     result = await tag(MAIL, options(samples=3))
     by_id = {item.id: item for item in result.tags}
-    mail, chess = llm_evidence(by_id["mail"]), llm_evidence(by_id["server"])
+    mail, chess = by_id["mail"].signals, by_id["server"].signals
     assert (mail.agreement, mail.samples) == (1.0, 3)
     assert mail.p_yes == pytest.approx(0.950, abs=0.002)
     assert chess.agreement == 0.0
@@ -48,7 +44,7 @@ async def test_the_same_order_is_asked_once(options: Options, fake: FakeOpenAI) 
         result = await tag(MAIL, options(samples=20, generate_top=top, answer_cache=False))
         lists = [asked_labels(request) for request in fake.chat_requests if asked_labels(request)]
         assert len(lists) == len({tuple(labels) for labels in lists}) == orders
-        assert llm_evidence(result.tags[0]).samples == orders
+        assert result.tags[0].signals.samples == orders
 
 
 async def test_prompt_holds_candidates_examples_and_passages_in_shuffled_order(
@@ -153,7 +149,7 @@ async def test_one_bad_sample_does_not_spoil_the_others(options: Options, fake: 
     fake.chat = in_turn(Reply("garbage"), good, good, Reply("Yes", first_token={"Yes": -0.1, "No": -2.4}))
     result = await tag(MAIL, options(samples=3))
     assert result.degraded is None
-    assert llm_evidence(result.tags[0]).samples == 2
+    assert result.tags[0].signals.samples == 2
 
 
 async def test_without_logprobs_one_question_is_enough_to_know(options: Options, fake: FakeOpenAI) -> None:
@@ -161,7 +157,7 @@ async def test_without_logprobs_one_question_is_enough_to_know(options: Options,
     result = await tag(MAIL, options())
     assert sum(judged_label(request) is not None for request in fake.chat_requests) == 1
     assert any("log-probabilities" in note for note in result.notes)
-    assert all(llm_evidence(item).p_yes is None for item in result.tags[:3])
+    assert all(item.signals.p_yes is None for item in result.tags[:3])
 
 
 async def test_rate_limits_are_waited_out(options: Options, fake: FakeOpenAI) -> None:

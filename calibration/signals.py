@@ -1,0 +1,78 @@
+"""Signals of a content's candidates: put together, and as numbers in one form for every fit."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.judgement import Judgement
+from schema import Signals
+
+Floats = NDArray[np.float64]
+
+COLUMNS = ("recall", "agreement", "p_yes", "verbal")
+"""The columns of ``signal_rows``, in order."""
+_CLIP = {"recall": 1e-4, "p_yes": 1e-4, "verbal": 0.01}
+
+
+def gather(
+    recall: Mapping[str, float],
+    agreement: Mapping[str, tuple[float, int]],
+    judgements: Mapping[str, Judgement],
+    verbal: Mapping[str, float] | None = None,
+) -> dict[str, Signals]:
+    """Return the signals of each candidate of a content, by tag id.
+
+    Args:
+        recall: confidence from recall alone; its keys are the candidates.
+        agreement: share of samples that named the tag, and how many were asked.
+        judgements: yes or no, one candidate at a time.
+        verbal: probabilities in words, all candidates at once.
+    """
+    found = {}
+    for tag, probability in recall.items():
+        share, samples = agreement.get(tag, (None, 0))
+        judgement = judgements.get(tag)
+        found[tag] = Signals(
+            recall=probability,
+            agreement=share,
+            samples=samples,
+            p_yes=judgement.p_yes if judgement else None,
+            yes_no_mass=judgement.mass if judgement else None,
+            verbal=(verbal or {}).get(tag),
+        )
+    return found
+
+
+def signal_rows(signals: Sequence[Signals]) -> Floats:
+    """Return the signals of one content's candidates in logits, shape (candidates, len(COLUMNS)); NaN: missing.
+
+    Probabilities are clipped, as logits end at 0 and 1. A share of samples is taken as (named + ½) / (asked + 1):
+    three of three says less than ten of ten.
+    """
+    rows = [[_logit(_probability(one, name)) for name in COLUMNS] for one in signals]
+    return np.array(rows, dtype=np.float64).reshape(len(signals), len(COLUMNS))
+
+
+def centred(rows: Floats) -> Floats:
+    """Return the rows of one content less the mean of each column over those that are there.
+
+    A model that says yes to all candidates of a content says nothing of any; missing ones stay missing.
+    """
+    there = ~np.isnan(rows)
+    means = np.where(there, rows, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    return np.asarray(rows - means)
+
+
+def _probability(signals: Signals, name: str) -> float | None:
+    value: float | None = getattr(signals, name)
+    if value is None:
+        return None
+    if name == "agreement":
+        return (value * signals.samples + 0.5) / (signals.samples + 1)
+    return min(1.0 - _CLIP[name], max(_CLIP[name], value))
+
+
+def _logit(probability: float | None) -> float:
+    return math.nan if probability is None else math.log(probability / (1.0 - probability))

@@ -1,0 +1,173 @@
+"""``llm4tag report``: how good results are, as a page to look at."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llm4tag.cli.common import ExitCode, progress_bar, run_async, say
+
+if TYPE_CHECKING:
+    from knowledge_store.protocol import KnowledgeStore
+    from llm4tag.evaluation.gold import Labelled
+    from llm4tag.inputs import Inputs
+    from llm4tag.reporting.writing import Judged, Outputs
+    from schema import TagResult, Vocabulary
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command to the root."""
+    root.command()(report)
+
+
+def report(
+    results: Annotated[
+        Path,
+        typer.Argument(metavar="RESULTS.jsonl", help="What evaluate or tag wrote with -o.", show_default=False),
+    ],
+    labels: Annotated[
+        str,
+        typer.Option(
+            "--labels", metavar="FILE", help="The labelled file, as evaluate takes it: columns id, text and tags."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="OUT.html", help="Where the page goes.")] = Path(
+        "report.html"
+    ),
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            envvar="LLM4TAG_STORE",
+            metavar="STORE",
+            help="The store. Default: the one that the results were made with.",
+            show_default=False,
+        ),
+    ] = None,
+    png: Annotated[
+        Path | None,
+        typer.Option("--png", metavar="DIR", help="Write the figures as PNG files here too.", show_default=False),
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="OUT.json",
+            help="Write all figures here, with every missed and every wrong tag and its evidence.",
+            show_default=False,
+        ),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=0, help="Wrong tags on the page, and missed tags of each stage.")] = 50,
+) -> None:
+    r"""Show how good results are: one page, with figures, that needs nothing beside it.
+
+    What confidence is worth, how much can go out unseen at which error, each signal
+    alone, rare tags, where gold tags are lost, and the wrong tags with their evidence.
+    Needs matplotlib: pip install 'llm4tag\[report]'.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag evaluate dev.jsonl --store my.store -o results.jsonl
+    llm4tag report results.jsonl --labels dev.jsonl --out report.html
+    llm4tag report results.jsonl --labels dev.jsonl --png figures/ --json report.json
+    llm4tag evaluate dev.jsonl --store my.store --report report.html
+    """
+    from llm4tag.reporting.writing import Outputs
+    from schema import UsageError
+
+    if labels == "-":
+        raise UsageError("--labels -: labels are read from a file; give its name")
+    outputs = Outputs(out, png, json_file, rows)
+    outputs.check()
+    for path in filter(None, (out, json_file)):
+        if path.absolute() in (results.absolute(), Path(labels).absolute()):
+            raise UsageError(f"{path}: is an input; give another file to write to")
+    try:
+        inputs = run_async(_report(results, labels, store, outputs))
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("no report was written; run the same command again") from error
+    say(f"the report is in {out}")
+    if inputs.problems:
+        raise typer.Exit(ExitCode.PARTIAL)
+
+
+async def _report(file: Path, labels: str, store: str | None, outputs: "Outputs") -> "Inputs[Labelled]":
+    from knowledge_store.opening import open_store
+    from llm4tag.cli.tagging import say_inputs
+    from llm4tag.inputs import labelled_of
+    from llm4tag.reporting.writing import write_report
+
+    settings = await asyncio.to_thread(_settings, file)
+    async with await open_store(_location(file, store, settings)) as opened:
+        inputs = await asyncio.to_thread(labelled_of, labels, await opened.vocabulary())
+        inputs.require_usable()
+        say_inputs(inputs)
+        judged = await _judged(file, labels, inputs, opened, settings)
+        for note in judged.notes:
+            say(f"note: {note}", "yellow")
+        with progress_bar("measuring", unit="signals") as bar:
+            await write_report(judged, opened, outputs, [Path(labels), file], bar)
+    return inputs
+
+
+def _settings(file: Path) -> dict[str, str]:
+    from llm4tag.output import read_settings
+
+    return read_settings(file) or {}
+
+
+def _location(file: Path, store: str | None, settings: dict[str, str]) -> str:
+    from schema import UsageError
+
+    if store is None and "store" not in settings:
+        raise UsageError(f"{file}: which store it was made with is not known; give --store")
+    return store or settings["store"]
+
+
+async def _judged(
+    file: Path, labels: str, inputs: "Inputs[Labelled]", store: "KnowledgeStore", settings: dict[str, str]
+) -> "Judged":
+    """Match results and labels, and measure them."""
+    from llm4tag.cli.evaluate import narrowed
+    from llm4tag.evaluation import evaluate
+    from llm4tag.output import read_results
+    from llm4tag.reporting.writing import Judged
+    from schema import UsageError
+
+    vocabulary = await store.vocabulary()
+    within = settings.get("within")
+    labelled, outside = narrowed(labels, inputs.rows, None if within == "None" else within, vocabulary)
+    by_id = {one.content.id: one for one in labelled}
+    every = {result.id: result for result in await asyncio.to_thread(lambda: list(read_results(file)))}
+    results = [result for result in every.values() if result.id in by_id]
+    if not results:
+        raise UsageError(f"{file}: none of its {len(every):,} results has labels in {labels}; check the ids")
+    evaluation = await asyncio.to_thread(
+        evaluate,
+        results,
+        gold := {result.id: by_id[result.id].gold for result in results},
+        vocabulary.assignable,
+        {tag: count.human for tag, count in (await store.tag_counts()).items()},
+        outside_within=outside,
+        settings=settings,
+    )
+    contents = {result.id: by_id[result.id].content for result in results}
+    notes = _notes(results, by_id, len(every), vocabulary)
+    return Judged(results, contents, gold, evaluation, notes)
+
+
+def _notes(
+    results: "list[TagResult]", labelled: "dict[str, Labelled]", every: int, vocabulary: "Vocabulary"
+) -> list[str]:
+    """Return what a reader should know of how results and labels match."""
+    changed = sum(result.origin.content not in ("", labelled[result.id].content.digest) for result in results)
+    elsewhere = sum(result.origin.vocabulary != vocabulary.version for result in results)
+    counted = {
+        "labelled documents have no result and are in no figure": len(labelled) - len(results),
+        "results have no labels and are in no figure": every - len(results),
+        "results are of another text than the labelled file has": changed,
+        "results were made with another version of the vocabulary": elsewhere,
+    }
+    return [f"{count:,} {words}" for words, count in counted.items() if count]

@@ -1,0 +1,181 @@
+"""``llm4tag report``: the page parsed, its figures decoded, its inputs matched."""
+
+import base64
+import io
+import json
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.running import llm4tag
+from tests.ingest.files import jsonl, written
+
+FIGURES = {"reliability", "risk-coverage", "signals", "frequency", "gold"}
+EVIL = "<script>alert('x')</script>"
+LABELLED = (
+    {"id": "1", "text": f"a web browser {EVIL}", "tags": ["web"]},
+    {"id": '2"><b>', "text": "mail on the web", "tags": ["Mail"]},
+    {"id": "3", "text": "a mail reader", "tags": ["mail", f"no {EVIL} tag"]},
+    {"id": "4", "text": "web mail for the web\u202e", "tags": ["mail"]},
+)
+VOID = {"meta", "img", "br", "source"}
+
+
+class Page(HTMLParser):
+    """What a page holds; it fails on tags that do not nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag, self.getpos()
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] != "style":
+            self.words += data
+
+    def all(self, name: str) -> Iterator[dict[str, str | None]]:
+        return (attributes for tag, attributes in self.elements if tag == name)
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> str:
+    return jsonl(tmp_path / "dev.jsonl", *LABELLED)
+
+
+@pytest.fixture
+def results(full: Path, labelled: str, tmp_path: Path) -> Path:
+    """Results with everything accepted that was found, so that there are wrong tags."""
+    target = tmp_path / "results.jsonl"
+    done = llm4tag("evaluate", labelled, "--store", full, "--no-llm", "-o", target, "--accept-at", 0.05)
+    assert done.exit_code == 0, done.output
+    return target
+
+
+def test_page_is_whole_needs_nothing_and_escapes_what_comes_from_contents(
+    results: Path, labelled: str, tmp_path: Path
+) -> None:
+    out, figures, data = tmp_path / "out.html", tmp_path / "png", tmp_path / "out.json"
+    done = llm4tag("report", results, "--labels", labelled, "--out", out, "--png", figures, "--json", data)
+    assert done.exit_code == 0, done.output
+    text = out.read_text(encoding="utf-8")
+    page = Page(text)
+    assert "script" not in {tag for tag, _ in page.elements}
+    assert EVIL in page.words
+    assert '2"><b>' in page.words
+    assert "\u202e" not in text
+    sources = [one["src"] or "" for one in page.all("img")] + [one["srcset"] or "" for one in page.all("source")]
+    assert len(sources) == 2 * len(FIGURES)
+    for source in sources:
+        Image.open(io.BytesIO(base64.b64decode(source.removeprefix("data:image/png;base64,")))).verify()
+    assert all((one["href"] or "").startswith("#") for one in page.all("a"))
+    assert {one["href"] for one in page.all("a")} <= {f"#{one['id']}" for _, one in page.elements if "id" in one}
+    assert "http" not in text.replace("http-equiv", "")
+    assert all(len(one["alt"] or "") > 40 for one in page.all("img"))
+    assert {path.stem for path in figures.iterdir()} == FIGURES
+    for path in figures.iterdir():
+        with Image.open(path) as image:
+            assert image.format == "PNG"
+            assert image.width > 800
+
+
+def test_page_says_uncalibrated_in_place_of_each_confidence(results: Path, labelled: str, tmp_path: Path) -> None:
+    out, data = tmp_path / "out.html", tmp_path / "out.json"
+    assert llm4tag("report", results, "--labels", labelled, "--out", out, "--json", data).exit_code == 0
+    page, found = Page(out.read_text(encoding="utf-8")), json.loads(data.read_text())
+    assert "Uncalibrated." in page.words
+    assert found["wrong"]
+    assert page.words.count("confidence uncalibrated") >= len(found["wrong"])
+    confidences = {f"confidence {one['found']['confidence']:.2f}" for one in found["wrong"]}
+    assert not any(one in page.words for one in confidences)
+    # Every wrong tag keeps its evidence, every missed one has its stage.
+    assert all(one["found"]["evidence"] for one in found["wrong"])
+    assert {one["tag"]: one["stage"] for one in found["missed"]} == {f"no {EVIL} tag": "outside the vocabulary"}
+    assert "similar contents carry it" in page.words
+    assert set(found["files"]) == {"dev.jsonl", "results.jsonl"}
+
+
+def test_calibrated_results_show_their_confidences(results: Path, labelled: str, tmp_path: Path) -> None:
+    rows = written(results)
+    for row in rows:
+        for tag in row["tags"]:
+            tag["calibration"] = {"status": "calibrated", "reason": ""}
+    results.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    out = tmp_path / "out.html"
+    assert llm4tag("report", results, "--labels", labelled, "--out", out).exit_code == 0
+    words = Page(out.read_text(encoding="utf-8")).words
+    assert "uncalibrated" not in words.lower()
+    wrong = next(tag for row in rows if row["id"] == "4" for tag in row["tags"] if tag["id"] == "web")
+    assert f"confidence {wrong['confidence']:.2f}" in words
+
+
+def test_evaluate_writes_the_same_page(results: Path, full: Path, labelled: str, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.html", tmp_path / "other.html"
+    args = ("--store", full, "--no-llm", "-o", results, "--accept-at", 0.05, "--report", one)
+    assert llm4tag("evaluate", labelled, *args).exit_code == 0
+    assert llm4tag("report", results, "--labels", labelled, "--out", other).exit_code == 0
+    pages = [path.read_text(encoding="utf-8").splitlines() for path in (one, other)]
+    differing = [line for line, again in zip(*pages, strict=True) if line != again]
+    assert all("UTC" in line for line in differing)
+
+
+def test_what_does_not_match_is_said(results: Path, full: Path, tmp_path: Path) -> None:
+    changed = {**LABELLED[0], "text": "another text"}
+    labels = jsonl(tmp_path / "other.jsonl", changed, {"id": "9", "text": "new", "tags": ["web"]}, {"id": "5"})
+    out = tmp_path / "out.html"
+    done = llm4tag("report", results, "--labels", labels, "--out", out)
+    assert done.exit_code == 3
+    words = Page(out.read_text(encoding="utf-8")).words
+    for note in (
+        "1 labelled documents have no result",
+        "3 results have no labels",
+        "1 results are of another text",
+    ):
+        assert note in done.stderr
+        assert note in words
+    strangers = jsonl(tmp_path / "strangers.jsonl", {"id": "9", "text": "new", "tags": ["web"]})
+    assert "none of its 4 results has labels" in llm4tag("report", results, "--labels", strangers).stderr
+
+
+def test_store_is_the_one_of_the_run_unless_another_is_given(results: Path, labelled: str, tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl.settings.json").unlink()
+    args = ("report", results, "--labels", labelled, "--out", tmp_path / "out.html")
+    done = llm4tag(*args)
+    assert done.exit_code == 2
+    assert "give --store" in done.stderr
+    assert llm4tag(*args, "--store", tmp_path / "my.store").exit_code == 0
+
+
+def test_without_matplotlib_it_says_how_to_install_it(
+    results: Path, labelled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    out = tmp_path / "out.html"
+    done = llm4tag("report", results, "--labels", labelled, "--out", out)
+    assert done.exit_code == 2
+    assert "pip install 'llm4tag[report]'" in done.stderr
+    assert not out.exists()
+
+
+def test_inputs_are_never_written_over(results: Path, labelled: str) -> None:
+    before = results.read_bytes()
+    for option, path in (("--out", results), ("--json", labelled)):
+        done = llm4tag("report", results, "--labels", labelled, option, path)
+        assert done.exit_code == 2
+        assert "is an input" in done.stderr
+    assert results.read_bytes() == before
