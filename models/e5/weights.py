@@ -37,6 +37,16 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """A matrix of 4-bit weights, as ONNX Runtime wants it."""
+
+    halves: NDArray[np.uint8]
+    """Two neighbouring weights a byte, the first in the low half; shape (rows, blocks, 16)."""
+    scales: Floats
+    """One a block, shape (rows · blocks,)."""
+
+
+@dataclass(frozen=True)
 class Weights:
     """The model's sizes and tensors."""
 
@@ -63,6 +73,15 @@ class Weights:
             return self.vector(name).reshape(-1, columns)
         return _numbers(np.frombuffer(self._data, _BLOCK, count // _BLOCK_WEIGHTS, place)).reshape(-1, columns)
 
+    def blocks(self, name: str, columns: int) -> Blocks:
+        """Return a matrix in its blocks."""
+        place, count, _ = self._places[name]
+        found = np.frombuffer(self._data, _BLOCK, count // _BLOCK_WEIGHTS, place)
+        weights = _halves(found)
+        shape = (-1, columns // _BLOCK_WEIGHTS, _BLOCK_WEIGHTS // 2)
+        paired = (weights[:, ::2] | weights[:, 1::2] << 4).astype(np.uint8)
+        return Blocks(paired.reshape(shape), found["scale"].astype(np.float32))
+
     def tokens(self, ids: NDArray[np.int64]) -> Floats:
         """Return the input vectors of tokens, shape (len(ids), width), without reading the whole table."""
         place, count, _ = self._places["emb.word"]
@@ -72,9 +91,13 @@ class Weights:
         return _numbers(rows[ids]).reshape(len(ids), self.width)
 
 
+def _halves(blocks: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the weights, each from 0 to 15, in their order; 32 a block."""
+    return np.concatenate([blocks["halves"] & 15, blocks["halves"] >> 4], axis=-1)
+
+
 def _numbers(blocks: NDArray[Any]) -> Floats:
-    halves = np.concatenate([blocks["halves"] & 15, blocks["halves"] >> 4], axis=-1)
-    numbers: Floats = (halves.astype(np.float32) - 8) * blocks["scale"].astype(np.float32)[..., None]
+    numbers: Floats = (_halves(blocks).astype(np.float32) - 8) * blocks["scale"].astype(np.float32)[..., None]
     return numbers
 
 
