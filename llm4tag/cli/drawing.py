@@ -62,9 +62,8 @@ def draw_table(
 ) -> RenderableType:
     """Return the tags of one content as a table, with the evidence in a few words and what people gave."""
     table = Table(title=Text(beginning(content), style="bold"), title_justify="left", box=SIMPLE, expand=True)
-    status = tags[0].calibration.status if tags else "uncalibrated"
     table.add_column("tag", ratio=2)
-    table.add_column(f"confidence\n{status}", justify="right", min_width=len(status))
+    table.add_column("confidence", justify="right", min_width=12)
     table.add_column("decision", min_width=8)
     table.add_column("given by\npeople", min_width=8)
     table.add_column("evidence", ratio=3)
@@ -76,12 +75,17 @@ def draw_table(
             said.append(_llm_line(tag.signals))
         table.add_row(
             Text(visible(tag.name)),
-            f"{tag.confidence:.2f}",
+            confidence_of(tag),
             Text(tag.decision.value, style=_COLOURS[tag.decision]),
             "yes" if tag.id in gold else "",
             Text("; ".join(said)),
         )
     return Group(table, *map(Text, _remarks(result)), "")
+
+
+def confidence_of(tag: TagDecision) -> str:
+    """Return a confidence as people may read it: a number only where it is a measured probability."""
+    return f"{tag.confidence:.2f}" if tag.calibration.status == "calibrated" else tag.calibration.status
 
 
 def _short(item: Evidence) -> str:
@@ -112,14 +116,13 @@ def beginning(content: Content) -> str:
 def _draw_tag(
     place: int, tag: TagDecision, contents: Mapping[str, Content], vocabulary: Vocabulary
 ) -> RenderableType:
-    status = tag.calibration.status
     reason = f" ({visible(tag.calibration.reason)})" if tag.calibration.reason and place == 1 else ""
     title = Text.assemble(
         f"{place}. ",
         (visible(tag.name), "bold"),
         f" [{visible(tag.id)}]  ",
         (tag.decision.value, _COLOURS[tag.decision]),
-        f"  {tag.confidence:.2f} {status}{reason}",
+        f"  {confidence_of(tag)}{reason}",
     )
     tree = Tree(title)
     for item in tag.evidence:

@@ -4,23 +4,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from llm4tag.evaluation.metrics import CONFIDENCE, METRICS, RANKING, Document, pairs_of
+from llm4tag.evaluation.metrics import CONFIDENCE, METRICS, RANKING, Document, Pairs, pairs_of
 
 RESAMPLES = 1000
 
 
 def intervals(
-    documents: Sequence[Document], resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
+    documents: Sequence[Document],
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+    seed: int = 0,
+    pairs: Pairs | None = None,
 ) -> dict[str, tuple[float, float] | None]:
     """Return bootstrap percentile intervals over documents, at least one, by metric.
 
     Whole documents are drawn, as the pairs of one document depend on each other. A resample in which a metric is
-    undefined is left out of that metric; one that is undefined in all of them has None.
+    undefined is left out of that metric; one that is undefined in all of them has None. Metrics of
+    confidence are of ``pairs``; by default, of ``pairs_of(documents)``.
     """
     random = np.random.default_rng(seed)
     count = len(documents)
     ranking = np.array([[metric(one) for metric in RANKING.values()] for one in documents])
-    pairs = pairs_of(documents)
+    pairs = pairs_of(documents) if pairs is None else pairs
     drawn = np.full((resamples, len(METRICS)), np.nan)
     for row in drawn:
         times = np.bincount(random.integers(0, count, count), minlength=count)
