@@ -130,7 +130,7 @@ async def _judged(
     file: Path, labels: str, inputs: "Inputs[Labelled]", store: "KnowledgeStore", settings: dict[str, str]
 ) -> "Judged":
     """Match results and labels, and measure them."""
-    from llm4tag.cli.evaluate import narrowed
+    from llm4tag.cli.labelled import history_counts, narrowed
     from llm4tag.evaluation import evaluate
     from llm4tag.output import read_results
     from llm4tag.reporting.writing import Judged
@@ -149,7 +149,7 @@ async def _judged(
         results,
         gold := {result.id: by_id[result.id].gold for result in results},
         vocabulary.assignable,
-        {tag: count.human for tag, count in (await store.tag_counts()).items()},
+        await history_counts(store),
         outside_within=outside,
         settings=settings,
     )

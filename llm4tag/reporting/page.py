@@ -17,9 +17,9 @@ from markupsafe import Markup
 
 from llm4tag.reporting.figures import SIGNALS, confidence_word
 from llm4tag.reporting.quality import QualityReport
-from llm4tag.reporting.words import alternative_texts, between, confidence, number, percent
+from llm4tag.reporting.words import alternative_texts, between, number, percent
 from llm4tag.text import visible
-from llm4tag.wording import all_said, beginning, neighbour_ids
+from llm4tag.wording import all_said, beginning, confidence_of, neighbour_ids
 from schema import Content, Vocabulary
 
 ROWS = 50
@@ -97,8 +97,10 @@ def page(report: QualityReport, figures: Mapping[str, Mapping[str, bytes]], text
         meanings=METRICS,
         signals=[(SIGNALS.get(one.name, one.name), one) for one in report.signals],
         word=confidence_word(report),
+        target=_target(report.evaluation.settings),
         wrong=_wrong(report, texts, rows),
         missed=_missed(report, texts, rows),
+        passports=[(one, _flat(one.model_dump(mode="json", exclude={"metrics"}))) for one in report.passports],
         made_with=[(one.results, _flat(one.origin.model_dump(mode="json"))) for one in report.origins],
     )
 
@@ -109,6 +111,12 @@ def _template() -> Template:
     environment.finalize = _finalized
     environment.globals |= {"number": number, "percent": _unbroken(percent), "between": _unbroken(between)}
     return environment.from_string(_resource("page.html.j2"))
+
+
+def _target(settings: Mapping[str, str]) -> float | None:
+    """Return the share of wrong tags that the run was to keep to."""
+    wanted = settings.get("max_error", "None")
+    return None if wanted == "None" else float(wanted)
 
 
 def _unbroken(figure: Callable[..., str]) -> Callable[..., Markup]:
@@ -135,7 +143,7 @@ def _wrong(report: QualityReport, texts: Texts, rows: int) -> Shown:
             id=one.found.id,
             content=one.content,
             text=_text(one.content, texts),
-            confidence=confidence(one.found),
+            confidence=confidence_of(one.found),
             place=str(one.place),
             why="",
             evidence=all_said(one.found, texts.contents, texts.vocabulary),
@@ -155,7 +163,7 @@ def _missed(report: QualityReport, texts: Texts, rows: int) -> list[Shown]:
                 id=one.tag,
                 content=one.content,
                 text=_text(one.content, texts),
-                confidence=confidence(one.found),
+                confidence=confidence_of(one.found) if one.found else "–",
                 place="–" if one.place is None else str(one.place),
                 why=one.why,
                 evidence=(),
@@ -178,6 +186,8 @@ def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
         label = f"{before}{name.replace('_', ' ')}"
         if isinstance(value, Mapping):
             rows += _flat(value, f"{label}: ")
+        elif isinstance(value, str) and value:
+            rows.append((label, value))
         elif value not in (None, "", [], {}):
-            rows.append((label, str(value)))
+            rows.append((label, ", ".join(map(str, value)) if isinstance(value, Sequence) else str(value)))
     return rows

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from pydantic import BaseModel, ConfigDict
 
+from calibration.passport import Passport
 from llm4tag.evaluation import Evaluation
 from llm4tag.evaluation.alone import SignalAlone, signals_alone
 from llm4tag.evaluation.losses import Missed, Wrong, losses
@@ -49,6 +50,8 @@ class QualityReport(_Part):
     notes: tuple[str, ...]
     """What a reader should know before believing it."""
     calibration: tuple[Noted, ...]
+    passports: tuple[Passport, ...]
+    """Of the calibrators behind the calibrated confidences, as far as the store still has them."""
     origins: tuple[MadeWith, ...]
     evaluation: Evaluation
     reliability: tuple[ReliabilityBin, ...]
@@ -65,6 +68,11 @@ class QualityReport(_Part):
         """Whether every confidence is a measured probability."""
         return all(one.note.status == CALIBRATED for one in self.calibration)
 
+    @property
+    def calibrated_tags(self) -> int:
+        """How many confidences are measured probabilities."""
+        return sum(one.tags for one in self.calibration if one.note.status == CALIBRATED)
+
     def to_json(self) -> str:
         """Return it as indented JSON."""
         return self.model_dump_json(by_alias=True, indent=2)
@@ -77,6 +85,7 @@ def quality_report(
     evaluation: Evaluation,
     *,
     name: str,
+    passports: Sequence[Passport] = (),
     files: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     done: Callable[[int], None] | None = None,
@@ -89,9 +98,13 @@ def quality_report(
         assignable: the tags that can be output at all.
         evaluation: of the same results.
         name: what was measured.
+        passports: of the store's calibrators; those that have no part in the results are left out.
         files: what it was made from, by name: sha256.
         notes: what a reader should know.
         done: told of each signal that has been measured.
+
+    Raises:
+        ValueError: a result without signals.
     """
     documents = [document_of(result, gold[result.id]) for result in results]
     pairs = pairs_of(documents)
@@ -110,6 +123,7 @@ def quality_report(
         files=dict(files or {}),
         notes=tuple(notes),
         calibration=tuple(Noted(note=note, tags=count) for note, count in said.most_common()),
+        passports=tuple(one for one in passports if one.id in {note.calibrator for note in said}),
         origins=tuple(sorted(origins.values(), key=lambda one: -one.results)),
         evaluation=evaluation,
         reliability=reliability(pairs, len(documents)),

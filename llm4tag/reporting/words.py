@@ -1,8 +1,7 @@
 """What a quality report says in words: figures as text, and what each image shows for those who cannot see it."""
 
 from llm4tag.evaluation.bootstrap import Interval
-from llm4tag.reporting.quality import CALIBRATED, QualityReport
-from schema import TagDecision
+from llm4tag.reporting.quality import QualityReport
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -21,13 +20,6 @@ def between(interval: Interval | None, as_percent: bool = False) -> str:
         return ""
     low, high = interval
     return f"{100 * low:.1f} to {100 * high:.1f} %" if as_percent else f"{low:.3f} to {high:.3f}"
-
-
-def confidence(tag: TagDecision | None) -> str:
-    """Return a tag's confidence, or in its place the word that it is not to be trusted."""
-    if tag is None:
-        return "–"
-    return f"{tag.confidence:.2f}" if tag.calibration.status == CALIBRATED else tag.calibration.status
 
 
 def alternative_texts(report: QualityReport) -> dict[str, str]:
