@@ -48,8 +48,8 @@ class SignalAlone(BaseModel):
     as_it_stands: Measured | None
     """Over the pairs that have it; None for what is no probability."""
     mapped: Measured | None
-    """Over all pairs; None for the confidence, which is mapped already, and for fewer than two documents, as there
-    nothing can be fitted. A constant needs no map."""
+    """Over all pairs; None for fewer than two documents, as there nothing can be fitted. The confidence and the
+    constant need no map."""
 
 
 def signals_alone(
@@ -76,7 +76,7 @@ def signals_alone(
     numbers = np.concatenate([number_rows(head) for head in heads if head])
     told = done or (lambda _: None)
     confidence = np.array([tag.confidence for tag in tags])
-    found = [table.alone(COMBINED, np.ones(len(tags), dtype=bool), raw=confidence)]
+    found = [table.whole(COMBINED, confidence)]
     told(1)
     for name in COLUMNS:
         raw = np.array([_raw(tag, name) for tag in tags])
@@ -89,7 +89,8 @@ def signals_alone(
         if (there := ~np.isnan(scores)).any():
             found.append(table.alone(path.value, there, np.column_stack([np.nan_to_num(scores), there])))
             told(1)
-    found.append(table.constant())
+    # The best that knows nothing of any: the share that is right, for all.
+    found.append(table.whole(CONSTANT, np.full(len(tags), correct.mean())))
     told(1)
     return tuple(found)
 
@@ -115,27 +116,27 @@ class _Table:
     def __init__(self, correct: Floats, document: NDArray[np.int64], documents: int) -> None:
         self._correct, self._document, self._documents = correct, document, documents
 
-    def constant(self) -> SignalAlone:
-        """Give all pairs the share that is right: the best that knows nothing of any."""
-        found = self._measured(np.full(len(self._correct), self._correct.mean()))
-        return SignalAlone(name=CONSTANT, there=1.0, as_it_stands=found, mapped=found)
+    def whole(self, name: str, probabilities: Floats) -> SignalAlone:
+        """Measure what needs no map and no pair lacks."""
+        found = self._measured(probabilities)
+        return SignalAlone(name=name, there=1.0, as_it_stands=found, mapped=found)
 
     def alone(
-        self, name: str, there: NDArray[np.bool_], columns: Floats | None = None, raw: Floats | None = None
+        self, name: str, there: NDArray[np.bool_], columns: Floats, raw: Floats | None = None
     ) -> SignalAlone:
         """Measure one signal.
 
         Args:
             name: of the signal.
             there: which pairs have it, shape (pairs,).
-            columns: what to map, shape (pairs, any); None maps nothing.
+            columns: what to map, shape (pairs, any).
             raw: the signal, if it is a probability; NaN where it is missing.
         """
         return SignalAlone(
             name=name,
             there=float(there.mean()),
             as_it_stands=None if raw is None else self._measured(raw[there], there),
-            mapped=self._mapped(columns) if columns is not None and len(np.unique(self._document)) > 1 else None,
+            mapped=self._mapped(columns) if len(np.unique(self._document)) > 1 else None,
         )
 
     def _measured(self, values: Floats, chosen: NDArray[np.bool_] | slice = slice(None)) -> Measured:

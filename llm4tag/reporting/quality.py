@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from calibration.passport import Passport
 from llm4tag.evaluation import Evaluation
 from llm4tag.evaluation.alone import SignalAlone, signals_alone
+from llm4tag.evaluation.automation import Curve, risk_curve
 from llm4tag.evaluation.losses import Missed, Wrong, losses
 from llm4tag.evaluation.metrics import pairs_of
 from llm4tag.evaluation.reliability import ReliabilityBin, histogram, reliability
@@ -55,6 +56,7 @@ class QualityReport(_Part):
     origins: tuple[MadeWith, ...]
     evaluation: Evaluation
     reliability: tuple[ReliabilityBin, ...]
+    curve: Curve
     histogram: tuple[int, ...]
     """Pairs by confidence, between each two of ``evaluation.reliability.EDGES``."""
     signals: tuple[SignalAlone, ...]
@@ -127,6 +129,7 @@ def quality_report(
         origins=tuple(sorted(origins.values(), key=lambda one: -one.results)),
         evaluation=evaluation,
         reliability=reliability(pairs, len(documents)),
+        curve=risk_curve(documents),
         histogram=histogram(pairs),
         signals=signals_alone(results, documents, done),
         missed=tuple(sorted(missed, key=_nearness)),

@@ -33,7 +33,7 @@ def alternative_texts(report: QualityReport) -> dict[str, str]:
     signals = ", ".join(
         f"{one.name} {number(measured.metrics['log_loss'])}"
         for one in report.signals
-        if (measured := one.mapped or one.as_it_stands) is not None
+        if (measured := one.mapped) is not None
     )
     found = "; ".join(
         f"{one.history_documents} documents: {percent(one.recall_at_5)}, {percent(one.recall_at_10)} and "

@@ -5,14 +5,20 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.running import llm4tag
+from calibration.calibrator import Calibrator, Combination, Map, Scale
+from calibration.guarantee import Trials
+from calibration.passport import Figure, Passport
+from tests.cli.running import ask, llm4tag
 from tests.ingest.files import jsonl, written
+from tools.kept_calibrator import keep_calibrator
 
 FIGURES = {"reliability", "risk-coverage", "signals", "frequency", "gold"}
 EVIL = "<script>alert('x')</script>"
@@ -110,11 +116,26 @@ def test_page_says_uncalibrated_in_place_of_each_confidence(results: Path, label
     assert set(found["files"]) == {"dev.jsonl", "results.jsonl"}
 
 
-def test_calibrated_results_show_their_confidences(results: Path, labelled: str, tmp_path: Path) -> None:
+def calibrator() -> Calibrator:
+    """Make one that takes recall as it is; no document had a part in it."""
+    passport = Passport(
+        time=datetime(2026, 1, 2, tzinfo=UTC), conditions={"model": "none <i>"}, tagged_contents=3, depth=50,
+        signals=("recall",), method="by hand", documents=77, pairs=4, right=1, level=0.9,
+        metrics={"ece": Figure(value=0.123, low=0.1, high=0.2), "auroc": Figure(value=None)},
+    )  # fmt: skip
+    scale = Scale(Combination(("recall",), np.array([1.0, 0.0])), Map("none", np.zeros(0)), {})
+    return Calibrator(passport, scale, Trials(np.ones(1), np.ones(1, dtype=bool), np.zeros(1, dtype=int), 1))
+
+
+def test_calibrated_results_show_their_confidences_and_the_passport(
+    results: Path, full: Path, labelled: str, tmp_path: Path
+) -> None:
+    made = calibrator()
+    ask(full, lambda store: keep_calibrator(store, False, made))
     rows = written(results)
     for row in rows:
         for tag in row["tags"]:
-            tag["calibration"] = {"status": "calibrated", "reason": ""}
+            tag["calibration"] = {"status": "calibrated", "reason": "", "calibrator": made.passport.id}
     results.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     out = tmp_path / "out.html"
     assert llm4tag("report", results, "--labels", labelled, "--out", out).exit_code == 0
@@ -122,6 +143,9 @@ def test_calibrated_results_show_their_confidences(results: Path, labelled: str,
     assert "uncalibrated" not in words.lower()
     wrong = next(tag for row in rows if row["id"] == "4" for tag in row["tags"] if tag["id"] == "web")
     assert f"confidence {wrong['confidence']:.2f}" in words
+    assert f"The calibrator of {made.passport.id}" in words
+    for said in ("fitted on 77 labelled documents", "0.123", "none <i>"):
+        assert said in words
 
 
 def test_evaluate_writes_the_same_page(results: Path, full: Path, labelled: str, tmp_path: Path) -> None:
