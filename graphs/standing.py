@@ -9,12 +9,11 @@ from graphs.resources import Resources
 from graphs.state import Verdict
 from prompts import prompt_hashes
 from schema import CalibrationNote, Path
-from tools.kept_calibrator import calibrator_in
 from tools.plan import RecallPlan
 from tools.recipe import first_plan
 
-_MISSING = "the LLM failed, so signals that the calibrator weighs are missing"
 HOW_TO_FIT = "run `llm4tag calibrate` on labelled contents"
+LLM_FAILED = "the LLM failed, so signals that the calibrator weighs are missing"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Standing:
     def refusal(self, target: float) -> str:
         """Say why nothing can be accepted at a share of wrong tags; empty where something can."""
         if self.calibrator is None:
-            return f"nothing is accepted: --max-error {target:g} needs a calibrator, and {self.reason}"
+            return f"nothing is accepted: --max-error {target:g} needs a calibrator, but {self.reason}"
         if self.calibrator.threshold(target) is not None:
             return ""
         smallest = self.calibrator.smallest_target()
@@ -71,8 +70,8 @@ async def conditions_of(options: TagOptions, resources: Resources, plan: RecallP
         "embedding": resources.store.embedding,
         "recipe": plan.recipe.value,
         "fit": fitted.fit if fitted and Path.LINEAR in plan.paths else "none",
-        "without": ",".join(sorted(options.without)),
-        "within": str(options.within),
+        "without": ",".join(sorted(options.without)) or "none",
+        "within": options.within or "none",
         "max_rounds": str(options.max_rounds),
         "widen_below": str(options.widen_below),
         "model": "none",
@@ -100,31 +99,16 @@ async def standing_of(options: TagOptions, resources: Resources, plan: RecallPla
         plan: of the first round; None: as the store and the options have it.
     """
     if options.uncalibrated:
-        return Standing(None, "it was asked for so")
+        return Standing(None, "the store's calibrator is left aside (--uncalibrated)")
     asked = "with an LLM" if options.use_llm else "without an LLM"
-    if await calibrator_in(resources.store, options.use_llm) is None:
-        return Standing(None, f"none has been fitted in this store for results {asked}: {HOW_TO_FIT}")
     calibrator = await resources.calibrator()
-    assert calibrator is not None, "its mark is there"
+    if calibrator is None:
+        return Standing(None, f"the store has no calibrator for results {asked}: {HOW_TO_FIT}")
     tagged = (await resources.store.statistics()).tagged_contents
     if plan is None:
         plan = first_plan(tagged, await resources.fitted(), options.settings().recipe, options.without)
     differing = calibrator.passport.difference(await conditions_of(options, resources, plan), tagged)
     if differing:
-        return Standing(None, f"it was fitted under other conditions: {differing}; {HOW_TO_FIT}")
+        why = f"the store's calibrator was fitted under other conditions: {differing}; {HOW_TO_FIT}"
+        return Standing(None, why)
     return Standing(calibrator)
-
-
-async def verdict_on(options: TagOptions, resources: Resources, plan: RecallPlan, failed: bool) -> Verdict:
-    """Return how the confidences of one content stand, and from where they accept.
-
-    Args:
-        options: of the run.
-        resources: its store and LLM.
-        plan: of the round.
-        failed: whether the LLM failed at this content.
-    """
-    standing = await standing_of(options, resources, plan)
-    if failed and standing.calibrator is not None:
-        standing = Standing(None, _MISSING)
-    return standing.verdict(options.target_error)

@@ -18,7 +18,7 @@ from calibration.signals import gather
 from graphs.context import TagOptions
 from graphs.nodes.language import ask_one
 from graphs.nodes.recall import Update, open_for, options_of, query_for
-from graphs.standing import verdict_on
+from graphs.standing import LLM_FAILED, Standing, standing_of
 from graphs.state import TaggingState, Verdict
 from models.llm import Ask
 from prompts import prompt_hashes, rewriting_messages
@@ -39,11 +39,12 @@ async def calibrate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update
         recall = recall_confidences(candidates, {path: plan.weight(path) for path in plan.paths}, weights.scale)
     signals = gather(recall, agreement(state.get("samples", [])), state.get("judgements", {}))
     scored = combine(candidates, signals, weights)
-    verdict = await verdict_on(options, resources, plan, failed=bool(state.get("llm_failure")))
-    if verdict.note.status == "calibrated":
-        calibrator = await resources.calibrator()
-        assert calibrator is not None, "the verdict rests on it"
-        scored = calibrate_all(scored, calibrator)
+    standing = await standing_of(options, resources, plan)
+    if standing.calibrator is not None and state.get("llm_failure"):
+        standing = Standing(None, LLM_FAILED)
+    if standing.calibrator is not None:
+        scored = calibrate_all(scored, standing.calibrator)
+    verdict = standing.verdict(options.target_error)
     runtime.stream_writer({"stage": "calibrate", "scored": len(scored), "status": verdict.note.status})
     return {"scored": scored, "verdict": verdict}
 
