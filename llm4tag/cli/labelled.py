@@ -7,6 +7,7 @@ from graphs.context import TagOptions
 from graphs.nodes.recall import check_within
 from graphs.resources import resources_for
 from knowledge_store.protocol import KnowledgeStore
+from knowledge_store.querying import tags_under
 from llm4tag.cli.common import say
 from llm4tag.cli.options import RunOptions
 from llm4tag.cli.tagging import rejects_folder, say_inputs, tag_contents
@@ -84,7 +85,7 @@ def narrowed(
     """Keep the gold tags under ``within``, and say what was left out."""
     if within is None:
         return labelled, 0
-    kept, outside = narrow(labelled, vocabulary.within(within))
+    kept, outside = narrow(labelled, tags_under(vocabulary, within))
     if not kept:
         raise UsageError(f"{file}: no gold tag under {within!r}; give another --within")
     if outside:

@@ -138,7 +138,7 @@ def automation(
                 automated_interval=percentiles(drawn_shares),
             )
         )
-    return Automation(at_errors=tuple(at_errors), decided=_decided(documents, accepted, resamples))
+    return Automation(at_errors=tuple(at_errors), decided=decided(documents, accepted, resamples))
 
 
 def risk_curve(documents: Sequence[Document], resamples: int = RESAMPLES) -> Curve:
@@ -168,7 +168,10 @@ def _ranking(documents: Sequence[Document]) -> _Ranking:
     return _Ranking(pairs_of(documents, None), np.array([len(one.gold) for one in documents], dtype=np.int64))
 
 
-def _decided(documents: Sequence[Document], accepted: Sequence[Sequence[bool]], resamples: int) -> Decided:
+def decided(
+    documents: Sequence[Document], accepted: Sequence[Sequence[bool]], resamples: int = RESAMPLES
+) -> Decided:
+    """Return what decisions let through, with intervals over documents; arguments as of ``automation``."""
     counts = np.array(
         [
             (sum(taken), float(one.relevant @ np.array(taken, dtype=np.float64)), len(one.gold))

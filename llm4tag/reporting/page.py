@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from llm4tag.output import chosen
 from llm4tag.reporting.figures import SIGNALS, confidence_word
 from llm4tag.reporting.quality import QualityReport
 from llm4tag.reporting.words import alternative_texts, between, number, percent
@@ -97,7 +98,7 @@ def page(report: QualityReport, figures: Mapping[str, Mapping[str, bytes]], text
         meanings=METRICS,
         signals=[(SIGNALS.get(one.name, one.name), one) for one in report.signals],
         word=confidence_word(report),
-        target=_target(report.evaluation.settings),
+        target=float(target) if (target := chosen(report.evaluation.settings, "max_error")) else None,
         wrong=_wrong(report, texts, rows),
         missed=_missed(report, texts, rows),
         passports=[(one, _flat(one.model_dump(mode="json", exclude={"metrics"}))) for one in report.passports],
@@ -111,12 +112,6 @@ def _template() -> Template:
     environment.finalize = _finalized
     environment.globals |= {"number": number, "percent": _unbroken(percent), "between": _unbroken(between)}
     return environment.from_string(_resource("page.html.j2"))
-
-
-def _target(settings: Mapping[str, str]) -> float | None:
-    """Return the share of wrong tags that the run was to keep to."""
-    wanted = settings.get("max_error", "None")
-    return None if wanted == "None" else float(wanted)
 
 
 def _unbroken(figure: Callable[..., str]) -> Callable[..., Markup]:

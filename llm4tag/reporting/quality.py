@@ -7,12 +7,13 @@ from importlib.metadata import version
 
 from pydantic import BaseModel, ConfigDict
 
+from calibration.calibrator import Calibrator
 from calibration.passport import Passport
 from llm4tag.evaluation import Evaluation
 from llm4tag.evaluation.alone import SignalAlone, signals_alone
-from llm4tag.evaluation.automation import Curve, risk_curve
+from llm4tag.evaluation.automation import TARGETS, Curve, Decided, decided, risk_curve
 from llm4tag.evaluation.losses import Missed, Wrong, losses
-from llm4tag.evaluation.metrics import pairs_of
+from llm4tag.evaluation.metrics import Document, pairs_of
 from llm4tag.evaluation.reliability import ReliabilityBin, histogram, reliability
 from llm4tag.evaluation.report import document_of
 from schema import CalibrationNote, Origin, TagResult
@@ -38,6 +39,17 @@ class MadeWith(_Part):
     results: int
 
 
+class Promised(_Part):
+    """What a calibrator's guarantee comes to on these documents."""
+
+    target: float
+    """Share of wrong tags among the accepted, at most."""
+    threshold: float | None
+    """Confidence from which the calibrator accepts; None: the documents of its fit do not support the target."""
+    realised: Decided | None
+    """What that lets through here; None without a threshold."""
+
+
 class QualityReport(_Part):
     """All that results and labels say of each other."""
 
@@ -56,6 +68,8 @@ class QualityReport(_Part):
     origins: tuple[MadeWith, ...]
     evaluation: Evaluation
     reliability: tuple[ReliabilityBin, ...]
+    promised: tuple[Promised, ...]
+    """By the calibrator behind the confidences, where there is one alone; else empty."""
     curve: Curve
     histogram: tuple[int, ...]
     """Pairs by confidence, between each two of ``evaluation.reliability.EDGES``."""
@@ -87,7 +101,7 @@ def quality_report(
     evaluation: Evaluation,
     *,
     name: str,
-    passports: Sequence[Passport] = (),
+    calibrators: Sequence[Calibrator] = (),
     files: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     done: Callable[[int], None] | None = None,
@@ -100,7 +114,7 @@ def quality_report(
         assignable: the tags that can be output at all.
         evaluation: of the same results.
         name: what was measured.
-        passports: of the store's calibrators; those that have no part in the results are left out.
+        calibrators: the store's; those that have no part in the results are left out.
         files: what it was made from, by name: sha256.
         notes: what a reader should know.
         done: told of each signal that has been measured.
@@ -112,6 +126,7 @@ def quality_report(
     pairs = pairs_of(documents)
     _, missed, wrong = losses(results, gold, assignable)
     said = Counter(tag.calibration for result in results for tag in result.tags)
+    behind = [one for one in calibrators if one.passport.id in {note.calibrator for note in said}]
     origins: dict[str, MadeWith] = {}
     for result in results:
         origin = result.origin.model_copy(update={"content": ""})
@@ -125,16 +140,38 @@ def quality_report(
         files=dict(files or {}),
         notes=tuple(notes),
         calibration=tuple(Noted(note=note, tags=count) for note, count in said.most_common()),
-        passports=tuple(one for one in passports if one.id in {note.calibrator for note in said}),
+        passports=tuple(one.passport for one in behind),
         origins=tuple(sorted(origins.values(), key=lambda one: -one.results)),
         evaluation=evaluation,
         reliability=reliability(pairs, len(documents)),
+        promised=_promised(results, documents, behind[0]) if len(behind) == 1 else (),
         curve=risk_curve(documents),
         histogram=histogram(pairs),
         signals=signals_alone(results, documents, done),
         missed=tuple(sorted(missed, key=_nearness)),
         wrong=tuple(sorted(wrong, key=lambda one: -one.found.confidence)),
     )
+
+
+def _promised(
+    results: Sequence[TagResult], documents: Sequence[Document], calibrator: Calibrator
+) -> tuple[Promised, ...]:
+    found = []
+    for target in TARGETS:
+        threshold = calibrator.threshold(target)
+        realised = None
+        if threshold is not None:
+            accepted = [
+                [
+                    tag.calibration.calibrator == calibrator.passport.id and tag.confidence >= threshold.confidence
+                    for tag in result.tags
+                ]
+                for result in results
+            ]
+            realised = decided(documents, accepted)
+        confidence = None if threshold is None else threshold.confidence
+        found.append(Promised(target=target, threshold=confidence, realised=realised))
+    return tuple(found)
 
 
 def _nearness(one: Missed) -> tuple[str, float, int]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from calibration.passport import Passport
+from calibration.calibrator import Calibrator
 from knowledge_store.protocol import KnowledgeStore
 from llm4tag.evaluation import Evaluation
 from llm4tag.reporting.figures import THEMES, check_matplotlib, draw_figures
@@ -79,8 +79,8 @@ async def write_report(
     """
     vocabulary = await store.vocabulary()
     kept = [await load_calibrator(store, with_llm) for with_llm in (True, False)]
-    passports = [one.passport for one in kept if one is not None]
-    report = await asyncio.to_thread(_report, judged, vocabulary.assignable, passports, sources, done)
+    calibrators = [one for one in kept if one is not None]
+    report = await asyncio.to_thread(_report, judged, vocabulary.assignable, calibrators, sources, done)
     neighbours = await store.get_contents(shown_neighbours(report, outputs.rows))
     texts = Texts({**{one.id: one for one in neighbours}, **judged.contents}, vocabulary)
     await asyncio.to_thread(_write, report, texts, outputs)
@@ -90,7 +90,7 @@ async def write_report(
 def _report(
     judged: Judged,
     assignable: frozenset[str],
-    passports: Sequence[Passport],
+    calibrators: Sequence[Calibrator],
     sources: Sequence[Path],
     done: Callable[[int], None] | None,
 ) -> QualityReport:
@@ -101,7 +101,7 @@ def _report(
             assignable,
             judged.evaluation,
             name=sources[0].name,
-            passports=passports,
+            calibrators=calibrators,
             files={path.name: _digest(path) for path in sources if path.is_file()},
             notes=judged.notes,
             done=done,
