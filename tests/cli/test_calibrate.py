@@ -63,6 +63,10 @@ def test_calibrate_then_accept_by_error(full: Path, labelled: str, new: str, tmp
     )
     assert any(decision == "accept" for _, _, decision, _ in found)
     assert {line["tags"][0]["calibration"]["calibrator"] for line in written(out)} == {told["calibrator"]}
+    (passport,) = json.loads(llm4tag("store", "passport", "--store", full, "--json").stdout)
+    assert (passport["documents"], passport["conditions"]["model"]) == (60, "none")
+    assert passport["metrics"]["ece"] == by_name["calibrated"]["ece"]
+    assert "that a target of --max-error is kept" in llm4tag("store", "passport", "--store", full).stdout
     # Without a target, thresholds decide on the calibrated confidence.
     assert llm4tag(*args, "--accept-at", 0.6).exit_code == 0
     assert [d for _, _, d, _ in decisions(out)] == [
@@ -96,6 +100,7 @@ def test_other_conditions_are_uncalibrated_and_named(full: Path, labelled: str, 
     args = ("tag", new, "--store", full, "--no-llm", "-o", out, "--overwrite", "--max-error", 0.2)
     before = llm4tag(*args)
     assert "the store has no calibrator for results without an LLM: run `llm4tag calibrate`" in before.stderr
+    assert "no calibrator: run `llm4tag calibrate`" in llm4tag("store", "passport", "--store", full).stderr
     assert llm4tag("calibrate", labelled, "--store", full, "--no-llm").exit_code == 0
     assert "uncalibrated" not in llm4tag("explain", "web mail", "--store", full, "--no-llm").stdout
     tags = jsonl(tmp_path / "more.jsonl", {"id": "news", "name": "News"})
