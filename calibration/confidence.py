@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from calibration.calibrator import Calibrator, probabilities
-from calibration.numbers import number_rows
+from calibration.numbers import LLM_SIGNALS, number_rows
 from schema import C2C2TEvidence, Candidate, Evidence, Path, Signals
 
 
@@ -102,6 +102,13 @@ def combine(
             )
         )
     return sorted(scored, key=lambda item: (-item.confidence, item.tag))
+
+
+def missing_signal(scored: Sequence[Scored], calibrator: Calibrator) -> str:
+    """Return an LLM signal that a calibrator weighs and no candidate of a content has, or an empty text."""
+    weighed = {column.split()[0] for column in calibrator.passport.signals}.intersection(LLM_SIGNALS)
+    absent = [name for name in sorted(weighed) if all(getattr(item.signals, name) is None for item in scored)]
+    return absent[0] if scored and absent else ""
 
 
 def calibrate_all(scored: Sequence[Scored], calibrator: Calibrator) -> list[Scored]:

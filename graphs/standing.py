@@ -1,9 +1,11 @@
 """What confidences depend on, and whether a calibrator that was fitted under the same holds for them."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calibration.calibrator import Calibrator
+from calibration.confidence import Scored, missing_signal
 from graphs.context import TagOptions
 from graphs.resources import Resources
 from graphs.state import Verdict
@@ -13,7 +15,6 @@ from tools.plan import RecallPlan
 from tools.recipe import first_plan
 
 HOW_TO_FIT = "run `llm4tag calibrate` on labelled contents"
-LLM_FAILED = "the LLM failed, so signals that the calibrator weighs are missing"
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,15 @@ class Standing:
     """The one that holds here, or None."""
     reason: str = ""
     """Why none holds."""
+
+    def on(self, scored: Sequence[Scored], llm_failed: bool) -> "Standing":
+        """Return how the confidences of one content stand: a signal that is weighed may be missing there."""
+        if self.calibrator is None:
+            return self
+        if llm_failed:
+            return Standing(None, "the LLM failed, so signals that the calibrator weighs are missing")
+        absent = missing_signal(scored, self.calibrator)
+        return Standing(None, f"the calibrator weighs {absent}, which is missing here") if absent else self
 
     @property
     def note(self) -> CalibrationNote:

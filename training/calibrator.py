@@ -160,7 +160,7 @@ def fit_map(kind: MapKind, logits: Floats, right: NDArray[np.bool_]) -> Map:
         from sklearn.linear_model import LogisticRegression
 
         sides = np.column_stack([-np.logaddexp(0.0, -logits), np.logaddexp(0.0, logits)])
-        model = LogisticRegression(C=100.0, max_iter=1000).fit(sides, right)
+        model = LogisticRegression(C=100.0, solver="newton-cholesky", max_iter=1000).fit(sides, right)
         # A negative weight would turn the order round.
         values = np.append(model.coef_[0], model.intercept_[0])
         return Map("beta", values) if (values[:2] >= 0).all() else nothing
@@ -259,7 +259,9 @@ def _folds(pairs: LabelledPairs, count: int, seed: int) -> Iterator[tuple[NDArra
 
 def _logistic(pairs: LabelledPairs, columns: Sequence[str], strength: float) -> Floats:
     """Return weights for columns as they are, and the intercept; shape (columns + 1,)."""
-    return fit_logistic(pairs.rows[:, [NUMBERS.index(name) for name in columns]], pairs.right, strength)
+    # Few columns: Newton's steps are cheap, and need no threads that others on the machine would hold up.
+    chosen = pairs.rows[:, [NUMBERS.index(name) for name in columns]]
+    return fit_logistic(chosen, pairs.right, strength, solver="newton-cholesky")
 
 
 def _loss(logits: Floats, right: NDArray[np.bool_]) -> float:

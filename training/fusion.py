@@ -20,7 +20,9 @@ def fit_weights(pairs: Pairs) -> Weights:
     )
 
 
-def fit_logistic(rows: Floats, right: NDArray[np.bool_], strength: float = STRENGTH) -> Floats:
+def fit_logistic(
+    rows: Floats, right: NDArray[np.bool_], strength: float = STRENGTH, solver: str = "lbfgs"
+) -> Floats:
     """Return weights for rows as they are, and the intercept; shape (features + 1,)."""
     from sklearn.linear_model import LogisticRegression
 
@@ -30,7 +32,7 @@ def fit_logistic(rows: Floats, right: NDArray[np.bool_], strength: float = STREN
         return np.append(np.zeros(rows.shape[1]), np.log(share / (1 - share)))
     mean, scale = rows.mean(axis=0), rows.std(axis=0)
     scale[scale < 1e-9] = 1.0
-    model = LogisticRegression(C=strength, max_iter=1000)
+    model = LogisticRegression(C=strength, solver=solver, max_iter=1000)
     model.fit((rows - mean) / scale, right)
     weights = model.coef_[0] / scale
     return np.append(weights, model.intercept_[0] - weights @ mean)

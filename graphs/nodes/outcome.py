@@ -18,7 +18,7 @@ from calibration.signals import gather
 from graphs.context import TagOptions
 from graphs.nodes.language import ask_one
 from graphs.nodes.recall import Update, open_for, options_of, query_for
-from graphs.standing import LLM_FAILED, Standing, standing_of
+from graphs.standing import standing_of
 from graphs.state import TaggingState, Verdict
 from models.llm import Ask
 from prompts import prompt_hashes, rewriting_messages
@@ -39,9 +39,7 @@ async def calibrate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update
         recall = recall_confidences(candidates, {path: plan.weight(path) for path in plan.paths}, weights.scale)
     signals = gather(recall, agreement(state.get("samples", [])), state.get("judgements", {}))
     scored = combine(candidates, signals, weights)
-    standing = await standing_of(options, resources, plan)
-    if standing.calibrator is not None and state.get("llm_failure"):
-        standing = Standing(None, LLM_FAILED)
+    standing = (await standing_of(options, resources, plan)).on(scored, bool(state.get("llm_failure")))
     if standing.calibrator is not None:
         scored = calibrate_all(scored, standing.calibrator)
     verdict = standing.verdict(options.target_error)

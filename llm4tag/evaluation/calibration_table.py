@@ -4,7 +4,7 @@ from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from calibration.passport import Figure
+from calibration.passport import Figure, Passport
 from llm4tag.evaluation.calibration import CalibrationReport
 
 SHOWN = ("log_loss", "brier", "ece", "auroc", "rp@5", "rp@10")
@@ -20,6 +20,23 @@ def draw_calibration(report: CalibrationReport) -> RenderableType:
     if report.left_out:
         parts.append(f"{report.left_out:,} documents with a degraded result were left out.")
     return Group(*parts, report.covered, report.not_covered)
+
+
+def draw_passport(passport: Passport) -> RenderableType:
+    """Return a passport for a terminal."""
+    table = Table(box=None, show_header=False)
+    rows = {
+        "calibrator": passport.id,
+        "method": passport.method,
+        "documents": f"{passport.documents:,}; {passport.pairs:,} candidates, {passport.right:,} of them right",
+        "tagged contents": f"{passport.tagged_contents:,}",
+        "confidence": f"{passport.level:.0%} that a target of --max-error is kept",
+        **passport.conditions,
+        **{name: _figure(passport.metrics[name]).replace("\n", " ") for name in SHOWN if name in passport.metrics},
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
 
 
 def _figure(figure: Figure) -> str:
