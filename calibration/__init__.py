@@ -1,1 +1,1 @@
-"""Confidence: the raw signals of each candidate, and the first combined confidence, marked uncalibrated."""
+"""Confidence: raw signals of each candidate, the calibrator that makes them a probability, and its guarantee."""

@@ -1,6 +1,7 @@
-"""The first combined confidence: recall leads where there is history, the LLM refines; uncalibrated, and says so.
+"""The confidence of each candidate: by fixed weights, and where a calibrator holds by that in their place.
 
-Weights were chosen on debtags dev and ESCO dev; see docs/recall.md. A fitted calibrator will replace them.
+By weights recall leads where there is history, and the LLM refines; chosen on debtags dev and ESCO dev, see
+docs/recall.md. They also say which candidates a calibrator looks at.
 """
 
 import math
@@ -8,11 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from schema import C2C2TEvidence, CalibrationNote, Candidate, Evidence, Path, Signals
-
-UNCALIBRATED = CalibrationNote(
-    status="uncalibrated", reason="no calibrator has been fitted for this store and model"
-)
+from calibration.calibrator import Calibrator, probabilities
+from calibration.numbers import LLM_SIGNALS, number_rows
+from schema import C2C2TEvidence, Candidate, Evidence, Path, Signals
 
 
 class Weights(BaseModel):
@@ -39,6 +38,9 @@ class Scored(BaseModel):
 
     tag: str
     confidence: float
+    raw: float
+    """By fixed weights, whatever ``confidence`` is by."""
+    calibrated: bool = False
     signals: Signals
     evidence: tuple[Evidence, ...]
 
@@ -93,12 +95,44 @@ def combine(
         scored.append(
             Scored(
                 tag=tag,
-                confidence=1.0 / (1.0 + math.exp(-moved)),
+                confidence=(confidence := 1.0 / (1.0 + math.exp(-moved))),
+                raw=confidence,
                 signals=signals[tag],
                 evidence=candidate.evidence,
             )
         )
     return sorted(scored, key=lambda item: (-item.confidence, item.tag))
+
+
+def missing_signal(scored: Sequence[Scored], calibrator: Calibrator) -> str:
+    """Return an LLM signal that a calibrator weighs and no candidate of a content has, or an empty text."""
+    weighed = {column.split()[0] for column in calibrator.passport.signals}.intersection(LLM_SIGNALS)
+    absent = [name for name in sorted(weighed) if all(getattr(item.signals, name) is None for item in scored)]
+    return absent[0] if scored and absent else ""
+
+
+def calibrate_all(scored: Sequence[Scored], calibrator: Calibrator) -> list[Scored]:
+    """Give the candidates of one content their calibrated confidence; best first.
+
+    Those below the depth that the calibrator was fitted on stay uncalibrated, and below the others.
+
+    Args:
+        scored: by fixed weights, best first.
+        calibrator: one that holds for them.
+    """
+    head, tail = scored[: calibrator.passport.depth], scored[calibrator.passport.depth :]
+    if not head:
+        return []
+    rows, tags = number_rows(head), [item.tag for item in head]
+    found = probabilities(calibrator.scale.logits(rows, tags))
+    lowest = float(found.min())
+    return [
+        *(
+            head[row].model_copy(update={"confidence": float(found[row]), "calibrated": True})
+            for row in calibrator.scale.order(rows, tags)
+        ),
+        *(item.model_copy(update={"confidence": min(item.raw, lowest)}) for item in tail),
+    ]
 
 
 def _centred(values: Mapping[str, float]) -> dict[str, float]:

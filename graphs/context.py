@@ -36,7 +36,7 @@ class TagOptions(BaseModel):
     top: int = Field(default=50, ge=1, le=1000)
     """Tags in a result, rejected candidates included."""
     max_rounds: int = Field(default=2, ge=1, le=5)
-    """Recall rounds at most; another one starts while nothing is accepted."""
+    """Recall rounds at most; see ``widen_below``."""
     samples: int = Field(default=3, ge=1, le=20)
     """Answers of the generator over shuffled candidate lists; one or two candidates have fewer orders."""
     generate_top: int | None = Field(default=None, ge=1, le=200)
@@ -47,8 +47,15 @@ class TagOptions(BaseModel):
     """Similar tagged contents in the prompt."""
     passages: int = Field(default=1, ge=0, le=10)
     """Passages of background knowledge in the prompt."""
+    widen_below: float = Field(default=0.5, ge=0, le=1)
+    """Another round starts while no candidate's uncalibrated confidence reaches this. Neither a calibrator nor the
+    thresholds have a part in it: signals must come about as they did when the calibrator was fitted."""
+    uncalibrated: bool = False
+    """Leave the store's calibrator aside."""
+    max_error: float | None = Field(default=None, gt=0, lt=1)
+    """Accept as many tags as the store's calibrator allows with at most this share of wrong ones among them."""
     accept_at: float = Field(default=0.5, ge=0, le=1)
-    """Confidence from which a tag is accepted."""
+    """Confidence from which a tag is accepted, where there is no ``max_error``."""
     review_at: float | None = Field(default=None, ge=0, le=1)
     """Confidence from which a tag is put to review; None: 0.2, or ``accept_at`` where that is lower."""
 
@@ -57,6 +64,13 @@ class TagOptions(BaseModel):
     def _below_accept_at(cls, value: float | None, info: ValidationInfo) -> float | None:
         if value is not None and value > info.data.get("accept_at", value):
             raise ValueError(f"must not be above accept_at ({info.data['accept_at']})")
+        return value
+
+    @field_validator("max_error")
+    @classmethod
+    def _calibrated(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and info.data.get("uncalibrated"):
+            raise ValueError("needs the calibrator that 'uncalibrated' leaves aside")
         return value
 
     @classmethod
@@ -89,12 +103,18 @@ class TagOptions(BaseModel):
             api_base=self.api_base,
             answer_cache=self.answer_cache,
             recipe=self.recipe,
+            max_error=self.max_error,
         )
 
     @property
     def reviewed_from(self) -> float:
         """Confidence from which a tag is put to review."""
         return min(_REVIEW_AT, self.accept_at) if self.review_at is None else self.review_at
+
+    @property
+    def target_error(self) -> float | None:
+        """Share of wrong tags among the accepted ones, at most; None: confidence decides."""
+        return None if self.uncalibrated else self.settings().max_error
 
     @property
     def at_once(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from calibration.calibrator import Calibrator
 from graphs.context import TagOptions
 from knowledge_store.opening import open_store
 from knowledge_store.protocol import KnowledgeStore
@@ -14,6 +15,7 @@ from models.llm import LanguageModel
 from prompts import prompt_hashes
 from schema import UsageError
 from tools.fitted_recall import FittedRecall, fit_in, load_fitted
+from tools.kept_calibrator import calibrator_in, load_calibrator
 from tools.phrases import PhraseIndex
 
 
@@ -26,6 +28,8 @@ class Resources:
     _phrases: PhraseIndex | None = None
     _fitted: FittedRecall | None = None
     _fit: str | None = None
+    _calibrator: Calibrator | None = None
+    _calibrated: str | None = None
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def phrases(self) -> PhraseIndex:
@@ -42,6 +46,15 @@ class Resources:
             if fit != self._fit:
                 self._fitted, self._fit = await load_fitted(self.store), fit
             return self._fitted
+
+    async def calibrator(self) -> Calibrator | None:
+        """Return the store's calibrator for results with an LLM, or without, as it stands now."""
+        with_llm = self.llm is not None
+        async with self._reading:
+            fit = await calibrator_in(self.store, with_llm)
+            if fit != self._calibrated:
+                self._calibrator, self._calibrated = await load_calibrator(self.store, with_llm), fit
+            return self._calibrator
 
 
 class _Pool:

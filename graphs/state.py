@@ -10,7 +10,7 @@ from calibration.agreement import Sample
 from calibration.confidence import Scored
 from calibration.judgement import Judgement
 from prompts import PromptContext
-from schema import Candidate, Content, Evidence, Path, TagDecision, Usage
+from schema import CalibrationNote, Candidate, Content, Evidence, Path, TagDecision, Usage
 from tools.plan import RecallPlan
 
 T = TypeVar("T")
@@ -25,6 +25,18 @@ class Query(BaseModel):
 
     text: str
     vector: tuple[float, ...] | None = None
+
+
+class Verdict(BaseModel):
+    """How the confidences of a content stand, and from where a target of error accepts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    note: CalibrationNote
+    accept_at: float | None = None
+    """None: no target is set, or nothing can be accepted at it."""
+    refusal: str = ""
+    """Why nothing can be accepted at the target."""
 
 
 class LLMFailure(BaseModel):
@@ -105,6 +117,7 @@ class TaggingState(TypedDict):
     samples: Annotated[list[Sample], append]
     judgements: Annotated[dict[str, Judgement], update]
     scored: list[Scored]
+    verdict: Verdict
     decisions: list[TagDecision]
     llm_failure: LLMFailure | None
     remarks: Annotated[list[str], append]

@@ -229,6 +229,12 @@ def read_settings(path: Path) -> dict[str, str] | None:
     return made_with
 
 
+def chosen(settings: Mapping[str, str], name: str) -> str | None:
+    """Return a setting of a run; None where it was left open, which settings spell ``none``."""
+    value = settings.get(name, "none")
+    return None if value.lower() == "none" else value
+
+
 def _check_settings(path: Path, settings: Mapping[str, str]) -> None:
     mend = _ANEW
     made_with = read_settings(path)

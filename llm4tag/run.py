@@ -54,6 +54,9 @@ class BatchTagger(Protocol):
     async def fingerprint(self) -> dict[str, str]:
         """Return all that results depend on."""
 
+    async def refusal(self) -> str:
+        """Say why no tag can be accepted; empty where some can, or nobody knows yet."""
+
     async def estimate(self, contents: Sequence[Content]) -> Estimated:
         """Return upper bounds, before the answer cache."""
 

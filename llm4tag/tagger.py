@@ -1,7 +1,6 @@
 """The Python face: tag contents in a line or two, from code with or without an event loop."""
 
 import asyncio
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from types import TracebackType
@@ -12,14 +11,15 @@ from pydantic import BaseModel, ConfigDict
 from graphs.background import run
 from graphs.context import TagOptions
 from graphs.resources import Resources, close_resources, resources_for
+from graphs.standing import conditions_of, standing_of
 from graphs.state import TaggingInput
 from graphs.tagging import graph
 from knowledge_store.protocol import StoreStatistics
+from llm4tag.evaluation.calibration import Circumstances
 from llm4tag.output import STORE_HOLDS
 from models.cost import count_tokens, estimate_cost
-from prompts import prompt_hashes
 from prompts.rendering import CONTENT_BUDGET
-from schema import Content, Path, Recipe, TagResult, UsageError
+from schema import Content, Recipe, TagResult, UsageError
 from tools.recipe import first_plan
 
 _PROMPT_OVERHEAD = 700
@@ -107,30 +107,35 @@ class Tagger:
         statistics = await resources.store.statistics()
         fitted = await resources.fitted()
         plan = first_plan(statistics.tagged_contents, fitted, self._recipe, self.options.without)
-        options = self.options.model_dump(
-            exclude={"store", "model", "api_base", "embedding", "answer_cache", "recipe", "without"}
-        )
-        if resources.llm is None:
-            options = {
-                name: value
-                for name, value in options.items()
-                if name not in {"samples", "judge_top", "generate_top"}
-            }
-        prompts = prompt_hashes() if resources.llm else {}
+        standing = await standing_of(self.options, resources, plan)
         return {
             "store": _resolved(resources.store.location),
             STORE_HOLDS: _holdings(statistics),
-            "vocabulary": statistics.vocabulary,
-            "embedding": resources.store.embedding,
-            "model": resources.llm.identity if resources.llm else "none",
-            "prompts": hashlib.sha256(repr(sorted(prompts.items())).encode()).hexdigest()[:12]
-            if prompts
-            else "none",
-            "recipe": plan.recipe.value,
-            "fit": fitted.fit if fitted and Path.LINEAR in plan.paths else "none",
-            "without": ",".join(sorted(self.options.without)),
-            **{name: str(value) for name, value in options.items()},
+            **await conditions_of(self.options, resources, plan),
+            "calibrator": standing.calibrator.passport.id if standing.calibrator else "none",
+            "max_error": str(self.options.target_error),
+            **{name: str(getattr(self.options, name)) for name in ("top", "accept_at", "review_at")},
         }
+
+    async def circumstances(self, sample: Mapping[str, int] | None = None) -> Circumstances:
+        """Return what a calibrator that is fitted on this tagger's results holds for."""
+        resources = await self._resources()
+        tagged = (await resources.store.statistics()).tagged_contents
+        plan = first_plan(tagged, await resources.fitted(), self._recipe, self.options.without)
+        return Circumstances(
+            conditions=await conditions_of(self.options, resources, plan),
+            tagged_contents=tagged,
+            depth=self.options.top,
+            settings=await self.fingerprint(),
+            sample=sample,
+        )
+
+    async def refusal(self) -> str:
+        """Say why nothing can be accepted at the target of error; empty where there is none, or something can."""
+        target = self.options.target_error
+        if target is None:
+            return ""
+        return (await standing_of(self.options, await self._resources())).refusal(target)
 
     async def estimate(self, contents: Sequence[Content]) -> Estimate:
         """Return what the LLM will be asked at most, every round used and no answer known yet."""

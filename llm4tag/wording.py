@@ -29,6 +29,11 @@ def neighbour_ids(tags: Iterable[TagDecision]) -> list[str]:
     return list(dict.fromkeys(neighbour.id for item in evidence for neighbour in item.neighbours))
 
 
+def confidence_of(tag: TagDecision) -> str:
+    """Return a confidence as people may read it: a number only where it is a measured probability."""
+    return f"{tag.confidence:.2f}" if tag.calibration.status == "calibrated" else tag.calibration.status
+
+
 def in_short(tag: TagDecision) -> str:
     """Return what speaks for a tag in a few words, on one line."""
     alone = len(tag.evidence) == 1

@@ -35,6 +35,8 @@ class CalibrationNote(BaseModel):
 
     status: Literal["calibrated", "uncalibrated"] = "uncalibrated"
     reason: str = ""
+    calibrator: str | None = None
+    """Which one it is by: the time of its fit."""
 
 
 class TagDecision(BaseModel):

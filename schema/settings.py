@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = None
     recipe: Recipe | None = None
     """How the recall paths are weighed; None: by what the store holds."""
+    max_error: float | None = Field(default=None, gt=0, lt=1)
+    """Share of wrong tags among the accepted ones, at most; None: thresholds of confidence decide."""
     cache_dir: FilePath = Field(default_factory=lambda: user_cache_path("llm4tag"))
     """Models, embeddings and LLM answers, outside any checkout."""
     answer_cache: bool = True

@@ -7,10 +7,10 @@ from langgraph.runtime import Runtime
 
 from calibration.agreement import agreement, off_vocabulary
 from calibration.confidence import (
-    UNCALIBRATED,
     WITH_HISTORY,
     WITHOUT_HISTORY,
     Scored,
+    calibrate_all,
     combine,
     recall_confidences,
 )
@@ -18,16 +18,19 @@ from calibration.signals import gather
 from graphs.context import TagOptions
 from graphs.nodes.language import ask_one
 from graphs.nodes.recall import Update, open_for, options_of, query_for
-from graphs.state import TaggingState
+from graphs.standing import standing_of
+from graphs.state import TaggingState, Verdict
 from models.llm import Ask
 from prompts import prompt_hashes, rewriting_messages
-from schema import Decision, Origin, Path, Recipe, TagDecision, TagResult, Usage, Vocabulary
+from schema import CalibrationNote, Decision, Origin, Path, Recipe, TagDecision, TagResult, Usage, Vocabulary
 
+_TOO_DEEP = CalibrationNote(reason="it lies below the candidates that the calibrator was fitted on")
 _NO_LLM = "no LLM was asked: the tags come from recall alone"
 
 
 async def calibrate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
-    """Combine recall evidence, agreement and judgements into one confidence a candidate."""
+    """Combine all signals of each candidate into one confidence: the store's calibrator's, where it holds."""
+    options, resources = await open_for(runtime)
     plan, candidates = state["plan"], state["candidates"]
     weights = WITHOUT_HISTORY if plan.recipe is Recipe.VOCABULARY else WITH_HISTORY
     if plan.recipe is Recipe.LEARNED:
@@ -36,29 +39,35 @@ async def calibrate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update
         recall = recall_confidences(candidates, {path: plan.weight(path) for path in plan.paths}, weights.scale)
     signals = gather(recall, agreement(state.get("samples", [])), state.get("judgements", {}))
     scored = combine(candidates, signals, weights)
-    runtime.stream_writer({"stage": "calibrate", "scored": len(scored)})
-    return {"scored": scored}
+    standing = (await standing_of(options, resources, plan)).on(scored, bool(state.get("llm_failure")))
+    if standing.calibrator is not None:
+        scored = calibrate_all(scored, standing.calibrator)
+    verdict = standing.verdict(options.target_error)
+    runtime.stream_writer({"stage": "calibrate", "scored": len(scored), "status": verdict.note.status})
+    return {"scored": scored, "verdict": verdict}
 
 
 async def decide(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Accept, put to review or reject each candidate; the best ``top`` stay in the result."""
     options, resources = await open_for(runtime)
     vocabulary = await resources.store.vocabulary()
-    decisions = decisions_for(state["scored"], vocabulary, options)
+    decisions = decisions_for(state["scored"], vocabulary, options, state["verdict"])
     accepted = sum(decision.decision is Decision.ACCEPT for decision in decisions)
     runtime.stream_writer({"stage": "decide", "accepted": accepted, "round": state["plan"].round})
     return {"decisions": decisions}
 
 
-def decisions_for(scored: list[Scored], vocabulary: Vocabulary, options: TagOptions) -> list[TagDecision]:
+def decisions_for(
+    scored: list[Scored], vocabulary: Vocabulary, options: TagOptions, verdict: Verdict
+) -> list[TagDecision]:
     """Return the decision on each candidate; a tag that has left the vocabulary meanwhile is never output."""
     return [
         TagDecision(
             id=item.tag,
             name=vocabulary[item.tag].name,
             confidence=item.confidence,
-            decision=decision_at(item.confidence, options),
-            calibration=UNCALIBRATED,
+            decision=decision_on(item, options, verdict),
+            calibration=verdict.note if item.calibrated or verdict.note.status == "uncalibrated" else _TOO_DEEP,
             signals=item.signals,
             evidence=item.evidence,
         )
@@ -72,11 +81,15 @@ def cut_of(scored: list[Scored], vocabulary: Vocabulary, options: TagOptions) ->
     return tuple(item.tag for item in scored if item.tag in vocabulary.assignable)[options.top :]
 
 
-def decision_at(confidence: float, options: TagOptions) -> Decision:
-    """Return what a confidence means under the thresholds."""
-    if confidence >= options.accept_at:
+def decision_on(item: Scored, options: TagOptions, verdict: Verdict) -> Decision:
+    """Return what a confidence means: by the target of error where one is set, else by the thresholds."""
+    if options.target_error is None:
+        accepted = item.confidence >= options.accept_at
+    else:
+        accepted = item.calibrated and verdict.accept_at is not None and item.confidence >= verdict.accept_at
+    if accepted:
         return Decision.ACCEPT
-    return Decision.REVIEW if confidence >= options.reviewed_from else Decision.REJECT
+    return Decision.REVIEW if item.confidence >= options.reviewed_from else Decision.REJECT
 
 
 def route_by_llm(state: TaggingState, runtime: Runtime[TagOptions]) -> Literal["retrieve_knowledge", "calibrate"]:
@@ -91,9 +104,10 @@ def route_by_failure(state: TaggingState) -> Literal["judge", "calibrate"]:
 
 
 def route_by_confidence(state: TaggingState, runtime: Runtime[TagOptions]) -> Literal["widen", "report"]:
-    """Look wider while no tag is accepted and rounds are left."""
-    accepted = any(decision.decision is Decision.ACCEPT for decision in state["decisions"])
-    return "report" if accepted or state["plan"].round >= options_of(runtime).max_rounds else "widen"
+    """Look wider while no candidate is confident enough and rounds are left; see ``TagOptions.widen_below``."""
+    options = options_of(runtime)
+    enough = any(item.raw >= options.widen_below for item in state["scored"])
+    return "report" if enough or state["plan"].round >= options.max_rounds else "widen"
 
 
 async def widen(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
@@ -118,6 +132,8 @@ async def report(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     usage, failure = state.get("spent") or Usage(), state.get("llm_failure")
     fitted = await resources.fitted()
     notes = [*state.get("remarks", []), *(resources.llm.notes if resources.llm else (_NO_LLM,))]
+    if state["verdict"].refusal:
+        notes.append(state["verdict"].refusal)
     result = TagResult(
         id=state["content"].id,
         tags=tuple(state["decisions"]),

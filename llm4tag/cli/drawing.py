@@ -12,7 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from llm4tag.text import visible
-from llm4tag.wording import all_said, beginning, in_short
+from llm4tag.wording import all_said, beginning, confidence_of, in_short
 from schema import Content, Decision, TagDecision, TagResult, Vocabulary
 
 _COLOURS = {Decision.ACCEPT: "green", Decision.REVIEW: "yellow", Decision.REJECT: "red"}
@@ -42,16 +42,15 @@ def draw_table(
 ) -> RenderableType:
     """Return the tags of one content as a table, with the evidence in a few words and what people gave."""
     table = Table(title=Text(beginning(content), style="bold"), title_justify="left", box=SIMPLE, expand=True)
-    status = tags[0].calibration.status if tags else "uncalibrated"
     table.add_column("tag", ratio=2)
-    table.add_column(f"confidence\n{status}", justify="right", min_width=len(status))
+    table.add_column("confidence", justify="right", min_width=12)
     table.add_column("decision", min_width=8)
     table.add_column("given by\npeople", min_width=8)
     table.add_column("evidence", ratio=3)
     for tag in tags:
         table.add_row(
             Text(visible(tag.name)),
-            f"{tag.confidence:.2f}",
+            confidence_of(tag),
             Text(tag.decision.value, style=_COLOURS[tag.decision]),
             "yes" if tag.id in gold else "",
             Text(in_short(tag)),
@@ -62,14 +61,13 @@ def draw_table(
 def _draw_tag(
     place: int, tag: TagDecision, contents: Mapping[str, Content], vocabulary: Vocabulary
 ) -> RenderableType:
-    status = tag.calibration.status
     reason = f" ({visible(tag.calibration.reason)})" if tag.calibration.reason and place == 1 else ""
     title = Text.assemble(
         f"{place}. ",
         (visible(tag.name), "bold"),
         f" [{visible(tag.id)}]  ",
         (tag.decision.value, _COLOURS[tag.decision]),
-        f"  {tag.confidence:.2f} {status}{reason}",
+        f"  {confidence_of(tag)}{reason}",
     )
     tree = Tree(title)
     for lines in all_said(tag, contents, vocabulary):

@@ -1,6 +1,5 @@
 """``llm4tag evaluate``: how good the tags of a labelled file are."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +13,7 @@ if TYPE_CHECKING:
     from llm4tag.evaluation import Evaluation
     from llm4tag.evaluation.gold import Labelled
     from llm4tag.inputs import Inputs
-    from llm4tag.output import Sink
     from llm4tag.run import Report
-    from schema import TagResult, Vocabulary
 
 _DEEPEST = 50
 """The deepest metric is recall@50."""
@@ -100,73 +97,32 @@ async def _evaluate(
     report: "Report",
 ) -> "tuple[Inputs[Labelled], Evaluation]":
     """Tag the labelled contents and measure the results."""
-    from graphs.nodes.recall import check_within
     from graphs.resources import resources_for
-    from llm4tag.cli.tagging import rejects_folder, say_inputs, tag_contents
+    from llm4tag.cli.labelled import history_counts, tag_labelled
     from llm4tag.evaluation import evaluate as measured
-    from llm4tag.evaluation import sample_ids
-    from llm4tag.inputs import labelled_of
     from llm4tag.reporting.writing import Judged, Outputs, write_report
     from llm4tag.tagger import Tagger
 
     async with Tagger(**context.model_dump()) as tagger:
+        tagged = await tag_labelled(file, tagger, context, options, output, report)
         store = (await resources_for(context)).store
-        vocabulary = await store.vocabulary()
-        inputs = await asyncio.to_thread(labelled_of, file, vocabulary)
-        inputs.require_usable(rejects_folder(output), options.rejects)
-        say_inputs(inputs)
-        await check_within(store, context.within)
-        labelled, outside = narrowed(file, inputs.rows, context.within, vocabulary)
-        wanted = sample_ids((one.content.id for one in labelled), options.limit, options.seed)
-        gold = {one.content.id: one.gold for one in labelled if one.content.id in wanted}
-        contents = [one.content for one in labelled if one.content.id in wanted]
-        sink = await tag_contents(
-            tagger, contents, output, options, options.concurrency or context.at_once, report
-        )
-        results = await asyncio.to_thread(_results, sink, gold)
         evaluation = measured(
-            results,
-            gold,
-            vocabulary.assignable,
-            {tag: count.human for tag, count in (await store.tag_counts()).items()},
-            outside_within=outside,
+            tagged.results,
+            tagged.gold,
+            (await store.vocabulary()).assignable,
+            await history_counts(store),
+            outside_within=tagged.outside_within,
             failed=len(report.failures),
             settings=await tagger.fingerprint(),
             sample=None if options.limit is None else {"limit": options.limit, "seed": options.seed},
         )
         if page is not None:
-            judged = Judged(results, {one.id: one for one in contents}, gold, evaluation)
+            judged = Judged(tagged.results, tagged.contents, tagged.gold, evaluation)
             with progress_bar("measuring", unit="signals") as bar:
                 await write_report(judged, store, Outputs(Path(page)), _sources(file, output), bar)
-        return inputs, evaluation
+        return tagged.inputs, evaluation
 
 
 def _sources(file: str, output: str | None) -> list[Path]:
     """Return the files that the figures rest on, the labelled one first."""
     return [Path("stdin" if file == "-" else file), *([] if output is None else [Path(output)])]
-
-
-def narrowed(
-    file: str, labelled: "list[Labelled]", within: str | None, vocabulary: "Vocabulary"
-) -> "tuple[list[Labelled], int]":
-    """Keep the gold tags under ``within``, and say what was left out."""
-    from llm4tag.evaluation.gold import narrow
-    from schema import UsageError
-
-    if within is None:
-        return labelled, 0
-    kept, outside = narrow(labelled, vocabulary.within(within))
-    if not kept:
-        raise UsageError(f"{file}: no gold tag under {within!r}; give another --within")
-    if outside:
-        say(f"note: {outside:,} gold tags outside {within!r} left out, {len(kept):,} documents have others")
-    return kept, outside
-
-
-def _results(sink: "Sink", gold: "dict[str, frozenset[str]]") -> "list[TagResult]":
-    from llm4tag.output import Memory, OutputFile, read_results
-
-    if isinstance(sink, Memory):
-        return sink.results
-    assert isinstance(sink, OutputFile), "evaluate keeps results in memory or in a file"
-    return [result for result in read_results(sink.path) if result.id in gold]

@@ -92,7 +92,10 @@ class TaggerOptions:
         int, typer.Option(min=1, max=5, help="Recall rounds at most.", rich_help_panel=_TAGGING)
     ] = 2
     accept_at: Annotated[
-        float, typer.Option(min=0, max=1, help="Confidence from which to accept.", rich_help_panel=_TAGGING)
+        float,
+        typer.Option(
+            min=0, max=1, help="Confidence from which to accept, without --max-error.", rich_help_panel=_TAGGING
+        ),
     ] = 0.5
     review_at: Annotated[
         float | None,
@@ -104,6 +107,21 @@ class TaggerOptions:
             rich_help_panel=_TAGGING,
         ),
     ] = None
+
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Accept as many tags as the store's calibrator allows with at most this share of wrong ones "
+            "among them, such as 0.05 (also LLM4TAG_MAX_ERROR); see `llm4tag calibrate`.",
+            show_default=False,
+            rich_help_panel=_TAGGING,
+        ),
+    ] = None
+    uncalibrated: Annotated[
+        bool,
+        typer.Option("--uncalibrated", help="Leave the store's calibrator aside.", rich_help_panel=_TAGGING),
+    ] = False
 
     def context(self) -> "TagOptions":
         """Return them as a tagger takes them.
@@ -130,6 +148,8 @@ class TaggerOptions:
             max_rounds=self.max_rounds,
             accept_at=self.accept_at,
             review_at=self.review_at,
+            max_error=self.max_error,
+            uncalibrated=self.uncalibrated,
         )
 
 

@@ -130,15 +130,14 @@ async def _judged(
     file: Path, labels: str, inputs: "Inputs[Labelled]", store: "KnowledgeStore", settings: dict[str, str]
 ) -> "Judged":
     """Match results and labels, and measure them."""
-    from llm4tag.cli.evaluate import narrowed
+    from llm4tag.cli.labelled import history_counts, narrowed
     from llm4tag.evaluation import evaluate
-    from llm4tag.output import read_results
+    from llm4tag.output import chosen, read_results
     from llm4tag.reporting.writing import Judged
     from schema import UsageError
 
     vocabulary = await store.vocabulary()
-    within = settings.get("within")
-    labelled, outside = narrowed(labels, inputs.rows, None if within == "None" else within, vocabulary)
+    labelled, outside = narrowed(labels, inputs.rows, chosen(settings, "within"), vocabulary)
     by_id = {one.content.id: one for one in labelled}
     every = {result.id: result for result in await asyncio.to_thread(lambda: list(read_results(file)))}
     results = [result for result in every.values() if result.id in by_id]
@@ -149,7 +148,7 @@ async def _judged(
         results,
         gold := {result.id: by_id[result.id].gold for result in results},
         vocabulary.assignable,
-        {tag: count.human for tag, count in (await store.tag_counts()).items()},
+        await history_counts(store),
         outside_within=outside,
         settings=settings,
     )

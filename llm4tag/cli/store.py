@@ -10,6 +10,7 @@ from llm4tag.cli.common import EmbeddingOption, StoreOption, WithoutOption, prog
 from llm4tag.text import printable
 
 if TYPE_CHECKING:
+    from calibration.passport import Passport
     from knowledge_store.protocol import StoreStatistics, Writing
 
 app = typer.Typer(no_args_is_help=True, help="Look at a store, move it, embed it anew.", rich_markup_mode="rich")
@@ -54,6 +55,42 @@ def status(
         table.add_row("bytes", "not told by the server")
     table.add_row("assignments", f"{found.assignments.human:,} human, {found.assignments.model:,} model")
     Console(highlight=False, markup=False, soft_wrap=True).print(table)
+
+
+@app.command()
+def passport(
+    store: StoreOption,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    r"""Show the passports of a store's calibrators: what they were fitted under, and what they are worth.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag store passport --store my.store
+    llm4tag store passport --store my.store --json
+    """
+    import json
+
+    from llm4tag.evaluation.calibration_table import draw_passport
+
+    found = run_async(_passports(store))
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+        return
+    if not found:
+        say("no calibrator: run `llm4tag calibrate` on labelled contents")
+    for one in found:
+        Console(highlight=False, markup=False, soft_wrap=True).print(draw_passport(one))
+
+
+async def _passports(location: str) -> "list[Passport]":
+    from knowledge_store.opening import open_store
+    from tools.kept_calibrator import load_calibrator
+
+    async with await open_store(location) as store:
+        found = [await load_calibrator(store, with_llm) for with_llm in (False, True)]
+    return [one.passport for one in found if one is not None]
 
 
 @app.command()

@@ -60,6 +60,8 @@ async def tag_contents(
     """
     sink = await _open(tagger, contents, output, options)
     try:
+        if refusal := await tagger.refusal():
+            say(refusal, "yellow")
         todo = remaining(contents, sink)
         if len(todo) < len(contents):
             say(f"{len(contents) - len(todo):,} of {len(contents):,} contents are tagged already")

@@ -11,15 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.signals import COLUMNS, signal_rows
+from calibration.calibrator import probabilities
+from calibration.numbers import NUMBERS, number_rows
+from calibration.signals import COLUMNS
 from llm4tag.evaluation.bootstrap import Interval, pair_intervals
 from llm4tag.evaluation.metrics import CONFIDENCE, PAIR_DEPTH, Document, Floats, Pairs
 from schema import C2C2TEvidence, LinearEvidence, Path, TagDecision, TagResult
+from training.calibrator import STRENGTHS, outer_folds, signal_columns
+from training.fusion import fit_logistic
 
-FOLDS = 5
 CONSTANT = "constant"
 COMBINED = "confidence"
 _CLIP = 1e-4
+_SEED = 1
+"""Of the folds."""
 
 
 class Measured(BaseModel):
@@ -43,8 +48,8 @@ class SignalAlone(BaseModel):
     as_it_stands: Measured | None
     """Over the pairs that have it; None for what is no probability."""
     mapped: Measured | None
-    """Over all pairs, those without it by the share of them that is right; None for fewer than two documents, as
-    nothing can be fitted there. A constant needs no map."""
+    """Over all pairs; None for fewer than two documents, as there nothing can be fitted. The confidence and the
+    constant need no map."""
 
 
 def signals_alone(
@@ -56,27 +61,36 @@ def signals_alone(
         results: at least one.
         documents: the same, ready to be measured.
         done: told of each that is measured.
+
+    Raises:
+        ValueError: a result without signals.
     """
     heads = [result.tags[:PAIR_DEPTH] for result in results]
+    tags = [tag for head in heads for tag in head]
+    if not tags:
+        return ()
     correct = np.concatenate([one.relevant[:PAIR_DEPTH] for one in documents])
     document = np.repeat(np.arange(len(heads)), [len(head) for head in heads])
-    if not len(correct):
-        return ()
     table = _Table(correct, document, len(documents))
-    tags = [tag for head in heads for tag in head]
-    logits = signal_rows([tag.signals for tag in tags])
-    columns = {name: logits[:, place] for place, name in enumerate(COLUMNS)}
-    columns |= {path.value: np.array([_logit(_score(tag, path)) for tag in tags]) for path in Path}
+    # As the calibrator weighs them: beside each signal, how it compares within the content.
+    numbers = np.concatenate([number_rows(head) for head in heads if head])
     told = done or (lambda _: None)
-    found = [table.combined(np.array([tag.confidence for tag in tags]))]
+    confidence = np.array([tag.confidence for tag in tags])
+    found = [table.whole(COMBINED, confidence)]
     told(1)
-    for name, values in columns.items():
-        if np.isnan(values).all():
-            continue
-        raw = np.array([_raw(tag, name) for tag in tags]) if name in COLUMNS else None
-        found.append(table.alone(name, values, raw))
-        told(1)
-    found.append(table.constant())
+    for name in COLUMNS:
+        raw = np.array([_raw(tag, name) for tag in tags])
+        if (there := ~np.isnan(raw)).any():
+            columns = numbers[:, [NUMBERS.index(column) for column in signal_columns(name)]]
+            found.append(table.alone(name, there, columns, raw))
+            told(1)
+    for path in Path:
+        scores = np.array([_score(tag, path) for tag in tags])
+        if (there := ~np.isnan(scores)).any():
+            found.append(table.alone(path.value, there, np.column_stack([np.nan_to_num(scores), there])))
+            told(1)
+    # The best that knows nothing of any: the share that is right, for all.
+    found.append(table.whole(CONSTANT, np.full(len(tags), correct.mean())))
     told(1)
     return tuple(found)
 
@@ -86,19 +100,14 @@ def _raw(tag: TagDecision, name: str) -> float:
     return np.nan if value is None else float(value)
 
 
-def _score(tag: TagDecision, path: Path) -> float | None:
-    """Return what a path says of a tag, in its own units: shares and raw scores before relative ones."""
+def _score(tag: TagDecision, path: Path) -> float:
+    """Return in log odds what a path says of a tag: its raw share or score, if it has one, or the relative one."""
     for item in tag.evidence:
         if item.path is path:
-            return item.raw if isinstance(item, C2C2TEvidence | LinearEvidence) else item.score
-    return None
-
-
-def _logit(value: float | None) -> float:
-    if value is None:
-        return np.nan
-    inside = min(1 - _CLIP, max(_CLIP, value))
-    return float(np.log(inside / (1 - inside)))
+            value = item.raw if isinstance(item, C2C2TEvidence | LinearEvidence) else item.score
+            inside = min(1 - _CLIP, max(_CLIP, value))
+            return float(np.log(inside / (1 - inside)))
+    return np.nan
 
 
 class _Table:
@@ -106,24 +115,28 @@ class _Table:
 
     def __init__(self, correct: Floats, document: NDArray[np.int64], documents: int) -> None:
         self._correct, self._document, self._documents = correct, document, documents
-        self._fold = np.random.default_rng(0).permutation(documents)[document] % FOLDS
 
-    def constant(self) -> SignalAlone:
-        """Give all pairs the share that is right: the best that knows nothing of any."""
-        found = self._measured(np.full(len(self._correct), self._correct.mean()))
-        return SignalAlone(name=CONSTANT, there=1.0, as_it_stands=found, mapped=found)
+    def whole(self, name: str, probabilities: Floats) -> SignalAlone:
+        """Measure what needs no map and no pair lacks."""
+        found = self._measured(probabilities)
+        return SignalAlone(name=name, there=1.0, as_it_stands=found, mapped=found)
 
-    def combined(self, confidence: Floats) -> SignalAlone:
-        inside = np.clip(confidence, _CLIP, 1 - _CLIP)
-        return self.alone(COMBINED, np.log(inside / (1 - inside)), confidence)
+    def alone(
+        self, name: str, there: NDArray[np.bool_], columns: Floats, raw: Floats | None = None
+    ) -> SignalAlone:
+        """Measure one signal.
 
-    def alone(self, name: str, logits: Floats, raw: Floats | None) -> SignalAlone:
-        there = ~np.isnan(logits)
+        Args:
+            name: of the signal.
+            there: which pairs have it, shape (pairs,).
+            columns: what to map, shape (pairs, any).
+            raw: the signal, if it is a probability; NaN where it is missing.
+        """
         return SignalAlone(
             name=name,
             there=float(there.mean()),
             as_it_stands=None if raw is None else self._measured(raw[there], there),
-            mapped=self._measured(self._mapped(logits)) if self._documents > 1 else None,
+            mapped=self._mapped(columns) if len(np.unique(self._document)) > 1 else None,
         )
 
     def _measured(self, values: Floats, chosen: NDArray[np.bool_] | slice = slice(None)) -> Measured:
@@ -134,19 +147,14 @@ class _Table:
             intervals=pair_intervals(pairs, self._documents),
         )
 
-    def _mapped(self, logits: Floats) -> Floats:
-        """Return probabilities by a logistic map fitted on the other folds' documents."""
-        from sklearn.linear_model import LogisticRegression
+    def _mapped(self, columns: Floats) -> Measured:
+        """Measure probabilities that a logistic fit on the other folds' documents gives."""
+        from sklearn.model_selection import GroupKFold
 
-        missing = np.isnan(logits)
-        rows = np.column_stack([np.where(missing, 0.0, logits), missing])
-        found = np.empty(len(logits))
-        for fold in np.unique(self._fold):
-            inside = self._fold == fold
-            given = self._correct[~inside]
-            if len(np.unique(given)) < 2:
-                found[inside] = given.mean()
-                continue
-            model = LogisticRegression().fit(rows[~inside], given)
-            found[inside] = model.predict_proba(rows[inside])[:, 1]
-        return found
+        folds = min(outer_folds(self._documents), len(np.unique(self._document)))
+        split = GroupKFold(folds, shuffle=True, random_state=_SEED).split(columns, None, self._document)
+        logits = np.zeros(len(columns))
+        for train, test in split:
+            weights = fit_logistic(columns[train], self._correct[train] > 0, STRENGTHS[-1])
+            logits[test] = columns[test] @ weights[:-1] + weights[-1]
+        return self._measured(probabilities(logits))

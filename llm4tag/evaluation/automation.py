@@ -67,11 +67,10 @@ class Curve(_Part):
 
 
 class Automation(_Part):
-    """Risk against coverage."""
+    """How much could go out unseen, and what was accepted in fact."""
 
     at_errors: tuple[AtError, ...]
     decided: Decided
-    curve: Curve
 
 
 @dataclass(frozen=True)
@@ -119,16 +118,13 @@ def automation(
         accepted: for each document, whether each of its ranked tags was accepted.
         resamples: of the documents, for the intervals.
     """
-    ranking = _Ranking(pairs_of(documents, None), np.array([len(one.gold) for one in documents], dtype=np.int64))
-    once = np.ones(len(documents), dtype=np.int64)
-    counts, error, automated = ranking.curve(once)
-    grid = np.linspace(0, automated.max(initial=0.0), _GRID + 1)[1:]
-    shares, errors = [], []
+    ranking = _ranking(documents)
+    counts, error, automated = ranking.curve(np.ones(len(documents), dtype=np.int64))
+    shares = []
     for times in draws(len(documents), resamples):
         _, drawn_error, drawn = ranking.curve(times)
         places = [_best(drawn_error, drawn, target) for target in TARGETS]
         shares.append([0.0 if place is None else drawn[place] for place in places])
-        errors.append(np.interp(grid, drawn, drawn_error) if len(drawn) else np.full(len(grid), np.nan))
     at_errors = []
     for target, drawn_shares in zip(TARGETS, np.array(shares).T, strict=True):
         place = _best(error, automated, target)
@@ -142,22 +138,40 @@ def automation(
                 automated_interval=percentiles(drawn_shares),
             )
         )
+    return Automation(at_errors=tuple(at_errors), decided=decided(documents, accepted, resamples))
+
+
+def risk_curve(documents: Sequence[Document], resamples: int = RESAMPLES) -> Curve:
+    """Return the risk-coverage curve of documents, at least one, with its band; empty without candidates."""
+    ranking = _ranking(documents)
+    _, error, automated = ranking.curve(np.ones(len(documents), dtype=np.int64))
+    if not len(error):
+        return Curve(automated=(), error=(), grid=(), low=(), high=())
+    grid = np.linspace(0, automated.max(), _GRID + 1)[1:]
+    errors = []
+    for times in draws(len(documents), resamples):
+        _, drawn_error, drawn = ranking.curve(times)
+        errors.append(np.interp(grid, drawn, drawn_error))
     band = [percentiles(column) or (0.0, 0.0) for column in np.array(errors).T]
     # Even steps of what is automated: most candidates lie in the long tail, where the curve says nothing.
-    shown = np.unique(np.searchsorted(automated, np.linspace(0, automated.max(initial=0.0), _POINTS)))[
-        : len(error)
-    ]
-    curve = Curve(
+    shown = np.unique(np.searchsorted(automated, np.linspace(0, automated.max(), _POINTS)))
+    return Curve(
         automated=tuple(automated[shown]),
         error=tuple(error[shown]),
         grid=tuple(grid),
         low=tuple(low for low, _ in band),
         high=tuple(high for _, high in band),
     )
-    return Automation(at_errors=tuple(at_errors), decided=_decided(documents, accepted, resamples), curve=curve)
 
 
-def _decided(documents: Sequence[Document], accepted: Sequence[Sequence[bool]], resamples: int) -> Decided:
+def _ranking(documents: Sequence[Document]) -> _Ranking:
+    return _Ranking(pairs_of(documents, None), np.array([len(one.gold) for one in documents], dtype=np.int64))
+
+
+def decided(
+    documents: Sequence[Document], accepted: Sequence[Sequence[bool]], resamples: int = RESAMPLES
+) -> Decided:
+    """Return what decisions let through, with intervals over documents; arguments as of ``automation``."""
     counts = np.array(
         [
             (sum(taken), float(one.relevant @ np.array(taken, dtype=np.float64)), len(one.gold))

@@ -34,15 +34,19 @@ def percentiles(drawn: Floats, level: float = LEVEL) -> Interval | None:
 
 
 def intervals(
-    documents: Sequence[Document], resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
+    documents: Sequence[Document],
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+    pairs: Pairs | None = None,
 ) -> dict[str, Interval | None]:
     """Return bootstrap percentile intervals over documents, at least one, by metric.
 
     A resample in which a metric is undefined is left out of that metric; one that is undefined in all of them has
-    None.
+    None. Metrics of confidence are of ``pairs``; by default, of ``pairs_of(documents)``.
     """
     ranking = np.array([[metric(one) for metric in RANKING.values()] for one in documents])
-    pairs = pairs_of(documents)
+    pairs = pairs_of(documents) if pairs is None else pairs
     drawn = np.array(
         [
             [*(times @ ranking / len(documents)), *_of_confidence(pairs.repeated(times))]

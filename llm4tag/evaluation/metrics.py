@@ -170,8 +170,8 @@ METRICS = (*RANKING, *CONFIDENCE)
 """Names of all metrics, in the order of reports."""
 
 
-def measure(documents: Sequence[Document]) -> dict[str, float | None]:
-    """Return all metrics over documents, at least one; None where a metric is undefined."""
-    pairs = pairs_of(documents)
+def measure(documents: Sequence[Document], pairs: Pairs | None = None) -> dict[str, float | None]:
+    """Return all metrics over documents, at least one, and pairs of them; None where a metric is undefined."""
+    pairs = pairs_of(documents) if pairs is None else pairs
     ranking = {name: float(np.mean([metric(one) for one in documents])) for name, metric in RANKING.items()}
     return {**ranking, **{name: metric(pairs) for name, metric in CONFIDENCE.items()}}

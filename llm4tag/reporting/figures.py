@@ -147,7 +147,7 @@ def _reliability(figure: Any, report: QualityReport, theme: Theme) -> None:
 def _risk_coverage(figure: Any, report: QualityReport, theme: Theme) -> None:
     axes = figure.subplots()
     found = report.evaluation.automation
-    curve, decided = found.curve, found.decided
+    curve, decided = report.curve, found.decided
     top = max(_MOST_ERROR, 1.15 * (decided.error or 0.0))
     axes.fill_between(curve.grid, curve.low, curve.high, color=theme.first, alpha=0.2, linewidth=0)
     axes.plot(
@@ -189,11 +189,9 @@ def _signals(figure: Any, report: QualityReport, theme: Theme) -> None:
     shown = [one for one in report.signals if one.name != CONSTANT]
     for place, one in enumerate(shown):
         colour = theme.second if one.name == COMBINED else theme.first
-        # What people get is the confidence as it stands; a signal alone is shown at its best.
-        measured = one.as_it_stands if one.name == COMBINED else one.mapped
-        if measured is None:
+        if one.mapped is None:
             continue
-        value, interval = measured.metrics["log_loss"], measured.intervals["log_loss"]
+        value, interval = one.mapped.metrics["log_loss"], one.mapped.intervals["log_loss"]
         if interval is not None:
             axes.hlines(place, *interval, color=colour, alpha=0.5, linewidth=4)
         axes.plot(value, place, "o", color=colour, markersize=6)
@@ -249,7 +247,7 @@ _Draw = Callable[[Any, QualityReport, Theme], None]
 _FIGURES: Mapping[str, tuple[_Draw, Callable[[QualityReport], bool]]] = MappingProxyType(
     {
         "reliability": (_reliability, lambda report: bool(report.reliability)),
-        "risk-coverage": (_risk_coverage, lambda report: bool(report.evaluation.automation.curve.error)),
+        "risk-coverage": (_risk_coverage, lambda report: bool(report.curve.error)),
         "signals": (_signals, lambda report: bool(report.signals)),
         "frequency": (_frequency, lambda report: any(one.gold for one in report.evaluation.by_frequency)),
         "gold": (_gold, lambda _: True),

@@ -15,11 +15,12 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from llm4tag.output import chosen
 from llm4tag.reporting.figures import SIGNALS, confidence_word
 from llm4tag.reporting.quality import QualityReport
-from llm4tag.reporting.words import alternative_texts, between, confidence, number, percent
+from llm4tag.reporting.words import alternative_texts, between, number, percent
 from llm4tag.text import visible
-from llm4tag.wording import all_said, beginning, neighbour_ids
+from llm4tag.wording import all_said, beginning, confidence_of, neighbour_ids
 from schema import Content, Vocabulary
 
 ROWS = 50
@@ -97,8 +98,10 @@ def page(report: QualityReport, figures: Mapping[str, Mapping[str, bytes]], text
         meanings=METRICS,
         signals=[(SIGNALS.get(one.name, one.name), one) for one in report.signals],
         word=confidence_word(report),
+        target=float(target) if (target := chosen(report.evaluation.settings, "max_error")) else None,
         wrong=_wrong(report, texts, rows),
         missed=_missed(report, texts, rows),
+        passports=[(one, _flat(one.model_dump(mode="json", exclude={"metrics"}))) for one in report.passports],
         made_with=[(one.results, _flat(one.origin.model_dump(mode="json"))) for one in report.origins],
     )
 
@@ -135,7 +138,7 @@ def _wrong(report: QualityReport, texts: Texts, rows: int) -> Shown:
             id=one.found.id,
             content=one.content,
             text=_text(one.content, texts),
-            confidence=confidence(one.found),
+            confidence=confidence_of(one.found),
             place=str(one.place),
             why="",
             evidence=all_said(one.found, texts.contents, texts.vocabulary),
@@ -155,7 +158,7 @@ def _missed(report: QualityReport, texts: Texts, rows: int) -> list[Shown]:
                 id=one.tag,
                 content=one.content,
                 text=_text(one.content, texts),
-                confidence=confidence(one.found),
+                confidence=confidence_of(one.found) if one.found else "–",
                 place="–" if one.place is None else str(one.place),
                 why=one.why,
                 evidence=(),
@@ -178,6 +181,8 @@ def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
         label = f"{before}{name.replace('_', ' ')}"
         if isinstance(value, Mapping):
             rows += _flat(value, f"{label}: ")
+        elif isinstance(value, str) and value:
+            rows.append((label, value))
         elif value not in (None, "", [], {}):
-            rows.append((label, str(value)))
+            rows.append((label, ", ".join(map(str, value)) if isinstance(value, Sequence) else str(value)))
     return rows

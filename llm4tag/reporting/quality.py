@@ -7,10 +7,13 @@ from importlib.metadata import version
 
 from pydantic import BaseModel, ConfigDict
 
+from calibration.calibrator import Calibrator
+from calibration.passport import Passport
 from llm4tag.evaluation import Evaluation
 from llm4tag.evaluation.alone import SignalAlone, signals_alone
+from llm4tag.evaluation.automation import TARGETS, Curve, Decided, decided, risk_curve
 from llm4tag.evaluation.losses import Missed, Wrong, losses
-from llm4tag.evaluation.metrics import pairs_of
+from llm4tag.evaluation.metrics import Document, pairs_of
 from llm4tag.evaluation.reliability import ReliabilityBin, histogram, reliability
 from llm4tag.evaluation.report import document_of
 from schema import CalibrationNote, Origin, TagResult
@@ -36,6 +39,17 @@ class MadeWith(_Part):
     results: int
 
 
+class Promised(_Part):
+    """What a calibrator's guarantee comes to on these documents."""
+
+    target: float
+    """Share of wrong tags among the accepted, at most."""
+    threshold: float | None
+    """Confidence from which the calibrator accepts; None: the documents of its fit do not support the target."""
+    realised: Decided | None
+    """What that lets through here; None without a threshold."""
+
+
 class QualityReport(_Part):
     """All that results and labels say of each other."""
 
@@ -49,9 +63,14 @@ class QualityReport(_Part):
     notes: tuple[str, ...]
     """What a reader should know before believing it."""
     calibration: tuple[Noted, ...]
+    passports: tuple[Passport, ...]
+    """Of the calibrators behind the calibrated confidences, as far as the store still has them."""
     origins: tuple[MadeWith, ...]
     evaluation: Evaluation
     reliability: tuple[ReliabilityBin, ...]
+    promised: tuple[Promised, ...]
+    """By the calibrator behind the confidences, where there is one alone; else empty."""
+    curve: Curve
     histogram: tuple[int, ...]
     """Pairs by confidence, between each two of ``evaluation.reliability.EDGES``."""
     signals: tuple[SignalAlone, ...]
@@ -65,6 +84,11 @@ class QualityReport(_Part):
         """Whether every confidence is a measured probability."""
         return all(one.note.status == CALIBRATED for one in self.calibration)
 
+    @property
+    def calibrated_tags(self) -> int:
+        """How many confidences are measured probabilities."""
+        return sum(one.tags for one in self.calibration if one.note.status == CALIBRATED)
+
     def to_json(self) -> str:
         """Return it as indented JSON."""
         return self.model_dump_json(by_alias=True, indent=2)
@@ -77,6 +101,7 @@ def quality_report(
     evaluation: Evaluation,
     *,
     name: str,
+    calibrators: Sequence[Calibrator] = (),
     files: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     done: Callable[[int], None] | None = None,
@@ -89,14 +114,19 @@ def quality_report(
         assignable: the tags that can be output at all.
         evaluation: of the same results.
         name: what was measured.
+        calibrators: the store's; those that have no part in the results are left out.
         files: what it was made from, by name: sha256.
         notes: what a reader should know.
         done: told of each signal that has been measured.
+
+    Raises:
+        ValueError: a result without signals.
     """
     documents = [document_of(result, gold[result.id]) for result in results]
     pairs = pairs_of(documents)
     _, missed, wrong = losses(results, gold, assignable)
     said = Counter(tag.calibration for result in results for tag in result.tags)
+    behind = [one for one in calibrators if one.passport.id in {note.calibrator for note in said}]
     origins: dict[str, MadeWith] = {}
     for result in results:
         origin = result.origin.model_copy(update={"content": ""})
@@ -110,14 +140,38 @@ def quality_report(
         files=dict(files or {}),
         notes=tuple(notes),
         calibration=tuple(Noted(note=note, tags=count) for note, count in said.most_common()),
+        passports=tuple(one.passport for one in behind),
         origins=tuple(sorted(origins.values(), key=lambda one: -one.results)),
         evaluation=evaluation,
         reliability=reliability(pairs, len(documents)),
+        promised=_promised(results, documents, behind[0]) if len(behind) == 1 else (),
+        curve=risk_curve(documents),
         histogram=histogram(pairs),
         signals=signals_alone(results, documents, done),
         missed=tuple(sorted(missed, key=_nearness)),
         wrong=tuple(sorted(wrong, key=lambda one: -one.found.confidence)),
     )
+
+
+def _promised(
+    results: Sequence[TagResult], documents: Sequence[Document], calibrator: Calibrator
+) -> tuple[Promised, ...]:
+    found = []
+    for target in TARGETS:
+        threshold = calibrator.threshold(target)
+        realised = None
+        if threshold is not None:
+            accepted = [
+                [
+                    tag.calibration.calibrator == calibrator.passport.id and tag.confidence >= threshold.confidence
+                    for tag in result.tags
+                ]
+                for result in results
+            ]
+            realised = decided(documents, accepted)
+        confidence = None if threshold is None else threshold.confidence
+        found.append(Promised(target=target, threshold=confidence, realised=realised))
+    return tuple(found)
 
 
 def _nearness(one: Missed) -> tuple[str, float, int]:

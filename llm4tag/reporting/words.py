@@ -1,8 +1,7 @@
 """What a quality report says in words: figures as text, and what each image shows for those who cannot see it."""
 
 from llm4tag.evaluation.bootstrap import Interval
-from llm4tag.reporting.quality import CALIBRATED, QualityReport
-from schema import TagDecision
+from llm4tag.reporting.quality import QualityReport
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -23,13 +22,6 @@ def between(interval: Interval | None, as_percent: bool = False) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f} %" if as_percent else f"{low:.3f} to {high:.3f}"
 
 
-def confidence(tag: TagDecision | None) -> str:
-    """Return a tag's confidence, or in its place the word that it is not to be trusted."""
-    if tag is None:
-        return "–"
-    return f"{tag.confidence:.2f}" if tag.calibration.status == CALIBRATED else tag.calibration.status
-
-
 def alternative_texts(report: QualityReport) -> dict[str, str]:
     """Return what each figure shows, by its name."""
     evaluation = report.evaluation
@@ -41,7 +33,7 @@ def alternative_texts(report: QualityReport) -> dict[str, str]:
     signals = ", ".join(
         f"{one.name} {number(measured.metrics['log_loss'])}"
         for one in report.signals
-        if (measured := one.mapped or one.as_it_stands) is not None
+        if (measured := one.mapped) is not None
     )
     found = "; ".join(
         f"{one.history_documents} documents: {percent(one.recall_at_5)}, {percent(one.recall_at_10)} and "

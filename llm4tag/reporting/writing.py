@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from calibration.calibrator import Calibrator
 from knowledge_store.protocol import KnowledgeStore
 from llm4tag.evaluation import Evaluation
 from llm4tag.reporting.figures import THEMES, check_matplotlib, draw_figures
 from llm4tag.reporting.page import ROWS, Texts, page, shown_neighbours
 from llm4tag.reporting.quality import QualityReport, quality_report
 from schema import Content, TagResult, UsageError
+from tools.kept_calibrator import load_calibrator
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,12 @@ async def write_report(
         done: told of each signal that has been measured.
 
     Raises:
-        UsageError: a file cannot be written.
+        UsageError: a result without signals, or a file that cannot be written.
     """
     vocabulary = await store.vocabulary()
-    report = await asyncio.to_thread(_report, judged, vocabulary.assignable, sources, done)
+    kept = [await load_calibrator(store, with_llm) for with_llm in (True, False)]
+    calibrators = [one for one in kept if one is not None]
+    report = await asyncio.to_thread(_report, judged, vocabulary.assignable, calibrators, sources, done)
     neighbours = await store.get_contents(shown_neighbours(report, outputs.rows))
     texts = Texts({**{one.id: one for one in neighbours}, **judged.contents}, vocabulary)
     await asyncio.to_thread(_write, report, texts, outputs)
@@ -84,18 +88,26 @@ async def write_report(
 
 
 def _report(
-    judged: Judged, assignable: frozenset[str], sources: Sequence[Path], done: Callable[[int], None] | None
+    judged: Judged,
+    assignable: frozenset[str],
+    calibrators: Sequence[Calibrator],
+    sources: Sequence[Path],
+    done: Callable[[int], None] | None,
 ) -> QualityReport:
-    return quality_report(
-        judged.results,
-        judged.gold,
-        assignable,
-        judged.evaluation,
-        name=sources[0].name,
-        files={path.name: _digest(path) for path in sources if path.is_file()},
-        notes=judged.notes,
-        done=done,
-    )
+    try:
+        return quality_report(
+            judged.results,
+            judged.gold,
+            assignable,
+            judged.evaluation,
+            name=sources[0].name,
+            calibrators=calibrators,
+            files={path.name: _digest(path) for path in sources if path.is_file()},
+            notes=judged.notes,
+            done=done,
+        )
+    except ValueError as error:
+        raise UsageError(f"{sources[-1]}: {error}; tag again") from error
 
 
 def _digest(path: Path) -> str:

@@ -5,14 +5,20 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.running import llm4tag
+from calibration.calibrator import Calibrator, Combination, Map, Scale
+from calibration.guarantee import Trials
+from calibration.passport import Figure, Passport
+from tests.cli.running import ask, llm4tag
 from tests.ingest.files import jsonl, written
+from tools.kept_calibrator import keep_calibrator
 
 FIGURES = {"reliability", "risk-coverage", "signals", "frequency", "gold"}
 EVIL = "<script>alert('x')</script>"
@@ -110,18 +116,42 @@ def test_page_says_uncalibrated_in_place_of_each_confidence(results: Path, label
     assert set(found["files"]) == {"dev.jsonl", "results.jsonl"}
 
 
-def test_calibrated_results_show_their_confidences(results: Path, labelled: str, tmp_path: Path) -> None:
+def calibrator() -> Calibrator:
+    """Make one that takes recall as it is; no document had a part in it."""
+    passport = Passport(
+        time=datetime(2026, 1, 2, tzinfo=UTC), conditions={"model": "none <i>"}, tagged_contents=3, depth=50,
+        signals=("recall",), method="by hand", documents=77, pairs=4, right=1, level=0.9,
+        metrics={"ece": Figure(value=0.123, low=0.1, high=0.2), "auroc": Figure(value=None)},
+    )  # fmt: skip
+    scale = Scale(Combination(("recall",), np.array([1.0, 0.0])), Map("none", np.zeros(0)), {})
+    return Calibrator(passport, scale, Trials(np.full(300, 0.6), np.ones(300, dtype=bool), np.arange(300), 300))
+
+
+def test_calibrated_results_show_their_confidences_and_the_passport(
+    results: Path, full: Path, labelled: str, tmp_path: Path
+) -> None:
+    made = calibrator()
+    ask(full, lambda store: keep_calibrator(store, False, made))
     rows = written(results)
     for row in rows:
         for tag in row["tags"]:
-            tag["calibration"] = {"status": "calibrated", "reason": ""}
+            tag["calibration"] = {"status": "calibrated", "reason": "", "calibrator": made.passport.id}
     results.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    out = tmp_path / "out.html"
-    assert llm4tag("report", results, "--labels", labelled, "--out", out).exit_code == 0
+    out, data = tmp_path / "out.html", tmp_path / "out.json"
+    assert llm4tag("report", results, "--labels", labelled, "--out", out, "--json", data).exit_code == 0
+    # Its trials are 300 documents of one right tag each at .6: 2 % is supported from there on.
+    gold = {row["id"]: {tag.lower() for tag in row["tags"]} for row in LABELLED}
+    over = [tag["id"] in gold[row["id"]] for row in rows for tag in row["tags"] if tag["confidence"] >= 0.6]
+    promised = json.loads(data.read_text())["promised"]
+    assert [one["threshold"] for one in promised] == [0.6] * 3
+    assert [promised[0]["realised"][name] for name in ("accepted", "wrong")] == [len(over), len(over) - sum(over)]
     words = Page(out.read_text(encoding="utf-8")).words
     assert "uncalibrated" not in words.lower()
     wrong = next(tag for row in rows if row["id"] == "4" for tag in row["tags"] if tag["id"] == "web")
     assert f"confidence {wrong['confidence']:.2f}" in words
+    assert f"The calibrator of {made.passport.id}" in words
+    for said in ("by the calibrator at 5\xa0%", "fitted on 77 labelled documents", "0.123", "none <i>"):
+        assert said in words
 
 
 def test_evaluate_writes_the_same_page(results: Path, full: Path, labelled: str, tmp_path: Path) -> None:
@@ -150,6 +180,18 @@ def test_what_does_not_match_is_said(results: Path, full: Path, tmp_path: Path) 
         assert note in words
     strangers = jsonl(tmp_path / "strangers.jsonl", {"id": "9", "text": "new", "tags": ["web"]})
     assert "none of its 4 results has labels" in llm4tag("report", results, "--labels", strangers).stderr
+
+
+def test_a_run_within_a_part_is_judged_by_the_labels_of_that_part(
+    full: Path, labelled: str, tmp_path: Path
+) -> None:
+    target, data = tmp_path / "part.jsonl", tmp_path / "part.json"
+    run = ("--no-llm", "-o", target, "--within", "net")
+    assert llm4tag("evaluate", labelled, "--store", full, *run).exit_code == 0
+    written_to = ("--out", tmp_path / "out.html", "--json", data)
+    assert llm4tag("report", target, "--labels", labelled, *written_to).exit_code == 0
+    found = json.loads(data.read_text())["evaluation"]
+    assert (found["documents"], found["losses"]["gold"], found["outside_within"]) == (3, 3, 2)
 
 
 def test_store_is_the_one_of_the_run_unless_another_is_given(results: Path, labelled: str, tmp_path: Path) -> None:

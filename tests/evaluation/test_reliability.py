@@ -78,6 +78,7 @@ def test_signals_alone_are_measured_on_documents_they_were_not_fitted_on() -> No
     assert (noise.metrics["log_loss"] or 0) >= (constant.metrics["log_loss"] or 0)
     assert (recall.metrics["log_loss"] or 9) < 0.8 * (constant.metrics["log_loss"] or 0)
     assert found["recall"].as_it_stands == found[COMBINED].as_it_stands
+    assert found[COMBINED].mapped == found[COMBINED].as_it_stands
     assert found["linear"].as_it_stands is None
     assert found["linear"].mapped is not None
     assert found["linear"].mapped.metrics["auroc"] == 1

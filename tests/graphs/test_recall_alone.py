@@ -109,14 +109,14 @@ async def test_no_store_says_what_to_do() -> None:
         await tag(MAIL)
 
 
-async def test_rounds_widen_while_nothing_is_accepted_and_keep_what_was_found(store: str) -> None:
-    one = await tag(MAIL, store=store, accept_at=1.0)
-    three = await tag(MAIL, store=store, accept_at=1.0, max_rounds=3)
+async def test_rounds_widen_while_nothing_is_confident_and_keep_what_was_found(store: str) -> None:
+    one = await tag(MAIL, store=store, widen_below=1.0)
+    three = await tag(MAIL, store=store, widen_below=1.0, max_rounds=3)
     assert (one.rounds, three.rounds) == (1, 3)
     assert {tag.id for tag in one.tags} <= {tag.id for tag in three.tags}
     paths = {e.path.value for t in three.tags for e in t.evidence}
     assert "t2t" in paths, "the wider plan follows the tag graph"
-    enough = await tag(MAIL, store=store, accept_at=0.01, max_rounds=3)
+    enough = await tag(MAIL, store=store, widen_below=0.01, max_rounds=3)
     assert enough.rounds == 1
 
 

@@ -190,7 +190,7 @@ async def test_answers_replay_from_the_cache_and_the_switch_turns_it_off(
 async def test_low_confidence_rewrites_the_query_and_keeps_earlier_judgements(
     options: Options, fake: FakeOpenAI
 ) -> None:
-    result = await tag(MAIL, options(accept_at=1.0, max_rounds=2))
+    result = await tag(MAIL, options(accept_at=1.0, widen_below=1.0, max_rounds=2))
     assert result.rounds == 2
     rewrites = [p for p in fake.prompts if "other words" in p]
     assert len(rewrites) == 1

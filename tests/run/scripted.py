@@ -61,5 +61,8 @@ class ScriptedTagger:
     async def fingerprint(self) -> dict[str, str]:
         return {"model": "scripted", "top": "50"}
 
+    async def refusal(self) -> str:
+        return ""
+
     async def estimate(self, contents: Sequence[Content]) -> ScriptedEstimate:
         return self.estimated

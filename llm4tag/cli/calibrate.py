@@ -1,0 +1,126 @@
+"""``llm4tag calibrate``: make confidences mean what they say, and state what may go out unseen."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llm4tag.cli.common import ExitCode, progress_bar, run_async, say
+from llm4tag.cli.options import RunOptions, TaggerOptions, grouped
+
+if TYPE_CHECKING:
+    from graphs.context import TagOptions
+    from llm4tag.evaluation.calibration import CalibrationReport
+    from llm4tag.evaluation.gold import Labelled
+    from llm4tag.inputs import Inputs
+    from llm4tag.run import Report
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command to the root."""
+    root.command()(calibrate)
+
+
+@grouped
+def calibrate(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="JSONL, CSV or Parquet with the columns id, text and tags.")
+    ],
+    tagging: TaggerOptions,
+    options: RunOptions,
+    level: Annotated[
+        float,
+        typer.Option("--confidence", min=0.5, max=0.999, help="How sure the guarantees of --max-error are to be."),
+    ] = 0.9,
+    json_file: Annotated[
+        str | None,
+        typer.Option("--json", metavar="OUT.json", help="Write the figures here; - writes to stdout."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="OUT.jsonl", help="Keep the results, and go on with those there."),
+    ] = None,
+) -> None:
+    r"""Tag labelled contents, fit a calibrator on them and keep it in the store.
+
+    From then on results made under the same conditions have calibrated
+    confidences, which order the tags, and `tag --max-error` accepts as many
+    tags as may be. 50 labelled contents do; label them as completely as you
+    want new ones tagged, and take none that the store has as history. A store
+    keeps one calibrator for results with an LLM and one for those without.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag calibrate labelled.jsonl --store my.store --no-llm
+    llm4tag calibrate labelled.jsonl --store my.store --limit 60 -o tagged.jsonl --json figures.json
+    llm4tag tag new.jsonl --store my.store -o out.jsonl --no-llm --max-error 0.05
+    """
+    from rich.console import Console
+
+    from llm4tag.cli.tagging import check_outputs, say_outcome, telling_what_is_kept
+    from llm4tag.evaluation.calibration_table import draw_calibration
+    from llm4tag.run import Report
+    from schema import UsageError
+
+    if output == "-":
+        raise UsageError("-o -: results are kept in a file; give its name")
+    check_outputs(file, json_file, output)
+    context = dataclasses.replace(tagging, max_error=None, uncalibrated=True).context()
+    done = Report()
+    with telling_what_is_kept(done, output):
+        inputs, found = run_async(_calibrate(file, context, options, output, done, level, tagging.max_error))
+    if json_file == "-":
+        typer.echo(found.model_dump_json(indent=2))
+    elif json_file is not None:
+        Path(json_file).write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    Console(stderr=json_file == "-", highlight=False).print(draw_calibration(found))
+    if not say_outcome(inputs, done, output, options):
+        raise typer.Exit(ExitCode.PARTIAL)
+
+
+async def _calibrate(
+    file: str,
+    context: "TagOptions",
+    options: RunOptions,
+    output: str | None,
+    done: "Report",
+    level: float,
+    target: float | None,
+) -> "tuple[Inputs[Labelled], CalibrationReport]":
+    """Tag the labelled contents, fit on the results and keep the calibrator."""
+    import asyncio
+
+    from graphs.resources import resources_for
+    from llm4tag.calibrating import fit_calibrator, fits_of
+    from llm4tag.cli.labelled import tag_labelled
+    from llm4tag.evaluation.calibration import TARGETS
+    from llm4tag.tagger import Tagger
+    from tools.kept_calibrator import keep_calibrator
+    from training.calibrator import FEWEST_DOCUMENTS
+
+    async with Tagger(**context.model_dump()) as tagger:
+        tagged = await tag_labelled(file, tagger, context, options, output, done, fewest=FEWEST_DOCUMENTS)
+        store = (await resources_for(context)).store
+        if known := await store.get_contents(list(tagged.gold)):
+            say(
+                f"note: {len(known):,} of the labelled contents are in the store already; recall may know them "
+                "too well, so that new contents fare worse than these figures say",
+                "yellow",
+            )
+        with progress_bar("fitting", fits_of(len(tagged.results)), "fits") as bar:
+            calibrator, found = await asyncio.to_thread(
+                fit_calibrator,
+                tagged.results,
+                tagged.gold,
+                await tagger.circumstances(
+                    None if options.limit is None else {"limit": options.limit, "seed": options.seed}
+                ),
+                level=level,
+                targets=sorted({*TARGETS, *([target] if target else [])}),
+                seed=options.seed,
+                done=bar,
+            )
+        await keep_calibrator(store, context.use_llm, calibrator)
+    return tagged.inputs, found

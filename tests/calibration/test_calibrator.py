@@ -1,0 +1,110 @@
+from datetime import UTC, datetime
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from calibration.calibrator import Calibrator, Combination, Map, MapKind, Scale, probabilities
+from calibration.confidence import Scored, calibrate_all, missing_signal
+from calibration.guarantee import Trials
+from calibration.numbers import NUMBERS, number_rows
+from calibration.passport import Passport
+from schema import Signals, StoreError
+from tests.calibration.test_guarantee import drawn
+from training.calibrator import fit_map
+
+
+def calibrator(
+    columns: tuple[str, ...] = ("recall",), depth: int = 50, trials: Trials | None = None
+) -> Calibrator:
+    passport = Passport(
+        time=datetime(2026, 1, 2, tzinfo=UTC),
+        conditions={"model": "none", "vocabulary": "v1"},
+        tagged_contents=100,
+        depth=depth,
+        signals=columns,
+        method="by hand",
+        documents=50,
+        pairs=600,
+        right=100,
+        level=0.9,
+        metrics={},
+    )
+    weights = np.array([*(0.5 for _ in columns), -0.5])
+    scale = Scale(Combination(columns, weights), Map("none", np.zeros(0)), {"up": 2.0})
+    return Calibrator(passport, scale, trials or drawn(50, 0, 0.0))
+
+
+def scored(tag: str, recall: float, **signals: float) -> Scored:
+    given = Signals.model_validate({"recall": recall, **signals})
+    return Scored(tag=tag, confidence=recall, raw=recall, signals=given, evidence=())
+
+
+def test_it_orders_and_a_tags_own_record_counts() -> None:
+    found = calibrate_all([scored("a", 0.9), scored("b", 0.6), scored("up", 0.5)], calibrator())
+    assert [item.tag for item in found] == ["up", "a", "b"]
+    assert found[0].confidence == pytest.approx(1 / (1 + np.exp(-1.5)))
+    assert found[1].confidence == pytest.approx(1 / (1 + np.exp(-(0.5 * np.log(9) - 0.5))))
+    assert [item.raw for item in found] == [0.5, 0.9, 0.6]
+    assert calibrate_all([], calibrator()) == []
+
+
+def test_candidates_below_its_depth_stay_uncalibrated_and_last() -> None:
+    found = calibrate_all([scored("a", 0.9), scored("b", 0.8), scored("up", 0.7)], calibrator(depth=2))
+    assert [(item.tag, item.calibrated) for item in found] == [("a", True), ("b", True), ("up", False)]
+    assert found[2].confidence <= found[1].confidence
+
+
+def test_a_weighed_signal_that_no_candidate_has_is_named() -> None:
+    weighs = calibrator(columns=("recall", "p_yes centred", "p_yes asked"))
+    assert missing_signal([scored("a", 0.9)], weighs) == "p_yes"
+    assert missing_signal([scored("a", 0.9), scored("b", 0.8, p_yes=0.3)], weighs) == ""
+    assert missing_signal([scored("a", 0.9)], calibrator()) == ""
+
+
+def test_missing_signals_are_no_zeros() -> None:
+    rows = number_rows([scored("a", 0.9, p_yes=0.5), scored("b", 0.5), scored("c", 0.2, p_yes=0.1)])
+    asked, logits = rows[:, NUMBERS.index("p_yes asked")], rows[:, NUMBERS.index("p_yes")]
+    assert asked.tolist() == [1, 0, 1]
+    assert logits[0] == logits[1] == 0.0
+    assert rows[:, NUMBERS.index("p_yes centred")].sum() == pytest.approx(0.0)
+    assert not rows[:, NUMBERS.index("verbal asked")].any()
+    with pytest.raises(ValueError, match="no signal of recall"):
+        number_rows([Scored(tag="a", confidence=0.5, raw=0.5, signals=Signals(), evidence=())])
+
+
+@pytest.mark.parametrize("kind", get_args(MapKind))
+def test_maps_keep_the_order_and_mend_overconfidence(kind: MapKind) -> None:
+    random = np.random.default_rng(0)
+    truth = random.normal(-1.0, 2.0, 4000)
+    right = random.random(4000) < probabilities(truth)
+    fitted = fit_map(kind, 3.0 * truth, right)
+    assert fitted.kind == kind
+    grid = np.linspace(-8.0, 8.0, 50)
+    mapped = fitted.logits(3.0 * grid)
+    assert (np.diff(mapped) >= -1e-9).all()
+    if kind != "none":
+        found = probabilities(fitted.logits(3.0 * truth))
+        assert np.abs(found - probabilities(truth)).mean() < 0.03
+    assert fit_map(kind, truth, np.zeros(4000, dtype=bool)).kind == "none", "nothing to tell apart"
+
+
+def test_bytes_there_and_back() -> None:
+    made = calibrator()
+    again = Calibrator.from_bytes(made.to_bytes())
+    assert again.passport == made.passport
+    rows = number_rows([scored("up", 0.9), scored("b", 0.6)])
+    assert again.scale.logits(rows, ["up", "b"]).tolist() == made.scale.logits(rows, ["up", "b"]).tolist()
+    assert again.threshold(0.3) == made.threshold(0.3) is not None
+    with pytest.raises(StoreError, match="llm4tag calibrate"):
+        Calibrator.from_bytes(b"something else")
+
+
+def test_the_passport_names_what_differs() -> None:
+    passport = calibrator().passport
+    same = {"model": "none", "vocabulary": "v1"}
+    assert passport.difference(same, 100) == ""
+    assert passport.difference(same, 109) == "", "history may grow a little"
+    assert passport.difference(same, 112) == "tagged contents (then 100, now 112)"
+    told = passport.difference({"model": "m", "vocabulary": "v1", "prompts": "p"}, 100)
+    assert told == "model (then none, now m), prompts (then None, now p)"
