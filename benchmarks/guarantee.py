@@ -23,7 +23,8 @@ from calibration.calibrator import Scale, probabilities
 from calibration.guarantee import LEVEL, Trials, threshold_for
 from llm4tag.calibrating import labelled_pairs
 from llm4tag.output import read_results
-from training.calibrator import LabelledPairs, cross_fitted, fit_scale
+from training.calibrator import cross_fitted, fit_scale
+from training.labelled import LabelledPairs
 
 TARGETS = (0.05, 0.1, 0.2)
 

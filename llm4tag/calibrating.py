@@ -21,13 +21,13 @@ from llm4tag.evaluation.calibration import (
 from schema import TagResult, UsageError, now
 from training.calibrator import (
     FEWEST_DOCUMENTS,
-    LabelledPairs,
     cross_fitted,
     fit_columns,
     fit_scale,
     outer_folds,
     signal_columns,
 )
+from training.labelled import LabelledPairs
 
 FEWEST_RIGHT = 10
 """Right candidates, and wrong ones, below which nothing is fitted."""

@@ -5,15 +5,18 @@ Folds are split by document throughout, as the tags of one document depend on ea
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.calibrator import Combination, Map, MapKind, Scale, probabilities
-from calibration.numbers import EVIDENCE, LLM_SIGNALS, NUMBERS, RECALL, number_rows
+from calibration.numbers import EVIDENCE, LLM_SIGNALS, NUMBERS, RECALL
 from calibration.signals import Floats
-from schema import TagResult
 from training.fusion import fit_logistic
+from training.labelled import LabelledPairs
+
+T = TypeVar("T")
 
 FEWEST_DOCUMENTS = 20
 """Labelled documents below which nothing is fitted."""
@@ -25,44 +28,6 @@ _INNER = 5
 _FEW = 100
 """Documents below which ten folds are taken instead of five, so that each fit has most of them."""
 MAPS: tuple[MapKind, ...] = ("none", "temperature", "beta", "isotonic")
-
-
-@dataclass(frozen=True)
-class LabelledPairs:
-    """The candidates of labelled documents, n of them, in numbers."""
-
-    rows: Floats
-    """Shape (n, len(NUMBERS))."""
-    right: NDArray[np.bool_]
-    """Whether the tag is gold, shape (n,)."""
-    document: NDArray[np.int64]
-    """Place of the document, shape (n,)."""
-    tags: NDArray[np.str_]
-    """Ids, shape (n,)."""
-
-    @classmethod
-    def of(cls, results: Sequence[TagResult], gold: Mapping[str, frozenset[str]]) -> "LabelledPairs":
-        """Turn uncalibrated results into pairs; ``gold`` has the right tags of each, by content id.
-
-        Raises:
-            ValueError: a result without signals.
-        """
-        return cls(
-            rows=np.concatenate(
-                [np.zeros((0, len(NUMBERS))), *(number_rows(one.tags) for one in results if one.tags)]
-            ),
-            right=np.array([tag.id in gold[one.id] for one in results for tag in one.tags], dtype=bool),
-            document=np.repeat(np.arange(len(results)), [len(one.tags) for one in results]),
-            tags=np.array([tag.id for one in results for tag in one.tags], dtype=np.str_),
-        )
-
-    def at(self, rows: NDArray[np.int64]) -> "LabelledPairs":
-        """Return these rows alone."""
-        return LabelledPairs(self.rows[rows], self.right[rows], self.document[rows], self.tags[rows])
-
-    def varying(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return those of some columns in which there is anything to weigh."""
-        return tuple(name for name in names if np.ptp(self.rows[:, NUMBERS.index(name)]) > 1e-9)
 
 
 @dataclass(frozen=True)
@@ -79,12 +44,14 @@ class Fit:
 def fit_scale(pairs: LabelledPairs, seed: int = 0) -> Fit:
     """Fit on all pairs: the best single combination, then a map over it, then the tags' own offsets.
 
-    Maps and offsets are fitted on held-out log odds, and each is kept only where it lowers the held-out log loss.
+    Maps and offsets are fitted on held-out log odds. What is less simple is taken only where it lowers the
+    held-out log loss by more than chance in the documents would; see ``_simplest``.
     """
     folds = list(_folds(pairs, _INNER, seed))
     held_out = {choice: _held_out(pairs, folds, *choice) for choice in _choices(pairs)}
     losses = {_words(*choice): _loss(logits, pairs.right) for choice, logits in held_out.items()}
-    (columns, strength), logits = min(held_out.items(), key=lambda item: _loss(item[1], pairs.right))
+    columns, strength = _simplest(_best_strengths(held_out, pairs), pairs)
+    logits = held_out[columns, strength]
     kind, mapped = _best_map(pairs, folds, logits, losses)
     spread = _best_spread(pairs, folds, mapped, losses)
     scale = Scale(
@@ -222,14 +189,14 @@ def _best_map(
     logits: Floats,
     losses: dict[str, float],
 ) -> tuple[MapKind, Floats]:
-    """Return the map with the least held-out loss, the simplest where equal, and the log odds it gives."""
+    """Return the map to take, and the held-out log odds it gives."""
     tried: dict[MapKind, Floats] = {}
     for kind in MAPS:
         tried[kind] = logits.copy()
         for train, test in folds:
             tried[kind][test] = fit_map(kind, logits[train], pairs.right[train]).logits(logits[test])
         losses[f"map: {kind}"] = _loss(tried[kind], pairs.right)
-    best = min(MAPS, key=lambda kind: losses[f"map: {kind}"])
+    best = _simplest(tried, pairs)
     return best, tried[best]
 
 
@@ -239,15 +206,46 @@ def _best_spread(
     logits: Floats,
     losses: dict[str, float],
 ) -> float:
-    """Return the variance of offsets with the least held-out loss; 0: none."""
+    """Return the variance of offsets to take; 0: none."""
+    tried: dict[float, Floats] = {}
     losses["offsets: 0"] = _loss(logits, pairs.right)
     for spread in SPREADS:
-        moved = logits.copy()
+        tried[spread] = moved = logits.copy()
         for train, test in folds:
             offsets = tag_offsets(pairs.at(train), logits[train], spread)
             moved[test] += [offsets.get(tag, 0.0) for tag in pairs.tags[test].tolist()]
         losses[f"offsets: {spread:g}"] = _loss(moved, pairs.right)
-    return min((0.0, *SPREADS), key=lambda spread: losses[f"offsets: {spread:g}"])
+    best = min(SPREADS, key=lambda spread: losses[f"offsets: {spread:g}"])
+    return _simplest({0.0: logits, best: tried[best]}, pairs)
+
+
+def _best_strengths(
+    held_out: Mapping[tuple[tuple[str, ...], float], Floats], pairs: LabelledPairs
+) -> dict[tuple[tuple[str, ...], float], Floats]:
+    """Keep, of each set of columns, the penalty with the least loss."""
+    best: dict[tuple[str, ...], float] = {}
+    for columns, strength in sorted(held_out, key=lambda choice: _loss(held_out[choice], pairs.right)):
+        best.setdefault(columns, strength)
+    return {choice: logits for choice, logits in held_out.items() if best[choice[0]] == choice[1]}
+
+
+def _simplest(tried: Mapping[T, Floats], pairs: LabelledPairs) -> T:
+    """Return the choice to take of some, simple ones first.
+
+    A later one is taken where its held-out log loss is lower by more than the standard error of the difference
+    over documents: the least of many losses is often so by chance, and with few documents what it costs shows.
+
+    Args:
+        tried: held-out log odds of each choice.
+        pairs: what they are of.
+    """
+    (best, logits), *others = tried.items()
+    for choice, found in others:
+        gain = _losses(logits, pairs.right) - _losses(found, pairs.right)
+        by_document = np.bincount(pairs.document, weights=gain)[np.unique(pairs.document)]
+        if by_document.sum() > by_document.std(ddof=1) * len(by_document) ** 0.5:
+            best, logits = choice, found
+    return best
 
 
 def _folds(pairs: LabelledPairs, count: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -265,4 +263,8 @@ def _logistic(pairs: LabelledPairs, columns: Sequence[str], strength: float) -> 
 
 
 def _loss(logits: Floats, right: NDArray[np.bool_]) -> float:
-    return float(np.mean(np.logaddexp(0.0, np.where(right, -logits, logits))))
+    return float(np.mean(_losses(logits, right)))
+
+
+def _losses(logits: Floats, right: NDArray[np.bool_]) -> Floats:
+    return np.asarray(np.logaddexp(0.0, np.where(right, -logits, logits)))

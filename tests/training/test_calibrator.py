@@ -6,7 +6,8 @@ from llm4tag.calibrating import fit_calibrator
 from llm4tag.evaluation.calibration import CalibrationReport, Circumstances
 from schema import TagResult, UsageError
 from tests.fakes.results import labelled_results
-from training.calibrator import LabelledPairs, cross_fitted, fit_columns, fit_scale, tag_offsets
+from training.calibrator import cross_fitted, fit_columns, fit_scale, tag_offsets
+from training.labelled import LabelledPairs
 
 MADE = Circumstances(conditions={"model": "none"}, tagged_contents=0, depth=50, settings={})
 

@@ -1,0 +1,49 @@
+"""The candidates of labelled documents in numbers: what a calibrator is fitted on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.numbers import NUMBERS, number_rows
+from calibration.signals import Floats
+from schema import TagResult
+
+
+@dataclass(frozen=True)
+class LabelledPairs:
+    """The candidates of labelled documents, n of them, in numbers."""
+
+    rows: Floats
+    """Shape (n, len(NUMBERS))."""
+    right: NDArray[np.bool_]
+    """Whether the tag is gold, shape (n,)."""
+    document: NDArray[np.int64]
+    """Place of the document, shape (n,)."""
+    tags: NDArray[np.str_]
+    """Ids, shape (n,)."""
+
+    @classmethod
+    def of(cls, results: Sequence[TagResult], gold: Mapping[str, frozenset[str]]) -> "LabelledPairs":
+        """Turn uncalibrated results into pairs; ``gold`` has the right tags of each, by content id.
+
+        Raises:
+            ValueError: a result without signals.
+        """
+        return cls(
+            rows=np.concatenate(
+                [np.zeros((0, len(NUMBERS))), *(number_rows(one.tags) for one in results if one.tags)]
+            ),
+            right=np.array([tag.id in gold[one.id] for one in results for tag in one.tags], dtype=bool),
+            document=np.repeat(np.arange(len(results)), [len(one.tags) for one in results]),
+            tags=np.array([tag.id for one in results for tag in one.tags], dtype=np.str_),
+        )
+
+    def at(self, rows: NDArray[np.int64]) -> "LabelledPairs":
+        """Return these rows alone."""
+        return LabelledPairs(self.rows[rows], self.right[rows], self.document[rows], self.tags[rows])
+
+    def varying(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return those of some columns in which there is anything to weigh."""
+        return tuple(name for name in names if np.ptp(self.rows[:, NUMBERS.index(name)]) > 1e-9)
