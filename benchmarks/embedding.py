@@ -109,16 +109,18 @@ def main(
     folder: Annotated[Path, typer.Argument(help="A set: history.jsonl and dev.jsonl.")],
     timed: int = _TIMED,
     with_quality: bool = True,
+    only: Annotated[list[str] | None, typer.Option(help="Only rows whose name has this; repeatable.")] = None,
     output: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Measure every engine, and print a table."""
     data = DataSet.of(folder, None, "dev")
     history, contents = history_of(data), data.contents()
     rows: dict[str, dict[str, float]] = {}
-    for name, embed in engines().items():
+    chosen = {name: embed for name, embed in engines().items() if not only or any(part in name for part in only)}
+    for name, embed in chosen.items():
         rows[name] = speed(embed, history.texts[:timed])
         Console(stderr=True).print(name, rows[name], highlight=False)
-    measured: dict[str, Embed | None] = {**engines(), "no embedding": None}
+    measured: dict[str, Embed | None] = {**chosen, "no embedding": None}
     for name, embed in measured.items():
         # Threads and batches change the speed alone.
         if with_quality and (embed is None or name.endswith(("32", "tokens", "2 at a time"))):
