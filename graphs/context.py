@@ -35,8 +35,8 @@ class TagOptions(BaseModel):
     """Recall paths that are not followed."""
     top: int = Field(default=50, ge=1, le=1000)
     """Tags in a result, rejected candidates included."""
-    max_rounds: int = Field(default=2, ge=1, le=5)
-    """Recall rounds at most; see ``widen_below``."""
+    max_rounds: int | None = Field(default=None, ge=1, le=5)
+    """Recall rounds at most, see ``widen_below``; None: by the recipe, as ``RecallPlan.rounds`` has it."""
     samples: int = Field(default=3, ge=1, le=20)
     """Answers of the generator over shuffled candidate lists; one or two candidates have fewer orders."""
     generate_top: int | None = Field(default=None, ge=1, le=200)

@@ -82,7 +82,7 @@ async def conditions_of(options: TagOptions, resources: Resources, plan: RecallP
         "fit": fitted.fit if fitted and Path.LINEAR in plan.paths else "none",
         "without": ",".join(sorted(options.without)) or "none",
         "within": options.within or "none",
-        "max_rounds": str(options.max_rounds),
+        "max_rounds": str(options.max_rounds or plan.rounds),
         "widen_below": str(options.widen_below),
         "model": "none",
         "adapter": "none",

@@ -107,7 +107,7 @@ def route_by_confidence(state: TaggingState, runtime: Runtime[TagOptions]) -> Li
     """Look wider while no candidate is confident enough and rounds are left; see ``TagOptions.widen_below``."""
     options = options_of(runtime)
     enough = any(item.raw >= options.widen_below for item in state["scored"])
-    return "report" if enough or state["plan"].round >= options.max_rounds else "widen"
+    return "report" if enough or state["plan"].round >= (options.max_rounds or state["plan"].rounds) else "widen"
 
 
 async def widen(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:

@@ -89,8 +89,16 @@ class TaggerOptions:
         ),
     ] = None
     max_rounds: Annotated[
-        int, typer.Option(min=1, max=5, help="Recall rounds at most.", rich_help_panel=_TAGGING)
-    ] = 2
+        int | None,
+        typer.Option(
+            min=1,
+            max=5,
+            help="Recall rounds at most; another starts while no candidate is sure. Default: 1 where a fusion was "
+            "fitted on history, else 2.",
+            show_default=False,
+            rich_help_panel=_TAGGING,
+        ),
+    ] = None
     accept_at: Annotated[
         float,
         typer.Option(
