@@ -114,6 +114,7 @@ class Tagger:
             **await conditions_of(self.options, resources, plan),
             "calibrator": standing.calibrator.passport.id if standing.calibrator else "none",
             "max_error": str(self.options.target_error),
+            "adaptive": str(self.options.adaptive and self.options.use_llm),
             **{name: str(getattr(self.options, name)) for name in ("top", "accept_at", "review_at")},
         }
 
@@ -148,14 +149,16 @@ class Tagger:
         judged = plan.asked if options.judge_top is None else options.judge_top
         shown = plan.asked if options.generate_top is None else options.generate_top
         rounds = options.max_rounds or plan.rounds
+        lists = options.samples * shown
+        if options.verbal and judged:
+            lists, judged = lists + judged, 1
         asked = (options.samples + judged) * rounds + rounds - 1
-        listed = shown * _LABEL_TOKENS
+        listed = lists * rounds * _LABEL_TOKENS
         prompts = sum(
-            asked * (count_tokens(content.full_text[:CONTENT_BUDGET]) + _PROMPT_OVERHEAD)
-            + options.samples * rounds * listed
+            asked * (count_tokens(content.full_text[:CONTENT_BUDGET]) + _PROMPT_OVERHEAD) + listed
             for content in contents
         )
-        answers = len(contents) * (options.samples * rounds * listed + asked)
+        answers = len(contents) * (listed + asked)
         cost = 0.0 if resources.llm.local else estimate_cost(resources.llm.name, prompts, answers)
         return Estimate(
             llm_calls=asked * len(contents), prompt_tokens=prompts, completion_tokens=answers, cost=cost
