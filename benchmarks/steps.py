@@ -2,10 +2,10 @@
 
     python -m benchmarks.steps STORE LABELLED [--limit N] [--seed S] [--live] [--only NAME …] [--json FILE]
 
-Documents with an answer that is not known are left out of all configurations, and a configuration that lacks one of
-the others is left out itself; --live asks instead. Ranking is by the result's own order. Log loss is by a calibration
-on the signals, cross-validated by document, over the 40 best candidates by recall. Differences are to recall alone,
-with 95 % intervals by a bootstrap over documents that draws the same ones for both.
+Documents with an answer that is not known are left out of all configurations, and a configuration that lacks one
+of the others is left out itself; --live asks instead. Ranking is by the result's own order. Log loss is by a
+calibration on the signals, cross-validated by document, over the 40 best candidates by recall. Differences are to
+recall alone, with 95 % intervals by a bootstrap over documents that draws the same ones for both.
 """
 
 import asyncio
@@ -221,6 +221,7 @@ async def measure(
     most = meters["both"].questions
     for name, meter in meters.items():
         told[name] |= {
+            "second_rounds": sum(one.rounds > 1 for one in found[name]),
             "questions": meter.questions,
             "replayed": meter.questions - meter.live,
             "calls": meter.live,
