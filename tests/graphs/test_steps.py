@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 
 from graphs.context import TagOptions
+from graphs.resources import resources_for
+from graphs.standing import Standing, conditions_of
 from graphs.state import TaggingInput
 from graphs.tagging import graph
 from schema import TagResult
+from tests.calibration.test_calibrator import calibrator, scored
 from tests.fakes.openai_server import FakeOpenAI, Reply
 from tests.graphs.conftest import asked_labels, judged_label, likes, rated_labels
+from tools.plan import RecallPlan
 
 MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 Options = Callable[..., TagOptions]
@@ -134,3 +138,22 @@ async def test_samples_stop_when_no_further_one_can_change_a_decision(options: O
     edge = early.tags[0].confidence
     await tag(MAIL, options(samples=6, adaptive=True, accept_at=edge, review_at=edge, answer_cache=False))
     assert asked(fake)[0] > len(drawn)
+
+
+async def test_the_cascade_is_a_condition_of_a_calibrator_and_adaptive_sampling_is_none(options: Options) -> None:
+    async def conditions(**chosen: Any) -> dict[str, str]:
+        made = options(**chosen)
+        return await conditions_of(made, await resources_for(made), RecallPlan.first(8))
+
+    plain = await conditions()
+    assert await conditions(adaptive=True) == plain
+    for chosen in ({"cascade": True}, {"verbal": True}, {"samples": 0}):
+        assert await conditions(**chosen) != plain
+
+
+def test_what_the_cascade_spared_is_no_missing_signal() -> None:
+    standing = Standing(calibrator(columns=("recall", "p_yes")))
+    sure = [scored("a", 0.99)]
+    assert standing.on(sure, llm_failed=False).calibrator is None
+    assert standing.on(sure, llm_failed=False, spared=True).calibrator is not None
+    assert standing.on(sure, llm_failed=True, spared=True).calibrator is None
