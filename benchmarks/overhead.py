@@ -16,11 +16,14 @@ from typing import Annotated
 
 import typer
 
-from calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, combine, recall_confidences
+from calibration.confidence import combine
+from calibration.signals import gather
 from graphs.context import TagOptions
-from graphs.nodes.outcome import decisions_for
 from graphs.nodes.recall import backing_of, query_for, vector_of
+from graphs.recall_signal import recall_of, weights_of
 from graphs.resources import Resources, close_resources, resources_for
+from graphs.scoring import decisions_for
+from graphs.standing import standing_of
 from graphs.tagging import graph
 from models.embedding import Vector
 from schema import Content, Evidence, Recipe
@@ -55,21 +58,18 @@ async def plainly(resources: Resources, content: Content, options: TagOptions) -
     if fitted is not None:
         allowed = (await store.vocabulary()).assignable
         found[RecallPath.LINEAR] = recall_by_linear(fitted.linear, query.text, whole, plan, allowed, content.id)
-    weights = WITHOUT_HISTORY if plan.recipe is Recipe.VOCABULARY else WITH_HISTORY
     if plan.recipe is Recipe.LEARNED and fitted is not None and fitted.fusion is not None:
-        backing = await backing_of(store, fitted, plan.paths)
-        candidates = fuse_by_probability(found, plan, fitted.fusion, backing)
-        recall = {candidate.tag: candidate.score for candidate in candidates}
+        candidates = fuse_by_probability(found, plan, fitted.fusion, await backing_of(store, fitted, plan.paths))
     else:
         candidates = fuse(found, plan)
-        recall = recall_confidences(candidates, {path: plan.weight(path) for path in plan.paths}, weights.scale)
-    scored = combine(candidates, recall, {}, {}, weights)
-    return len(decisions_for(scored, await store.vocabulary(), options))
+    scored = combine(candidates, gather(recall_of(plan, candidates), {}, {}), weights_of(plan))
+    verdict = (await standing_of(options, resources, plan)).verdict(None)
+    return len(decisions_for(scored, await store.vocabulary(), options, verdict))
 
 
 async def measure(store: str, contents: list[Content]) -> dict[str, float]:
     """Return medians in milliseconds, and their difference and ratio."""
-    options = TagOptions(store=store, use_llm=False, max_rounds=1)
+    options = TagOptions(store=store, use_llm=False, max_rounds=1, uncalibrated=True)
     resources = await resources_for(options)
     parts: list[float] = []
     whole: list[float] = []

@@ -1,13 +1,13 @@
 """Self-consistency: several answers over shuffled candidate lists, and how often each tag was named."""
 
 import hashlib
-import json
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from calibration.answers import NOT_AS_ASKED, object_in
 from models.llm import Answer, Ask
 from prompts import PromptContext, generation_messages
 from schema import OffVocabulary, Vocabulary, normal_name
@@ -81,21 +81,14 @@ def read_sample(answer: Answer, labels: Mapping[str, str], vocabulary: Vocabular
 
 
 def _names_in(answer: Answer) -> tuple[list[str], str]:
-    if answer.refusal or answer.finish_reason == "content_filter":
-        return [], f"the model refused: {answer.refusal or 'content filter'}"
-    text = answer.text.strip()
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        body = json.loads(text[start : end + 1]) if start >= 0 else None
-    except ValueError:
-        body = None
-    names = body.get("tags") if isinstance(body, dict) else None
-    if isinstance(names, list):
-        # Strings only: anything else names no tag. A model's list of 500 entries is cut by max_tokens.
-        return [name for name in names if isinstance(name, str) and name.strip()], ""
-    if answer.finish_reason == "length":
-        return [], "the model's answer was cut short"
-    return [], "the model's answer is not the JSON that was asked for"
+    members, failure = object_in(answer)
+    if members is None:
+        return [], failure
+    names = dict(members).get("tags")
+    if not isinstance(names, list):
+        return [], NOT_AS_ASKED
+    # Strings only: anything else names no tag. A model's list of 500 entries is cut by max_tokens.
+    return [name for name in names if isinstance(name, str) and name.strip()], ""
 
 
 def agreement(samples: Sequence[Sample]) -> dict[str, tuple[float, int]]:

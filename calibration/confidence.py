@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from calibration.calibrator import Calibrator, probabilities
 from calibration.numbers import LLM_SIGNALS, number_rows
+from calibration.signals import VERBAL_CLIP
 from schema import C2C2TEvidence, Candidate, Evidence, Path, Signals
 
 
@@ -22,7 +23,8 @@ class Weights(BaseModel):
     scale: float
     """Confidence of a candidate that every recall path puts first and no neighbour speaks for."""
     judgement: float
-    """Weight of logit P(Yes), centred within the content: a zero-shot judge says yes to most."""
+    """Weight of logit P(Yes), centred within the content: a zero-shot judge says yes to most. Where there is none,
+    of the log odds of the probability in words."""
     agreement: float
     """Weight of the share of samples that named the tag, centred likewise."""
 
@@ -83,7 +85,12 @@ def combine(
     """
     shares = {tag: one.agreement for tag, one in signals.items() if one.agreement is not None}
     logits = {tag: _logit(one.p_yes) for tag, one in signals.items() if one.p_yes is not None}
-    centred_shares, centred_logits = _centred(shares), _centred(logits)
+    said = {
+        tag: _logit(min(1.0 - VERBAL_CLIP, max(VERBAL_CLIP, one.verbal)))
+        for tag, one in signals.items()
+        if one.verbal is not None and one.p_yes is None
+    }
+    centred_shares, centred_logits = _centred(shares), {**_centred(said), **_centred(logits)}
     scored = []
     for candidate in candidates:
         tag = candidate.tag

@@ -13,14 +13,16 @@ Floats = NDArray[np.float64]
 
 COLUMNS = ("recall", "agreement", "p_yes", "verbal")
 """The columns of ``signal_rows``, in order."""
-_CLIP = {"recall": 1e-4, "p_yes": 1e-4, "verbal": 0.01}
+VERBAL_CLIP = 0.01
+"""Who says 0 or 100 percent means as good as: beyond this, log odds of probabilities in words say nothing."""
+_CLIP = {"recall": 1e-4, "p_yes": 1e-4, "verbal": VERBAL_CLIP}
 
 
 def gather(
     recall: Mapping[str, float],
     agreement: Mapping[str, tuple[float, int]],
     judgements: Mapping[str, Judgement],
-    verbal: Mapping[str, float] | None = None,
+    verbal: Mapping[str, float | None] | None = None,
 ) -> dict[str, Signals]:
     """Return the signals of each candidate of a content, by tag id.
 
@@ -28,7 +30,7 @@ def gather(
         recall: confidence from recall alone; its keys are the candidates.
         agreement: share of samples that named the tag, and how many were asked.
         judgements: yes or no, one candidate at a time.
-        verbal: probabilities in words, all candidates at once.
+        verbal: probabilities in words, all candidates at once; None: no usable one.
     """
     found = {}
     for tag, probability in recall.items():

@@ -35,14 +35,21 @@ class TagOptions(BaseModel):
     """Recall paths that are not followed."""
     top: int = Field(default=50, ge=1, le=1000)
     """Tags in a result, rejected candidates included."""
-    max_rounds: int = Field(default=2, ge=1, le=5)
-    """Recall rounds at most; see ``widen_below``."""
-    samples: int = Field(default=3, ge=1, le=20)
-    """Answers of the generator over shuffled candidate lists; one or two candidates have fewer orders."""
+    max_rounds: int | None = Field(default=None, ge=1, le=5)
+    """Recall rounds at most, see ``widen_below``; None: by the recipe, as ``RecallPlan.rounds`` has it."""
+    samples: int = Field(default=3, ge=0, le=20)
+    """Answers of the generator over shuffled candidate lists; one or two candidates have fewer orders. 0: none."""
     generate_top: int | None = Field(default=None, ge=1, le=200)
     """Candidates shown to the generator; None: 10 where there is history, 20 where there is none."""
     judge_top: int | None = Field(default=None, ge=0, le=200)
-    """Candidates judged yes or no, one question each; None as above."""
+    """Candidates judged yes or no, one question each; None as above, 0: none."""
+    verbal: bool | None = None
+    """Ask for the probabilities of these in words, in one question, in place of judging them; None: where the
+    model gives no log-probabilities; False: never."""
+    cascade: bool = False
+    """Judge only candidates whose confidence by recall is uncertain, and ask nothing where none is."""
+    adaptive: bool = False
+    """Draw samples one after another, and stop when those to come can change no decision."""
     examples: int = Field(default=3, ge=0, le=10)
     """Similar tagged contents in the prompt."""
     passages: int = Field(default=1, ge=0, le=10)

@@ -26,12 +26,20 @@ class Standing:
     reason: str = ""
     """Why none holds."""
 
-    def on(self, scored: Sequence[Scored], llm_failed: bool) -> "Standing":
-        """Return how the confidences of one content stand: a signal that is weighed may be missing there."""
+    def on(self, scored: Sequence[Scored], llm_failed: bool, spared: bool = False) -> "Standing":
+        """Return how the confidences of one content stand: a signal that is weighed may be missing there.
+
+        Args:
+            scored: its candidates.
+            llm_failed: whether the LLM could not be asked.
+            spared: whether the cascade had nothing to ask; it had not in the contents of the fit either.
+        """
         if self.calibrator is None:
             return self
         if llm_failed:
             return Standing(None, "the LLM failed, so signals that the calibrator weighs are missing")
+        if spared:
+            return self
         absent = missing_signal(scored, self.calibrator)
         return Standing(None, f"the calibrator weighs {absent}, which is missing here") if absent else self
 
@@ -82,7 +90,7 @@ async def conditions_of(options: TagOptions, resources: Resources, plan: RecallP
         "fit": fitted.fit if fitted and Path.LINEAR in plan.paths else "none",
         "without": ",".join(sorted(options.without)) or "none",
         "within": options.within or "none",
-        "max_rounds": str(options.max_rounds),
+        "max_rounds": str(options.max_rounds or plan.rounds),
         "widen_below": str(options.widen_below),
         "model": "none",
         "adapter": "none",
@@ -91,7 +99,8 @@ async def conditions_of(options: TagOptions, resources: Resources, plan: RecallP
     if resources.llm is None:
         return found
     prompts = hashlib.sha256(repr(sorted(prompt_hashes().items())).encode()).hexdigest()[:12]
-    steps = ("samples", "judge_top", "generate_top", "examples", "passages")
+    # Not "adaptive": what it leaves out changes no decision, so a calibrator of all samples holds for it.
+    steps = ("samples", "judge_top", "generate_top", "verbal", "cascade", "examples", "passages")
     return {
         **found,
         "model": resources.llm.identity,

@@ -116,6 +116,8 @@ class TaggingState(TypedDict):
     prompt: NotRequired[PromptContext]
     samples: Annotated[list[Sample], append]
     judgements: Annotated[dict[str, Judgement], update]
+    ratings: Annotated[dict[str, float | None], update]
+    """Probabilities in words; None: asked, and no usable answer."""
     scored: list[Scored]
     verdict: Verdict
     decisions: list[TagDecision]

@@ -1,4 +1,4 @@
-"""The tagging graph: recall, fuse, retrieve knowledge, generate, judge, calibrate, decide, and wider rounds."""
+"""The tagging graph: recall, fuse, retrieve knowledge, judge, generate, calibrate, decide, and wider rounds."""
 
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeAlias
@@ -12,16 +12,8 @@ from langgraph.runtime import Runtime, get_runtime
 from graphs.background import run
 from graphs.context import TagOptions
 from graphs.nodes.knowledge import retrieve_knowledge
-from graphs.nodes.language import generate, judge
-from graphs.nodes.outcome import (
-    calibrate,
-    decide,
-    report,
-    route_by_confidence,
-    route_by_failure,
-    route_by_llm,
-    widen,
-)
+from graphs.nodes.language import generate, judge, rate
+from graphs.nodes.outcome import calibrate, decide, report, widen
 from graphs.nodes.recall import (
     Update,
     classify,
@@ -31,6 +23,7 @@ from graphs.nodes.recall import (
     search_contents,
     search_tags,
 )
+from graphs.routing import route_by_confidence, route_by_llm, route_by_questions
 from graphs.state import TaggingInput, TaggingOutput, TaggingState
 
 TaggingGraph: TypeAlias = CompiledStateGraph[TaggingState, TagOptions, TaggingInput, TaggingOutput]
@@ -51,8 +44,9 @@ _NODES: tuple[Node, ...] = (
     *_RECALL,
     fuse_candidates,
     retrieve_knowledge,
-    generate,
     judge,
+    rate,
+    generate,
     calibrate,
     decide,
     widen,
@@ -73,9 +67,12 @@ def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> TaggingGraph:
         builder.add_edge(widen.__name__, recall.__name__)
     builder.add_edge([recall.__name__ for recall in _RECALL], fuse_candidates.__name__)
     builder.add_conditional_edges(fuse_candidates.__name__, route_by_llm)
-    builder.add_edge(retrieve_knowledge.__name__, generate.__name__)
-    builder.add_conditional_edges(generate.__name__, route_by_failure)
-    builder.add_edge(judge.__name__, calibrate.__name__)
+    # Judged first, so that samples can stop where they change nothing in view of what the judge said.
+    steps = [judge.__name__, rate.__name__, generate.__name__]
+    builder.add_conditional_edges(retrieve_knowledge.__name__, route_by_questions, steps)
+    builder.add_conditional_edges(judge.__name__, route_by_questions, [*steps[1:], calibrate.__name__])
+    builder.add_conditional_edges(rate.__name__, route_by_questions, [*steps[2:], calibrate.__name__])
+    builder.add_edge(generate.__name__, calibrate.__name__)
     builder.add_edge(calibrate.__name__, decide.__name__)
     builder.add_conditional_edges(decide.__name__, route_by_confidence)
     builder.add_edge(report.__name__, END)

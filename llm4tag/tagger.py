@@ -114,6 +114,7 @@ class Tagger:
             **await conditions_of(self.options, resources, plan),
             "calibrator": standing.calibrator.passport.id if standing.calibrator else "none",
             "max_error": str(self.options.target_error),
+            "adaptive": str(self.options.adaptive and self.options.use_llm),
             **{name: str(getattr(self.options, name)) for name in ("top", "accept_at", "review_at")},
         }
 
@@ -144,17 +145,20 @@ class Tagger:
             return Estimate(llm_calls=0, prompt_tokens=0, completion_tokens=0, cost=0.0)
         options = self.options
         tagged = (await resources.store.statistics()).tagged_contents
-        usual = first_plan(tagged, await resources.fitted(), self._recipe, options.without).asked
-        judged = usual if options.judge_top is None else options.judge_top
-        shown = usual if options.generate_top is None else options.generate_top
-        asked = (options.samples + judged) * options.max_rounds + options.max_rounds - 1
-        listed = shown * _LABEL_TOKENS
+        plan = first_plan(tagged, await resources.fitted(), self._recipe, options.without)
+        judged = plan.asked if options.judge_top is None else options.judge_top
+        shown = plan.asked if options.generate_top is None else options.generate_top
+        rounds = options.max_rounds or plan.rounds
+        lists = options.samples * shown
+        if options.verbal and judged:
+            lists, judged = lists + judged, 1
+        asked = (options.samples + judged) * rounds + rounds - 1
+        listed = lists * rounds * _LABEL_TOKENS
         prompts = sum(
-            asked * (count_tokens(content.full_text[:CONTENT_BUDGET]) + _PROMPT_OVERHEAD)
-            + options.samples * options.max_rounds * listed
+            asked * (count_tokens(content.full_text[:CONTENT_BUDGET]) + _PROMPT_OVERHEAD) + listed
             for content in contents
         )
-        answers = len(contents) * (options.samples * options.max_rounds * listed + asked)
+        answers = len(contents) * (listed + asked)
         cost = 0.0 if resources.llm.local else estimate_cost(resources.llm.name, prompts, answers)
         return Estimate(
             llm_calls=asked * len(contents), prompt_tokens=prompts, completion_tokens=answers, cost=cost

@@ -5,6 +5,7 @@ from prompts.rendering import (
     PromptContext,
     generation_messages,
     judgement_messages,
+    listwise_messages,
     prompt_hashes,
     rewriting_messages,
 )
@@ -14,6 +15,7 @@ __all__ = [
     "PromptContext",
     "generation_messages",
     "judgement_messages",
+    "listwise_messages",
     "prompt_hashes",
     "rewriting_messages",
 ]

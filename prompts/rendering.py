@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from models.llm import Message
 from schema import Content, Passage
 
-TEMPLATES = ("system", "context", "generate", "judge", "rewrite")
+TEMPLATES = ("system", "context", "generate", "judge", "listwise", "rewrite")
 CONTENT_BUDGET = 2400
 """Characters of a content that the LLM sees; what lies beyond is left out and the result says so."""
 _EXAMPLE_BUDGET = 320
@@ -58,6 +58,11 @@ def generation_messages(context: PromptContext, labels: Sequence[str]) -> tuple[
 def judgement_messages(context: PromptContext, label: str) -> tuple[Message, ...]:
     """Ask whether one label fits the content (paper section 3.3: answer Yes or No)."""
     return _messages(context, _render("judge", label=label))
+
+
+def listwise_messages(context: PromptContext, labels: Sequence[str]) -> tuple[Message, ...]:
+    """Ask for the probability of each of the labels, all at once."""
+    return _messages(context, _render("listwise", labels=list(labels)))
 
 
 def rewriting_messages(context: PromptContext) -> tuple[Message, ...]:

@@ -49,6 +49,8 @@ class RecallPlan(BaseModel):
     asked: int = Field(default=10, ge=0)
     """Candidates that the LLM is asked about, unless the caller says how many. With history its answers move
     little, so only the head of the list can change; without, they lead."""
+    rounds: int = Field(default=2, ge=1)
+    """Rounds at most, unless the caller says how many."""
 
     @classmethod
     def first(cls, tagged_contents: int, recipe: Recipe | None = None, paths: frozenset[Path] = ALL_PATHS) -> Self:
@@ -65,9 +67,12 @@ class RecallPlan(BaseModel):
             return cls(recipe=recipe, paths=paths, asked=20, **weights)
         # The fewer tagged contents, the more the tags' own words are worth.
         weight = min(1.0, max(0.25, 12.0 / max(1, tagged_contents) ** 0.5))
-        # The fusion sorts the long tail out; fixed weights were measured with 100.
-        cap = 200 if recipe is Recipe.LEARNED else 100
-        return cls(recipe=recipe, paths=paths, weight_c2t=weight, tag_sharpness=2.0, parts=0, cap=cap)
+        plan = cls(recipe=recipe, paths=paths, weight_c2t=weight, tag_sharpness=2.0, parts=0)
+        if recipe is Recipe.LEARNED:
+            # The fusion sorts the long tail out, where fixed weights were measured with 100, and a wider round
+            # gains it nothing: see docs/recall.md.
+            return plan.model_copy(update={"cap": 200, "rounds": 1})
+        return plan
 
     def weight(self, path: Path) -> float:
         """Return what a path's relative scores weigh; 0 where it is not to be followed."""

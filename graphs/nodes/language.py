@@ -1,57 +1,34 @@
-"""Ask the LLM: which candidates fit, whether each one fits, and what else to search for.
+"""Ask the LLM: whether each candidate fits, which of them fit, and what else to search for.
 
 A model that fails degrades the result to what recall knows; only one that is not on this machine ends the run.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from langgraph.runtime import Runtime
 
-from calibration.agreement import Sample, generation_question, read_sample, shuffled
+from calibration.adaptive import settled
+from calibration.agreement import Sample, agreement, generation_question, read_sample, shuffled
 from calibration.judgement import judgement_question, read_judgement
 from calibration.labels import labels_for
+from calibration.listwise import listwise_question, read_ratings
+from graphs.asking import NO_LOGPROBS, best, to_judge, to_sample
 from graphs.context import TagOptions
 from graphs.nodes.recall import Update, open_for
 from graphs.resources import Resources
+from graphs.scoring import decision_on, weigh
+from graphs.standing import Standing, standing_of
 from graphs.state import LLMFailure, TaggingState
 from models.llm import Answer, Ask, LanguageModel
-from schema import ModelError, ModelNotFoundError, ModelSetupError, Usage
-
-NO_LOGPROBS = "the model gives no log-probabilities: candidates were not judged one by one"
-
-
-async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
-    """Ask several times which candidates fit, each time in another order; later rounds ask of new ones alone."""
-    options, resources = await open_for(runtime)
-    vocabulary = await resources.store.vocabulary()
-    asked = {tag for sample in state.get("samples", []) for tag in sample.asked}
-    top = _best(state, options.generate_top)
-    tags = [tag for tag in top if tag not in asked]
-    if not tags:
-        return {}
-    labels = labels_for(tags, vocabulary)
-    text = state["content"].full_text
-    # The same order twice is the same question, and its answer would agree with itself.
-    orders = dict.fromkeys(tuple(shuffled(tags, text, number)) for number in range(options.samples))
-    lists = [{tag: labels[tag] for tag in order} for order in orders]
-    questions = [generation_question(state["prompt"], list(shown.values())) for shown in lists]
-    answers, usage, failure = await _ask_all(_llm(resources), questions)
-    samples = [read_sample(answer, shown, vocabulary) for answer, shown in zip(answers, lists, strict=False)]
-    runtime.stream_writer({"stage": "generate", "samples": len(samples), "round": state["plan"].round})
-    return {"samples": samples, "spent": usage, "llm_failure": failure or _all_failed(samples)}
+from schema import Decision, ModelError, ModelNotFoundError, ModelSetupError, Usage
 
 
 async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Ask of each of the best candidates whether it fits, unless an earlier round did."""
     options, resources = await open_for(runtime)
-    vocabulary = await resources.store.vocabulary()
-    known = state.get("judgements", {})
-    top = _best(state, options.judge_top)
-    tags = [tag for tag in top if tag not in known]
-    if not tags or NO_LOGPROBS in state.get("remarks", []):
-        return {}
-    labels = labels_for(top, vocabulary)
+    tags = to_judge(state, options)
+    labels = labels_for(best(state, options.judge_top), await resources.store.vocabulary())
     questions = [judgement_question(state["prompt"], labels[tag]) for tag in tags]
     # The first alone: it fills the prefix cache for the others, and shows whether there are log-probabilities.
     answers, usage, failure = await _ask_all(_llm(resources), questions[:1])
@@ -65,10 +42,70 @@ async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     return {"judgements": judgements, "spent": usage, "llm_failure": failure}
 
 
-def _best(state: TaggingState, wanted: int | None) -> list[str]:
-    """Return the tags to ask about: as many as the caller wants, else as the plan says."""
-    count = state["plan"].asked if wanted is None else wanted
-    return [candidate.tag for candidate in state["candidates"][:count]]
+async def rate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
+    """Ask in one question for the probability of each of the best candidates, in words."""
+    options, resources = await open_for(runtime)
+    tags = to_judge(state, options)
+    labels = labels_for(best(state, options.judge_top), await resources.store.vocabulary())
+    # Shuffled, so that recall's order tells the model nothing.
+    shown = {tag: labels[tag] for tag in shuffled(tags, state["content"].full_text, 0)}
+    answer, usage, failure = await ask_one(resources, listwise_question(state["prompt"], list(shown.values())))
+    if answer is None:
+        return {"spent": usage, "llm_failure": failure}
+    ratings = read_ratings(answer, shown)
+    runtime.stream_writer({"stage": "rate", "rated": len(ratings.probabilities), "round": state["plan"].round})
+    remarks = [f"no probability in words: {ratings.failure}"] if ratings.failure else []
+    return {"ratings": ratings.probabilities, "spent": usage, "remarks": remarks}
+
+
+async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
+    """Ask several times which candidates fit, each time in another order; later rounds ask of new ones alone."""
+    options, resources = await open_for(runtime)
+    vocabulary = await resources.store.vocabulary()
+    tags = to_sample(state, options)
+    labels = labels_for(tags, vocabulary)
+    text = state["content"].full_text
+    # The same order twice is the same question, and its answer would agree with itself.
+    orders = dict.fromkeys(tuple(shuffled(tags, text, number)) for number in range(options.samples))
+    lists = [{tag: labels[tag] for tag in order} for order in orders]
+    standing = await standing_of(options, resources, state["plan"]) if options.adaptive else None
+    samples: list[Sample] = []
+    usage = Usage()
+    failure: LLMFailure | None = None
+    for batch in [[one] for one in lists] if standing else [lists]:
+        questions = [generation_question(state["prompt"], list(shown.values())) for shown in batch]
+        answers, used, failure = await _ask_all(_llm(resources), questions)
+        samples += [read_sample(answer, shown, vocabulary) for answer, shown in zip(answers, batch, strict=False)]
+        usage += used
+        if failure is not None:
+            break
+        left = len(lists) - len(samples)
+        if standing is not None:
+            done: bool = await asyncio.to_thread(_settled, state, options, standing, samples, tags, left)
+            if done:
+                break
+    runtime.stream_writer({"stage": "generate", "samples": len(samples), "round": state["plan"].round})
+    return {"samples": samples, "spent": usage, "llm_failure": failure or _all_failed(samples)}
+
+
+def _settled(
+    state: TaggingState,
+    options: TagOptions,
+    standing: Standing,
+    samples: Sequence[Sample],
+    tags: Sequence[str],
+    left: int,
+) -> bool:
+    """Say whether samples to come can change neither a decision nor whether another round starts."""
+    earlier = agreement(state.get("samples", []))
+
+    def decide(shares: Mapping[str, tuple[float, int]]) -> dict[str, tuple[Decision, bool]]:
+        scored, verdict = weigh(state, options, standing, {**earlier, **shares})
+        return {
+            item.tag: (decision_on(item, options, verdict), item.raw >= options.widen_below) for item in scored
+        }
+
+    return settled(samples, tags, left, decide)
 
 
 async def ask_one(resources: Resources, question: Ask) -> tuple[Answer | None, Usage, LLMFailure | None]:

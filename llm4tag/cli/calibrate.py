@@ -67,7 +67,8 @@ def calibrate(
     if output == "-":
         raise UsageError("-o -: results are kept in a file; give its name")
     check_outputs(file, json_file, output)
-    context = dataclasses.replace(tagging, max_error=None, uncalibrated=True).context()
+    # On all samples: what "adaptive" leaves out, it does for the decisions of a calibrator that is there already.
+    context = dataclasses.replace(tagging, max_error=None, uncalibrated=True, adaptive=False).context()
     done = Report()
     with telling_what_is_kept(done, output):
         inputs, found = run_async(_calibrate(file, context, options, output, done, level, tagging.max_error))

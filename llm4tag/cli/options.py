@@ -51,18 +51,46 @@ class TaggerOptions:
     ] = False
     samples: Annotated[
         int,
-        typer.Option(min=1, max=20, help="Answers over shuffled candidates, a content.", rich_help_panel=_MODEL),
+        typer.Option(
+            min=0, max=20, help="Answers over shuffled candidates, a content. 0: none.", rich_help_panel=_MODEL
+        ),
     ] = 3
     judge_top: Annotated[
         int | None,
         typer.Option(
             min=0,
             max=200,
-            help="Candidates judged yes or no, one by one. Default: 10 where there is history, else 20.",
+            help="Candidates judged yes or no, one by one. 0: none. Default: 10 where there is history, else 20.",
             show_default=False,
             rich_help_panel=_MODEL,
         ),
     ] = None
+    verbal: Annotated[
+        bool | None,
+        typer.Option(
+            "--verbal/--no-verbal",
+            help="Ask for the probabilities of these in words, in one question, in place of judging them. "
+            "Default: where the model gives no log-probabilities.",
+            show_default=False,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    cascade: Annotated[
+        bool,
+        typer.Option(
+            "--cascade/--no-cascade",
+            help="Judge only candidates that recall is unsure of; ask nothing where there is none.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = False
+    adaptive: Annotated[
+        bool,
+        typer.Option(
+            "--adaptive/--no-adaptive",
+            help="Stop asking for answers over shuffled candidates when no further one can change a decision.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = False
     embedding: EmbeddingOption = None
     top: Annotated[
         int,
@@ -89,8 +117,16 @@ class TaggerOptions:
         ),
     ] = None
     max_rounds: Annotated[
-        int, typer.Option(min=1, max=5, help="Recall rounds at most.", rich_help_panel=_TAGGING)
-    ] = 2
+        int | None,
+        typer.Option(
+            min=1,
+            max=5,
+            help="Recall rounds at most; another starts while no candidate is sure. Default: 1 where a fusion was "
+            "fitted on history, else 2.",
+            show_default=False,
+            rich_help_panel=_TAGGING,
+        ),
+    ] = None
     accept_at: Annotated[
         float,
         typer.Option(
@@ -140,6 +176,9 @@ class TaggerOptions:
             answer_cache=False if self.no_cache else None,
             samples=self.samples,
             judge_top=self.judge_top,
+            verbal=self.verbal,
+            cascade=self.cascade,
+            adaptive=self.adaptive,
             embedding=self.embedding,
             top=self.top,
             recipe=None if self.recipe is None else Recipe(self.recipe),

@@ -54,3 +54,16 @@ def test_the_llm_leads_where_there_is_no_history() -> None:
     recall = recall_confidences(pair, WEIGHTS, 0.5)
     said = {"a": Judgement(p_yes=0.05, mass=1.0), "b": Judgement(p_yes=0.95, mass=1.0)}
     assert [item.tag for item in combine(pair, gather(recall, {}, said), WITHOUT_HISTORY)] == ["b", "a"]
+
+
+def test_a_probability_in_words_stands_in_for_a_judgement_and_yields_to_one() -> None:
+    recall = {"a": 0.5, "b": 0.5, "c": 0.5}
+    judged = {"a": Judgement(p_yes=0.9, mass=1.0), "b": Judgement(p_yes=0.2, mass=1.0)}
+    said = {"a": 0.9, "b": 0.2, "c": None}
+    by_judge = combine(CANDIDATES, gather(recall, {}, judged), WITHOUT_HISTORY)
+    by_words = combine(CANDIDATES, gather(recall, {}, {}, said), WITHOUT_HISTORY)
+    both = combine(CANDIDATES, gather(recall, {}, judged, {"a": 0.2, "b": 0.9}), WITHOUT_HISTORY)
+    assert [(one.tag, one.raw) for one in by_judge] == [(one.tag, one.raw) for one in by_words]
+    assert [one.raw for one in both] == [one.raw for one in by_judge]
+    assert by_words[1].tag == "c"
+    assert by_words[1].confidence == pytest.approx(0.5), "a missing one moves nothing"

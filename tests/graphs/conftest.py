@@ -80,6 +80,18 @@ def fake() -> Iterator[FakeOpenAI]:
 def asked_labels(request: dict[str, Any]) -> list[str]:
     """Return the tags that a generation request lists, or none for another kind of request."""
     text = request["messages"][-1]["content"]
+    if "in percent" in text:
+        return []
+    return _listed(text)
+
+
+def rated_labels(request: dict[str, Any]) -> list[str]:
+    """Return the tags that a request for probabilities in words lists, or none for another kind of request."""
+    text = request["messages"][-1]["content"]
+    return _listed(text) if "in percent" in text else []
+
+
+def _listed(text: str) -> list[str]:
     listed = re.search(r"List of tags:\n((?:- .*\n)+)", text)
     return [line[2:] for line in listed.group(1).splitlines()] if listed else []
 

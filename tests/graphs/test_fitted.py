@@ -74,6 +74,12 @@ async def test_the_recipe_can_be_chosen(fitted: str, monkeypatch: pytest.MonkeyP
     assert (await tag(TEXT, fitted)).origin.recipe is Recipe.HISTORY
 
 
+async def test_rounds_follow_the_recipe_unless_the_caller_says(fitted: str) -> None:
+    assert (await tag(TEXT, fitted, widen_below=1.0)).rounds == 1
+    assert (await tag(TEXT, fitted, widen_below=1.0, recipe="history")).rounds == 2
+    assert (await tag(TEXT, fitted, widen_below=1.0, max_rounds=3)).rounds == 3
+
+
 @pytest.mark.parametrize("path", ["c2t", "c2c2t", "linear"])
 async def test_each_path_can_be_switched_off(fitted: str, path: str) -> None:
     result = await tag(TEXT, fitted, without=[path])

@@ -5,6 +5,7 @@ from prompts import (
     PromptContext,
     generation_messages,
     judgement_messages,
+    listwise_messages,
     prompt_hashes,
     rewriting_messages,
 )
@@ -19,7 +20,11 @@ CONTEXT = PromptContext(
 
 
 def test_all_questions_about_a_content_share_their_beginning() -> None:
-    asked = [generation_messages(CONTEXT, ["Mail", "Games"]), judgement_messages(CONTEXT, "Mail")]
+    asked = [
+        generation_messages(CONTEXT, ["Mail", "Games"]),
+        judgement_messages(CONTEXT, "Mail"),
+        listwise_messages(CONTEXT, ["Mail"]),
+    ]
     system = {messages[0].content for messages in asked}
     assert len(system) == 1
     ends = [messages[1].content.index("</content>") for messages in asked]

@@ -1,0 +1,82 @@
+"""A probability in words for every candidate of a content, asked in one call.
+
+For models that give no log-probabilities. What they say runs high (Xiong, ICLR 2024), so it is one more signal.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from calibration.answers import NOT_AS_ASKED, object_in
+from models.llm import Answer, Ask
+from prompts import PromptContext, listwise_messages
+from schema import normal_name
+
+_TOKENS_A_LABEL = 20
+_PERCENT = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*", re.ASCII)
+
+
+class Ratings(BaseModel):
+    """What one answer said of the candidates that it was shown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    probabilities: dict[str, float | None]
+    """From 0 to 1, by tag id, one for each tag shown; None where the answer has none that can be used."""
+    failure: str = ""
+    """Why the answer says nothing of any."""
+
+
+def listwise_question(context: PromptContext, labels: Sequence[str]) -> Ask:
+    """Build the question how probable each label is, with the schema that admits these labels alone."""
+    percent = {"type": "integer", "minimum": 0, "maximum": 100}
+    return Ask(
+        messages=listwise_messages(context, labels),
+        max_tokens=min(4000, 40 + _TOKENS_A_LABEL * len(labels)),
+        json_schema={
+            "type": "object",
+            "properties": dict.fromkeys(labels, percent),
+            "required": list(labels),
+            "additionalProperties": False,
+        },
+    )
+
+
+def read_ratings(answer: Answer, labels: Mapping[str, str]) -> Ratings:
+    """Validate an answer; nothing is guessed.
+
+    A name must be a label that was shown, once; a value a number from 0 to 100. An answer with a value between 0
+    and 1 is on another scale than was asked for, so all of it is left out.
+
+    Args:
+        answer: the LLM's.
+        labels: what it was shown, by tag id.
+    """
+    unknown: dict[str, float | None] = dict.fromkeys(labels)
+    members, failure = object_in(answer)
+    if members is None:
+        return Ratings(probabilities=unknown, failure=failure)
+    times = Counter(normal_name(name) for name, _ in members)
+    by_name = {normal_name(name): _percent(value) for name, value in members}
+    values = {
+        tag: by_name.get(normal_name(label)) if times[normal_name(label)] == 1 else None
+        for tag, label in labels.items()
+    }
+    if any(value is not None and 0.0 < value < 1.0 for value in values.values()):
+        return Ratings(probabilities=unknown, failure="the model's probabilities are not in percent")
+    if all(value is None for value in values.values()):
+        return Ratings(probabilities=unknown, failure=NOT_AS_ASKED)
+    return Ratings(probabilities={tag: None if one is None else one / 100.0 for tag, one in values.items()})
+
+
+def _percent(value: Any) -> float | None:
+    """Return a percentage, None where the value is not exactly that."""
+    if isinstance(value, str):
+        found = _PERCENT.fullmatch(value)
+        value = float(found.group(1)) if found else None
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0.0 <= value <= 100.0 else None
