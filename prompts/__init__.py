@@ -8,6 +8,7 @@ from prompts.rendering import (
     prompt_hashes,
     rewriting_messages,
 )
+from prompts.tuned import tuned_judgement_messages
 
 __all__ = [
     "Example",
@@ -16,4 +17,5 @@ __all__ = [
     "judgement_messages",
     "prompt_hashes",
     "rewriting_messages",
+    "tuned_judgement_messages",
 ]

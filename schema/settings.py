@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     """``local/NAME`` or any LiteLLM model."""
     api_base: str | None = None
     api_key: SecretStr | None = None
+    adapter: str | None = None
+    """Folder of a fine-tuned judge for a local model; None or ``none``: the model judges as it comes."""
+    judge_form: str | None = None
+    """Prompt form of the adapter, by its name in ``adapter.json``; None: the one it was trained with."""
     recipe: Recipe | None = None
     """How the recall paths are weighed; None: by what the store holds."""
     max_error: float | None = Field(default=None, gt=0, lt=1)

@@ -5,11 +5,12 @@ A model that fails degrades the result to what recall knows; only one that is no
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from langgraph.runtime import Runtime
 
 from calibration.agreement import Sample, generation_question, read_sample, shuffled
-from calibration.judgement import judgement_question, read_judgement
+from calibration.judgement import judgement_question, read_judgement, read_tuned, tuned_question
 from calibration.labels import labels_for
 from graphs.context import TagOptions
 from graphs.nodes.recall import Update, open_for
@@ -52,7 +53,11 @@ async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     if not tags or NO_LOGPROBS in state.get("remarks", []):
         return {}
     labels = labels_for(top, vocabulary)
-    questions = [judgement_question(state["prompt"], labels[tag]) for tag in tags]
+    adapter = _llm(resources).adapter
+    if adapter is None:
+        questions = [judgement_question(state["prompt"], labels[tag]) for tag in tags]
+    else:
+        questions = [tuned_question(state["prompt"], vocabulary[tag], adapter) for tag in tags]
     # The first alone: it fills the prefix cache for the others, and shows whether there are log-probabilities.
     answers, usage, failure = await _ask_all(_llm(resources), questions[:1])
     if answers and answers[0].first_token is None:
@@ -60,7 +65,8 @@ async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     if not failure:
         more, used, failure = await _ask_all(_llm(resources), questions[1:])
         answers, usage = [*answers, *more], usage + used
-    judgements = {tag: read_judgement(answer) for tag, answer in zip(tags, answers, strict=False)}
+    read = read_judgement if adapter is None else partial(read_tuned, words=adapter.card.answer)
+    judgements = {tag: read(answer) for tag, answer in zip(tags, answers, strict=False)}
     runtime.stream_writer({"stage": "judge", "judged": len(judgements), "round": state["plan"].round})
     return {"judgements": judgements, "spent": usage, "llm_failure": failure}
 

@@ -21,7 +21,7 @@ from graphs.nodes.recall import Update, open_for, options_of, query_for
 from graphs.standing import standing_of
 from graphs.state import TaggingState, Verdict
 from models.llm import Ask
-from prompts import prompt_hashes, rewriting_messages
+from prompts import rewriting_messages
 from schema import CalibrationNote, Decision, Origin, Path, Recipe, TagDecision, TagResult, Usage, Vocabulary
 
 _TOO_DEEP = CalibrationNote(reason="it lies below the candidates that the calibrator was fitted on")
@@ -147,9 +147,10 @@ async def report(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
             vocabulary=vocabulary.version,
             embedding=resources.store.embedding,
             model=resources.llm.identity if resources.llm else None,
+            adapter=resources.llm.adapter.sha256 if resources.llm and resources.llm.adapter else None,
             recipe=state["plan"].recipe,
             fit=fitted.fit if fitted and Path.LINEAR in state["plan"].paths else None,
-            prompts=prompt_hashes() if resources.llm else {},
+            prompts=resources.prompts(),
         ),
         notes=tuple(notes),
     )
