@@ -38,7 +38,8 @@ async def calibrate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update
     else:
         recall = recall_confidences(candidates, {path: plan.weight(path) for path in plan.paths}, weights.scale)
     signals = gather(recall, agreement(state.get("samples", [])), state.get("judgements", {}))
-    scored = combine(candidates, signals, weights)
+    tuned = resources.llm is not None and resources.llm.adapter is not None
+    scored = combine(candidates, signals, weights, tuned=tuned)
     standing = (await standing_of(options, resources, plan)).on(scored, bool(state.get("llm_failure")))
     if standing.calibrator is not None:
         scored = calibrate_all(scored, standing.calibrator)

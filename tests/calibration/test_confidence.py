@@ -54,3 +54,11 @@ def test_the_llm_leads_where_there_is_no_history() -> None:
     recall = recall_confidences(pair, WEIGHTS, 0.5)
     said = {"a": Judgement(p_yes=0.05, mass=1.0), "b": Judgement(p_yes=0.95, mass=1.0)}
     assert [item.tag for item in combine(pair, gather(recall, {}, said), WITHOUT_HISTORY)] == ["b", "a"]
+
+
+def test_a_tuned_judge_speaks_for_itself_and_half() -> None:
+    recall = {"a": 0.2, "b": 0.6, "c": 0.3}
+    said = {"a": Judgement(p_yes=0.8, mass=1.0), "b": Judgement(p_yes=0.6, mass=1.0)}
+    scored = combine(CANDIDATES, gather(recall, {}, said), WITH_HISTORY, tuned=True)
+    # Uncentred: a judge that affirms both raises one and leaves the other; c was not judged.
+    assert {item.tag: item.confidence for item in scored} == pytest.approx({"a": 0.5, "b": 0.6, "c": 0.3})

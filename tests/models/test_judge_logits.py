@@ -15,7 +15,8 @@ from prompts import Example, PromptContext
 from schema import Content, Tag, settings
 from schema.adapter import AdapterCard
 
-PAIRS = 24
+PAIRS = {True: 24, False: 12}
+"""How many are asked with the adapter, and without."""
 _SIMILAR = "Similar items and the tags people gave them:\n"
 
 pytestmark = pytest.mark.shared
@@ -72,19 +73,18 @@ async def test_the_served_adapter_gives_the_trainers_logits(
     served: dict[bool, list[float]] = {True: [], False: []}
     try:
         for tuned, found in served.items():
-            for context, tag in asked[:PAIRS]:
+            for context, tag in asked[: PAIRS[tuned]]:
                 question = tuned_question(context, tag, adapter)
                 if not tuned:
                     question = question.model_copy(update={"adapter": None})
                 found.append(_logit(read_tuned(await llm.ask(question), adapter.card.answer)))
     finally:
         await llm.close()
-    trainer = [row["logit_adapter"] for row in reference[:PAIRS]]
-    bare = [row["logit_base"] for row in reference[:PAIRS]]
-    assert np.corrcoef(served[True], trainer)[0, 1] >= 0.999
-    assert np.corrcoef(served[False], bare)[0, 1] >= 0.95
-    assert np.corrcoef(served[False], trainer)[0, 1] < 0.9
-    assert np.abs(np.subtract(served[True], trainer)).mean() < 0.2
+    trainer, bare = ([row[name] for row in reference] for name in ("logit_adapter", "logit_base"))
+    assert np.corrcoef(served[True], trainer[: PAIRS[True]])[0, 1] >= 0.999
+    assert np.abs(np.subtract(served[True], trainer[: PAIRS[True]])).mean() < 0.2
+    assert np.corrcoef(served[False], bare[: PAIRS[False]])[0, 1] >= 0.95
+    assert np.corrcoef(served[False], trainer[: PAIRS[False]])[0, 1] < 0.9
 
 
 def _logit(judgement: Judgement) -> float:
