@@ -70,6 +70,13 @@ async def test_the_adapter_judges_and_the_bare_model_does_the_rest(
     assert result.origin.adapter == sha256(tmp_path / "judge" / "adapter.safetensors")
 
 
+async def test_a_content_that_the_judge_does_not_see_whole_says_so(tuned: Callable[..., TagOptions]) -> None:
+    long: TaggingInput = {"id": "long", "text": f"{MAIL['text']} {'x' * 60}"}
+    for content, seen in ((MAIL, True), (long, False)):
+        notes = (await graph.ainvoke(content, context=tuned(judge_top=1, samples=1)))["notes"]
+        assert any("saw only the first 60 characters" in note for note in notes) is not seen
+
+
 async def test_results_conditions_and_answers_are_of_the_adapter_and_its_form(
     tuned: Callable[..., TagOptions], fake: FakeOpenAI
 ) -> None:
