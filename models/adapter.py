@@ -10,9 +10,7 @@ from models.local.files import file_sha256, model_sha256
 from models.local.registry import MODELS, PREFIX
 from schema import ModelError, ModelNotFoundError, ModelSetupError, Settings, UsageError
 from schema.adapter import CARD_FILE, TRAINED_FORM, AdapterCard, JudgeForm
-
-NO_ADAPTER = "none"
-"""What ``--adapter`` takes to leave the environment's aside."""
+from schema.settings import NO_ADAPTER
 
 
 class Adapter(BaseModel):
@@ -86,7 +84,7 @@ def open_adapter(settings: Settings) -> Adapter | None:
         UsageError: another model, or one that cannot take an adapter.
         ModelNotFoundError, ModelSetupError: as ``read_adapter`` and ``model_sha256``.
     """
-    if settings.adapter is None or settings.adapter == NO_ADAPTER:
+    if settings.adapter is None or not settings.tuned:
         if settings.adapter is None and settings.judge_form is not None:
             raise UsageError(
                 f"--judge-form {settings.judge_form}: needs --adapter; name its folder, or leave it out"

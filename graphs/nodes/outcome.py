@@ -38,8 +38,7 @@ async def calibrate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update
     else:
         recall = recall_confidences(candidates, {path: plan.weight(path) for path in plan.paths}, weights.scale)
     signals = gather(recall, agreement(state.get("samples", [])), state.get("judgements", {}))
-    tuned = resources.llm is not None and resources.llm.adapter is not None
-    scored = combine(candidates, signals, weights, tuned=tuned)
+    scored = combine(candidates, signals, weights, tuned=options.settings().tuned)
     standing = (await standing_of(options, resources, plan)).on(scored, bool(state.get("llm_failure")))
     if standing.calibrator is not None:
         scored = calibrate_all(scored, standing.calibrator)

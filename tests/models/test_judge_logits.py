@@ -16,7 +16,7 @@ from schema import Content, Tag, settings
 from schema.adapter import AdapterCard
 
 PAIRS = {True: 24, False: 12}
-"""How many are asked with the adapter, and without."""
+"""How many are asked with the adapter, and without it."""
 _SIMILAR = "Similar items and the tags people gave them:\n"
 
 pytestmark = pytest.mark.shared
@@ -72,12 +72,13 @@ async def test_the_served_adapter_gives_the_trainers_logits(
     assert adapter is not None
     served: dict[bool, list[float]] = {True: [], False: []}
     try:
-        for tuned, found in served.items():
-            for context, tag in asked[: PAIRS[tuned]]:
-                question = tuned_question(context, tag, adapter)
-                if not tuned:
-                    question = question.model_copy(update={"adapter": None})
-                found.append(_logit(read_tuned(await llm.ask(question), adapter.card.answer)))
+        for number, (context, tag) in enumerate(asked[: PAIRS[True]]):
+            question = tuned_question(context, tag, adapter)
+            # One after the other: what the server has read with the adapter must not serve without it.
+            for tuned in (True, False):
+                if number < PAIRS[tuned]:
+                    one = question if tuned else question.model_copy(update={"adapter": None})
+                    served[tuned].append(_logit(read_tuned(await llm.ask(one), adapter.card.answer)))
     finally:
         await llm.close()
     trainer, bare = ([row[name] for row in reference] for name in ("logit_adapter", "logit_base"))
