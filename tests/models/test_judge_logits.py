@@ -15,7 +15,7 @@ from prompts import Example, PromptContext
 from schema import Content, Tag, settings
 from schema.adapter import AdapterCard
 
-PAIRS = {True: 24, False: 12}
+PAIRS = {True: 24, False: 6}
 """How many are asked with the adapter, and without it."""
 _SIMILAR = "Similar items and the tags people gave them:\n"
 
@@ -84,7 +84,7 @@ async def test_the_served_adapter_gives_the_trainers_logits(
     trainer, bare = ([row[name] for row in reference] for name in ("logit_adapter", "logit_base"))
     assert np.corrcoef(served[True], trainer[: PAIRS[True]])[0, 1] >= 0.999
     assert np.abs(np.subtract(served[True], trainer[: PAIRS[True]])).mean() < 0.2
-    assert np.corrcoef(served[False], bare[: PAIRS[False]])[0, 1] >= 0.95
+    assert np.abs(np.subtract(served[False], bare[: PAIRS[False]])).mean() < 0.3
     assert np.corrcoef(served[False], trainer[: PAIRS[False]])[0, 1] < 0.9
 
 
