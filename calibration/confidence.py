@@ -33,6 +33,10 @@ WITH_HISTORY = Weights(scale=0.5, judgement=0.2, agreement=0.1)
 WITHOUT_HISTORY = Weights(scale=0.5, judgement=1.0, agreement=0.6)
 
 
+TUNED_SHARE = 0.5
+"""Of a fine-tuned judge's logit beside recall's: both mean the same probability, so neither is centred."""
+
+
 class Scored(BaseModel):
     """A candidate with its confidence, and what that is made of."""
 
@@ -77,11 +81,19 @@ def combine(
     candidates: Sequence[Candidate],
     signals: Mapping[str, Signals],
     weights: Weights,
+    *,
+    tuned: bool = False,
 ) -> list[Scored]:
     """Move each recall confidence by what the LLM said, in logits; best first.
 
     Signals are centred within the content and a missing one moves nothing, so that a judge who says yes to all,
-    or was not asked, leaves recall's order as it is.
+    or was not asked, leaves recall's order as it is. A fine-tuned judge's word stands as it is.
+
+    Args:
+        candidates: of one content.
+        signals: of each, by tag.
+        weights: of a zero-shot judge, and of agreement.
+        tuned: whether the judge was fine-tuned.
     """
     shares = {tag: one.agreement for tag, one in signals.items() if one.agreement is not None}
     logits = {tag: _logit(one.p_yes) for tag, one in signals.items() if one.p_yes is not None}
@@ -94,11 +106,12 @@ def combine(
     scored = []
     for candidate in candidates:
         tag = candidate.tag
-        moved = (
-            _logit(signals[tag].recall or 0.0)
-            + weights.judgement * centred_logits.get(tag, 0.0)
-            + weights.agreement * centred_shares.get(tag, 0.0)
-        )
+        recall = _logit(signals[tag].recall or 0.0)
+        if tuned:
+            judged = TUNED_SHARE * (logits.get(tag, recall) - recall)
+        else:
+            judged = weights.judgement * centred_logits.get(tag, 0.0)
+        moved = recall + judged + weights.agreement * centred_shares.get(tag, 0.0)
         scored.append(
             Scored(
                 tag=tag,

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
+from models.adapter import Adapter
 from models.llm import Answer, Ask
-from prompts import PromptContext, judgement_messages
+from prompts import PromptContext, judgement_messages, tuned_judgement_messages
+from schema import Tag
+from schema.adapter import AdapterAnswer
 
 _YES = frozenset({"yes", "y", "true", "是", "对"})
 _NO = frozenset({"no", "n", "false", "否", "不", "不是"})
@@ -41,6 +44,30 @@ def read_judgement(answer: Answer) -> Judgement:
     if yes + no <= 0.0:
         return Judgement(p_yes=None, mass=0.0)
     return Judgement(p_yes=yes / (yes + no), mass=min(1.0, yes + no))
+
+
+def tuned_question(context: PromptContext, tag: Tag, adapter: Adapter) -> Ask:
+    """Build the question to a fine-tuned judge whether one tag fits."""
+    messages = tuned_judgement_messages(context, tag, adapter.form, adapter.card.limits)
+    return Ask(messages=messages, max_tokens=1, top_logprobs=_ALTERNATIVES, adapter=adapter.sha256)
+
+
+def read_tuned(answer: Answer, words: AdapterAnswer) -> Judgement:
+    """Turn the first token's alternatives into the trained judgement: σ(logit(Yes) − logit(No)).
+
+    The very tokens that were trained alone count. One that is not among the alternatives is taken for as likely as
+    the last of them: it is that at most, and a judge that is sure is not certain.
+    """
+    tokens = answer.first_token
+    if tokens is None:
+        return Judgement(p_yes=None, mass=None)
+    yes, no = tokens.get(words.yes), tokens.get(words.no)
+    if yes is None and no is None:
+        return Judgement(p_yes=None, mass=0.0)
+    mass = sum(math.exp(min(0.0, one)) for one in (yes, no) if one is not None)
+    last = min(tokens.values())
+    difference = (last if yes is None else yes) - (last if no is None else no)
+    return Judgement(p_yes=1.0 / (1.0 + math.exp(min(700.0, -difference))), mass=min(1.0, mass))
 
 
 def _mass(alternatives: Mapping[str, float], words: frozenset[str]) -> float:

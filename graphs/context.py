@@ -23,6 +23,10 @@ class TagOptions(BaseModel):
     model: str | None = None
     """``local/NAME`` or any LiteLLM model."""
     api_base: str | None = None
+    adapter: str | None = None
+    """Folder of a fine-tuned judge for a local model; ``none`` leaves the environment's aside."""
+    judge_form: str | None = None
+    """Prompt form of the adapter; None: the one it was trained with."""
     use_llm: bool = True
     """False tags from recall alone."""
     answer_cache: bool | None = None
@@ -108,6 +112,8 @@ class TagOptions(BaseModel):
             embedding=self.embedding,
             model=self.model,
             api_base=self.api_base,
+            adapter=self.adapter,
+            judge_form=self.judge_form,
             answer_cache=self.answer_cache,
             recipe=self.recipe,
             max_error=self.max_error,

@@ -32,6 +32,13 @@ class Resources:
     _calibrated: str | None = None
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def prompts(self) -> dict[str, str]:
+        """Return the content hash of each prompt that the LLM is asked with, by name."""
+        if self.llm is None:
+            return {}
+        tuned = {} if self.llm.adapter is None else {"judge": self.llm.adapter.form_hash}
+        return prompt_hashes() | tuned
+
     async def phrases(self) -> PhraseIndex:
         """Return the phrase index of the vocabulary as it stands now."""
         vocabulary = await self.store.vocabulary()
@@ -88,7 +95,7 @@ async def resources_for(options: TagOptions) -> Resources:
     """Return the store and, unless recall alone is wanted, the LLM that the options name; opened once a loop.
 
     Raises:
-        UsageError: no store was named.
+        UsageError: no store was named, or the model cannot take the adapter that was.
         StoreError: the store cannot be opened.
         ModelNotFoundError: no local model is known by that name, or there is no such file.
     """
@@ -107,11 +114,13 @@ async def resources_for(options: TagOptions) -> Resources:
     async def make_resources() -> Resources:
         await asyncio.to_thread(prompt_hashes)  # reads the templates: file work, kept off the event loop
         store: KnowledgeStore = await pool.get(("store", location, chosen.embedding or ""), make_store)
-        key = ("llm", chosen.model, chosen.api_base or "", str(chosen.answer_cache), str(chosen.cache_dir))
-        return Resources(store, await pool.get(key, make_llm) if options.use_llm else None)
+        return Resources(store, await pool.get(("llm", *llm), make_llm) if options.use_llm else None)
 
-    key = ("all", location, chosen.embedding or "", chosen.model, chosen.api_base or "")
-    parts = (*key, str(options.use_llm), str(chosen.answer_cache), str(chosen.cache_dir))
+    llm = (
+        *(chosen.model, chosen.api_base or "", chosen.adapter or "", chosen.judge_form or ""),
+        *(str(chosen.answer_cache), str(chosen.cache_dir)),
+    )
+    parts = ("all", location, chosen.embedding or "", str(options.use_llm), *llm)
     resources: Resources = await pool.get(parts, make_resources)
     return resources
 

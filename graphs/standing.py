@@ -9,7 +9,6 @@ from calibration.confidence import Scored, missing_signal
 from graphs.context import TagOptions
 from graphs.resources import Resources
 from graphs.state import Verdict
-from prompts import prompt_hashes
 from schema import CalibrationNote, Path
 from tools.plan import RecallPlan
 from tools.recipe import first_plan
@@ -98,12 +97,13 @@ async def conditions_of(options: TagOptions, resources: Resources, plan: RecallP
     }
     if resources.llm is None:
         return found
-    prompts = hashlib.sha256(repr(sorted(prompt_hashes().items())).encode()).hexdigest()[:12]
+    prompts = hashlib.sha256(repr(sorted(resources.prompts().items())).encode()).hexdigest()[:12]
     # Not "adaptive": what it leaves out changes no decision, so a calibrator of all samples holds for it.
     steps = ("samples", "judge_top", "generate_top", "verbal", "cascade", "examples", "passages")
     return {
         **found,
         "model": resources.llm.identity,
+        "adapter": resources.llm.adapter.sha256 if resources.llm.adapter else "none",
         "prompts": prompts,
         **{name: str(getattr(options, name)) for name in steps},
     }

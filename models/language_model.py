@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
+from models.adapter import Adapter, open_adapter
 from models.answers import AnswerCache, replayed
 from models.cost import LOCAL
 from models.llm import Answer, Ask
@@ -33,6 +34,7 @@ class CachedModel:
         cache: AnswerCache | None,
         *,
         local: bool = False,
+        adapter: Adapter | None = None,
         release: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._name = name
@@ -40,6 +42,7 @@ class CachedModel:
         self._chat = chat
         self._cache = cache
         self._local = local
+        self._adapter = adapter
         self._release = release
         # All of these are touched on the providers' loop only.
         self._in_flight: dict[str, _Flight] = {}
@@ -54,6 +57,11 @@ class CachedModel:
     def identity(self) -> str:
         """What answers depend on: name and endpoint, or the sha256 of a local model's file."""
         return self._identity
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The fine-tuned judge that it answers with where a question names it."""
+        return self._adapter
 
     @property
     def local(self) -> bool:
@@ -130,13 +138,15 @@ async def open_llm(settings: Settings) -> CachedModel:
     """Open the model that the settings name; a local one is started by the first question without a kept answer.
 
     Raises:
+        UsageError: the model cannot take the adapter that the settings name.
         ModelNotFoundError: no local model is known by that name, or there is no such file.
         ModelError: the local model's file cannot be read.
     """
+    adapter = await asyncio.to_thread(open_adapter, settings)
     # Both import LiteLLM, which takes seconds and reads files.
     if settings.model.startswith(LOCAL):
         opening = await asyncio.to_thread(importlib.import_module, "models.local.opening")
-        model: CachedModel = await opening.open_local(settings)
+        model: CachedModel = await opening.open_local(settings, adapter)
         return model
     return await asyncio.to_thread(_open_remote, settings)
 

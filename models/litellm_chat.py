@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from models.llm import Answer, Ask
 from models.provider import NO_RETRIES, key_to_send, litellm, model_error, with_retries
-from schema import Usage
+from schema import ModelSetupError, Usage
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage  # isort: skip
 from langchain_litellm import ChatLiteLLM  # isort: skip  (after models.provider has set LiteLLM up)
@@ -33,6 +33,7 @@ class LiteLLMChat:
         timeout: seconds a call.
         max_attempts: tries a call, the first included.
         local_name: for a model on this machine: what errors call it; its answers cost nothing.
+        adapter: sha256 of the one that its server has loaded, as number 0.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class LiteLLMChat:
         timeout: float,
         max_attempts: int,
         local_name: str | None = None,
+        adapter: str | None = None,
     ) -> None:
         self._model = model
         self._api_base = api_base
@@ -51,6 +53,7 @@ class LiteLLMChat:
         self._max_attempts = max_attempts
         self._timeout = timeout
         self._label = local_name or model
+        self._adapter = adapter
         self._free = local_name is not None
         self._refused: set[str] = set(_OPTIONAL) - _supported(model)
         self._sent: set[str] = set()
@@ -77,10 +80,11 @@ class LiteLLMChat:
         """Ask once, trying again only after transient errors.
 
         Raises:
+            ModelSetupError: the question is to an adapter that the server does not have.
             ModelError: the provider cannot be reached, or refuses the request.
         """
         messages = [_ROLES[message.role](content=message.content) for message in question.messages]
-        wanted = _parameters(question)
+        wanted = _parameters(question) | self._with_adapter(question)
         started = time.monotonic()
         while True:
             parameters = self._without_refused(wanted)
@@ -95,6 +99,16 @@ class LiteLLMChat:
                     raise model_error(error, self._label, self._api_base, self._api_key) from None
                 self._refused |= refused
         return self._answer(result, time.monotonic() - started)
+
+    def _with_adapter(self, question: Ask) -> dict[str, Any]:
+        """Turn the server's adapter on or off; a request that does not say would be answered with it."""
+        if question.adapter not in (None, self._adapter):
+            raise ModelSetupError(
+                f"{self._label}: has no adapter {question.adapter}; name the adapter's folder with --adapter"
+            )
+        if self._adapter is None:
+            return {}
+        return {"extra_body": {"lora": [{"id": 0, "scale": 0.0 if question.adapter is None else 1.0}]}}
 
     def _without_refused(self, wanted: dict[str, Any]) -> dict[str, Any]:
         self._sent |= wanted.keys()

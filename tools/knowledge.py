@@ -31,6 +31,7 @@ async def similar_examples(store: KnowledgeStore, candidates: Sequence[Candidate
                 Example(
                     text=content.full_text,
                     tags=tuple(vocabulary[tag].name for tag in right[:_TAGS_SHOWN]),
+                    ids=tuple(sorted(right)),
                     wrong=tuple(vocabulary[tag].name for tag in wrong[:_WRONG_SHOWN]),
                 )
             )

@@ -6,11 +6,15 @@ from langgraph.runtime import Runtime
 
 from graphs.context import TagOptions
 from graphs.nodes.recall import Update, open_for, vector_of
+from graphs.resources import Resources
 from graphs.state import TaggingState
 from prompts import PromptContext
 from tools.knowledge import related_passages, similar_examples
 
 _TRUNCATED = "the LLM saw only the beginning of this long content"
+_JUDGE_TRUNCATED = (
+    "the fine-tuned judge saw only the first {limit:,} characters of this content, as in its training"
+)
 
 
 async def retrieve_knowledge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
@@ -28,4 +32,14 @@ async def retrieve_knowledge(state: TaggingState, runtime: Runtime[TagOptions]) 
     )
     prompt = PromptContext(content=state["content"], examples=tuple(examples), passages=tuple(passages))
     runtime.stream_writer({"stage": "retrieve_knowledge", "examples": len(examples), "passages": len(passages)})
-    return {"prompt": prompt, "remarks": [_TRUNCATED] if prompt.truncated else []}
+    return {"prompt": prompt, "remarks": _remarks(prompt, resources)}
+
+
+def _remarks(prompt: PromptContext, resources: Resources) -> list[str]:
+    """Say of a long content what the LLM does not see of it."""
+    remarks = [_TRUNCATED] if prompt.truncated else []
+    if resources.llm is not None and (adapter := resources.llm.adapter) is not None:
+        limit = adapter.card.limits.text
+        if len(prompt.content.full_text) > limit:
+            remarks.append(_JUDGE_TRUNCATED.format(limit=limit))
+    return remarks

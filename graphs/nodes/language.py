@@ -5,12 +5,13 @@ A model that fails degrades the result to what recall knows; only one that is no
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from langgraph.runtime import Runtime
 
 from calibration.adaptive import settled
 from calibration.agreement import Sample, agreement, generation_question, read_sample, shuffled
-from calibration.judgement import judgement_question, read_judgement
+from calibration.judgement import judgement_question, read_judgement, read_tuned, tuned_question
 from calibration.labels import labels_for
 from calibration.listwise import listwise_question, read_ratings
 from graphs.asking import NO_LOGPROBS, best, to_judge, to_sample
@@ -27,9 +28,14 @@ from schema import Decision, ModelError, ModelNotFoundError, ModelSetupError, Us
 async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Ask of each of the best candidates whether it fits, unless an earlier round did."""
     options, resources = await open_for(runtime)
+    vocabulary = await resources.store.vocabulary()
     tags = to_judge(state, options)
-    labels = labels_for(best(state, options.judge_top), await resources.store.vocabulary())
-    questions = [judgement_question(state["prompt"], labels[tag]) for tag in tags]
+    adapter = _llm(resources).adapter
+    if adapter is None:
+        labels = labels_for(best(state, options.judge_top), vocabulary)
+        questions = [judgement_question(state["prompt"], labels[tag]) for tag in tags]
+    else:
+        questions = [tuned_question(state["prompt"], vocabulary[tag], adapter) for tag in tags]
     # The first alone: it fills the prefix cache for the others, and shows whether there are log-probabilities.
     answers, usage, failure = await _ask_all(_llm(resources), questions[:1])
     if answers and answers[0].first_token is None:
@@ -37,7 +43,8 @@ async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     if not failure:
         more, used, failure = await _ask_all(_llm(resources), questions[1:])
         answers, usage = [*answers, *more], usage + used
-    judgements = {tag: read_judgement(answer) for tag, answer in zip(tags, answers, strict=False)}
+    read = read_judgement if adapter is None else partial(read_tuned, words=adapter.card.answer)
+    judgements = {tag: read(answer) for tag, answer in zip(tags, answers, strict=False)}
     runtime.stream_writer({"stage": "judge", "judged": len(judgements), "round": state["plan"].round})
     return {"judgements": judgements, "spent": usage, "llm_failure": failure}
 

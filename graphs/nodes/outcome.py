@@ -12,7 +12,7 @@ from graphs.scoring import cut_of, decisions_for, weigh
 from graphs.standing import standing_of
 from graphs.state import TaggingState
 from models.llm import Ask
-from prompts import prompt_hashes, rewriting_messages
+from prompts import rewriting_messages
 from schema import Decision, Origin, Path, TagResult, Usage
 
 _NO_LLM = "no LLM was asked: the tags come from recall alone"
@@ -74,9 +74,10 @@ async def report(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
             vocabulary=vocabulary.version,
             embedding=resources.store.embedding,
             model=resources.llm.identity if resources.llm else None,
+            adapter=resources.llm.adapter.sha256 if resources.llm and resources.llm.adapter else None,
             recipe=state["plan"].recipe,
             fit=fitted.fit if fitted and Path.LINEAR in state["plan"].paths else None,
-            prompts=prompt_hashes() if resources.llm else {},
+            prompts=resources.prompts(),
         ),
         notes=tuple(notes),
     )

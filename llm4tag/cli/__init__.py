@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from llm4tag.cli import accept, calibrate, demo, evaluate, explain, ingest, model, report, store, tag
+from llm4tag.cli import accept, calibrate, demo, evaluate, explain, ingest, model, report, store, tag, train
 from llm4tag.cli.common import Root
 from llm4tag.cli.help import wrap_help
 
@@ -43,7 +43,7 @@ def root(
     """
 
 
-for commands in (ingest, tag, evaluate, calibrate, report, explain, accept, store, model, demo):
+for commands in (ingest, tag, evaluate, calibrate, report, explain, accept, store, model, train, demo):
     commands.register(app)
 wrap_help(app)
 

@@ -88,6 +88,16 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 0,
     threads: Annotated[int, typer.Option("--threads", min=0, help="0: LLM4TAG_THREADS, else all cores.")] = 0,
     slots: Annotated[int, typer.Option("--slots", min=1, max=16, help="Prompts at once.")] = 1,
+    adapter: Annotated[
+        str | None,
+        typer.Option(
+            "--adapter",
+            metavar="DIR",
+            envvar="LLM4TAG_ADAPTER",
+            help="Folder of a fine-tuned judge to load beside it, for those who name the same.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     r"""Run a model's server on 127.0.0.1 until Ctrl-C; every llm4tag process of this user finds it by itself.
 
@@ -98,18 +108,25 @@ def serve(
     \b
     llm4tag model serve
     llm4tag model serve qwen2.5-coder-0.5b --port 8080 --threads 2
+    llm4tag model serve --adapter my-judge
     """
+    from models.adapter import open_adapter
     from models.local.registry import PREFIX
     from models.local.serve import serve as run_server
     from schema import ModelError, settings
 
     wanted = PREFIX + (name or _default_name()).removeprefix(PREFIX)
 
+    chosen = settings(model=wanted, adapter=adapter)
+    judge = open_adapter(chosen)
+
     def ready(address: str) -> None:
         say(f"{wanted} answers at {address}; Ctrl-C stops it")
 
     try:
-        status = run_server(wanted, settings().cache_dir, port=port, threads=threads, slots=slots, ready=ready)
+        status = run_server(
+            wanted, chosen.cache_dir, adapter=judge, port=port, threads=threads, slots=slots, ready=ready
+        )
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"{wanted} is stopped") from error
     raise ModelError(f"{wanted}: the server ended by itself with status {status}; start it again")

@@ -42,6 +42,27 @@ class TaggerOptions:
             envvar="LLM4TAG_API_BASE", help="URL of the model's API.", show_default=False, rich_help_panel=_MODEL
         ),
     ] = None
+    adapter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="LLM4TAG_ADAPTER",
+            help="Folder of a fine-tuned judge for the local model; none: no adapter.",
+            show_default=False,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    judge_form: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            envvar="LLM4TAG_JUDGE_FORM",
+            help="Prompt form of the adapter, such as generic for a vocabulary that it was not trained on. "
+            "Default: prompt, the trained one.",
+            show_default=False,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
     no_llm: Annotated[bool, typer.Option("--no-llm", help="Tag from recall alone.", rich_help_panel=_MODEL)] = (
         False
     )
@@ -172,6 +193,8 @@ class TaggerOptions:
             store=self.store,
             model=self.model,
             api_base=self.api_base,
+            adapter=self.adapter,
+            judge_form=self.judge_form,
             use_llm=not self.no_llm,
             answer_cache=False if self.no_cache else None,
             samples=self.samples,

@@ -16,6 +16,15 @@ class ModelFile(BaseModel):
 
     path: Path
     sha256: str
+    lora: Path | None = None
+    """GGUF file of the adapter that is loaded beside it."""
+    lora_sha256: str = ""
+    """Of the adapter's own weights, which that file was made from."""
+
+    @property
+    def served_as(self) -> str:
+        """What its server goes by: one with an adapter is none without it, nor with another."""
+        return f"{self.sha256}+{self.lora_sha256}" if self.lora else self.sha256
 
 
 class _Checksum(BaseModel):

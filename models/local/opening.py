@@ -3,11 +3,13 @@
 import asyncio
 from dataclasses import dataclass
 
+from models.adapter import Adapter
 from models.answers import AnswerCache
 from models.language_model import CachedModel
 from models.litellm_chat import LiteLLMChat
 from models.llm import Answer, Ask
 from models.local.files import ModelFile, find_model, model_sha256
+from models.local.lora import with_adapter
 from models.local.process import Server, acquire_server, release_server
 from models.loop import on_provider_loop
 from models.provider import warm_up
@@ -15,7 +17,7 @@ from models.turns import Turns
 from schema import Settings
 
 
-async def open_local(settings: Settings) -> CachedModel:
+async def open_local(settings: Settings, adapter: Adapter | None = None) -> CachedModel:
     """Open ``local/NAME`` or ``local/PATH.gguf``, without starting it: kept answers need neither file nor server.
 
     Raises:
@@ -23,10 +25,10 @@ async def open_local(settings: Settings) -> CachedModel:
         ModelError: the file cannot be read.
     """
     sha256 = await asyncio.to_thread(model_sha256, settings.model, settings.cache_dir)
-    chat = LocalChat(settings)
+    chat = LocalChat(settings, adapter)
     identity = f"local@sha256:{sha256}"
     cache = AnswerCache(settings.cache_dir, identity) if settings.answer_cache else None
-    return CachedModel(settings.model, identity, chat, cache, local=True, release=chat.close)
+    return CachedModel(settings.model, identity, chat, cache, local=True, adapter=adapter, release=chat.close)
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,9 @@ class LocalChat:
     All but ``close`` belongs to the providers' loop.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, adapter: Adapter | None = None) -> None:
         self._settings = settings
+        self._adapter = adapter
         self._starting: asyncio.Task[_Running] | None = None
 
     @property
@@ -69,7 +72,7 @@ class LocalChat:
 
     async def _started(self) -> _Running:
         if self._starting is None or (self._starting.done() and self._running is None):
-            self._starting = asyncio.ensure_future(asyncio.to_thread(_start, self._settings))
+            self._starting = asyncio.ensure_future(asyncio.to_thread(_start, self._settings, self._adapter))
         # Shielded: one question that is given up must not stop the start that others wait for.
         return await asyncio.shield(self._starting)
 
@@ -92,8 +95,8 @@ class LocalChat:
             self._starting = None
 
 
-def _start(settings: Settings) -> _Running:
-    model = find_model(settings.model, settings.cache_dir)
+def _start(settings: Settings, adapter: Adapter | None) -> _Running:
+    model = with_adapter(find_model(settings.model, settings.cache_dir), adapter, settings.cache_dir)
     warm_up()
     server = acquire_server(model, settings.cache_dir)
     chat = LiteLLMChat(
@@ -103,5 +106,6 @@ def _start(settings: Settings) -> _Running:
         timeout=settings.timeout,
         max_attempts=settings.max_attempts,
         local_name=settings.model,
+        adapter=adapter.sha256 if adapter else None,
     )
     return _Running(model, server, chat, Turns(server.slots))

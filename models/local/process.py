@@ -86,7 +86,8 @@ class ServerProcess:
         key = secrets.token_urlsafe(24) if private else ""
         options = {
             "--model": model.path,
-            "--sha256": model.sha256,
+            "--sha256": model.served_as,
+            **({"--lora": model.lora} if model.lora else {}),
             "--port": port,
             "--threads": threads or default_threads(),
             "--slots": slots,
@@ -176,18 +177,19 @@ class ServerProcess:
         return ModelSetupError(f"{self._model.path}: the local server did not start ({last}); {mend}")
 
 
-def state_path(cache_dir: Path, sha256: str) -> Path:
-    """Return where a shared server with that model leaves its address."""
-    return cache_dir / "servers" / f"{sha256[:32]}.json"
+def state_path(cache_dir: Path, served_as: str) -> Path:
+    """Return where a shared server with that model, and perhaps an adapter, leaves its address."""
+    name = "-".join(part[:32] for part in served_as.split("+"))
+    return cache_dir / "servers" / f"{name}.json"
 
 
-def running_server(cache_dir: Path, sha256: str) -> Server | None:
-    """Return the shared server that runs the model with that sha256, None when none answers for it."""
+def running_server(cache_dir: Path, served_as: str) -> Server | None:
+    """Return the shared server that goes by ``ModelFile.served_as``, None when none answers for it."""
     try:
-        state = ServerState.model_validate_json(state_path(cache_dir, sha256).read_bytes())
+        state = ServerState.model_validate_json(state_path(cache_dir, served_as).read_bytes())
         listed = httpx.get(f"{state.address}/v1/models", timeout=5.0, trust_env=False).raise_for_status().json()
         # Another server may have taken the port since.
-        if listed["data"][0]["id"] != sha256:
+        if listed["data"][0]["id"] != served_as:
             return None
     except (OSError, ValidationError, httpx.HTTPError, ValueError, KeyError, IndexError, TypeError):
         return None
@@ -202,7 +204,7 @@ class _Shared:
 
 _lock = threading.Lock()
 _shared: dict[str, _Shared] = {}
-"""Servers that this process started, by sha256 of the model."""
+"""Servers that this process started, by ``ModelFile.served_as``."""
 
 
 def acquire_server(model: ModelFile, cache_dir: Path) -> Server:
@@ -212,28 +214,28 @@ def acquire_server(model: ModelFile, cache_dir: Path) -> Server:
         ModelNotFoundError: the package that runs models is not installed.
         ModelSetupError: the server does not start.
     """
-    running = running_server(cache_dir, model.sha256)
+    running = running_server(cache_dir, model.served_as)
     if running is not None:
         return running
     with _lock:
-        own = _shared.get(model.sha256)
+        own = _shared.get(model.served_as)
         if own is not None and own.process.alive:
             own.users += 1
             return own.process.server
         if own is not None:
             own.process.stop()
         process = ServerProcess(model)
-        _shared[model.sha256] = _Shared(process)
+        _shared[model.served_as] = _Shared(process)
         return process.server
 
 
 def release_server(model: ModelFile, server: Server) -> None:
     """Give back what `acquire_server` returned; the last user in this process ends the server that it started."""
     with _lock:
-        own = _shared.get(model.sha256)
+        own = _shared.get(model.served_as)
         if own is None or own.process.server is not server:
             return
         own.users -= 1
         if not own.users:
-            del _shared[model.sha256]
+            del _shared[model.served_as]
             own.process.stop()

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from models.adapter import Adapter
 from models.local.files import find_model
+from models.local.lora import with_adapter
 from models.local.process import ServerProcess, ServerState, running_server, state_path
 from models.local.server import DEFAULT_CONTEXT, DEFAULT_SLOTS
 from schema import ModelError, now
@@ -13,6 +15,7 @@ def serve(
     name: str,
     cache_dir: Path,
     *,
+    adapter: Adapter | None = None,
     port: int = 0,
     threads: int = 0,
     slots: int = DEFAULT_SLOTS,
@@ -24,6 +27,7 @@ def serve(
     Args:
         name: ``local/NAME`` or ``local/PATH.gguf``.
         cache_dir: the cache folder of llm4tag.
+        adapter: a fine-tuned judge to load beside it; only those who name the same one find this server.
         port: 0 for any free one.
         threads: 0 for the default: ``LLM4TAG_THREADS``, else all cores.
         slots: prompts at once.
@@ -37,18 +41,18 @@ def serve(
         ModelNotFoundError: the model's file or the package that runs it is not on this machine.
         ModelError: the server does not start, or one with this model is running.
     """
-    model = find_model(name, cache_dir)
-    running = running_server(cache_dir, model.sha256)
+    model = with_adapter(find_model(name, cache_dir), adapter, cache_dir)
+    running = running_server(cache_dir, model.served_as)
     if running is not None:
         raise ModelError(
             f"{name}: a server with this model is running at {running.address}; use it, or stop it first"
         )
     process = ServerProcess(model, port=port, threads=threads, slots=slots, context=context, private=False)
-    state = state_path(cache_dir, model.sha256)
+    state = state_path(cache_dir, model.served_as)
     try:
         address = process.server.address
         found = ServerState(
-            address=address, pid=process.pid, sha256=model.sha256, slots=slots, started=now().isoformat()
+            address=address, pid=process.pid, sha256=model.served_as, slots=slots, started=now().isoformat()
         )
         state.parent.mkdir(parents=True, exist_ok=True)
         state.write_text(found.model_dump_json(), "utf-8")

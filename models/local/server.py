@@ -35,7 +35,8 @@ def main(argv: list[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models.local.server", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="GGUF file")
-    parser.add_argument("--sha256", default="", help="of the file: what /v1/models answers")
+    parser.add_argument("--lora", type=Path, help="GGUF file of an adapter")
+    parser.add_argument("--sha256", default="", help="of the files: what /v1/models answers")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--slots", type=int, default=DEFAULT_SLOTS, help="prompts at once")
@@ -52,6 +53,9 @@ def _start(arguments: argparse.Namespace) -> Any:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(arguments.model)
     parameters.model_alias = {arguments.sha256 or arguments.model.name}
+    if arguments.lora is not None:
+        # Its scale is what a request without one gets; ours all say theirs.
+        parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(arguments.lora), 1.0)]
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = arguments.port
     parameters.n_ctx = arguments.context * arguments.slots

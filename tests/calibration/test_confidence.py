@@ -67,3 +67,11 @@ def test_a_probability_in_words_stands_in_for_a_judgement_and_yields_to_one() ->
     assert [one.raw for one in both] == [one.raw for one in by_judge]
     assert by_words[1].tag == "c"
     assert by_words[1].confidence == pytest.approx(0.5), "a missing one moves nothing"
+
+
+def test_a_tuned_judge_speaks_for_itself_and_half() -> None:
+    recall = {"a": 0.2, "b": 0.6, "c": 0.3}
+    said = {"a": Judgement(p_yes=0.8, mass=1.0), "b": Judgement(p_yes=0.6, mass=1.0)}
+    scored = combine(CANDIDATES, gather(recall, {}, said), WITH_HISTORY, tuned=True)
+    # Uncentred: a judge that affirms both raises one and leaves the other; c was not judged.
+    assert {item.tag: item.confidence for item in scored} == pytest.approx({"a": 0.5, "b": 0.6, "c": 0.3})

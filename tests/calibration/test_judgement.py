@@ -2,8 +2,9 @@ import math
 
 import pytest
 
-from calibration.judgement import read_judgement
+from calibration.judgement import read_judgement, read_tuned
 from models.llm import Answer
+from schema.adapter import AdapterAnswer
 
 
 def judged(alternatives: dict[str, float] | None) -> tuple[float | None, float | None]:
@@ -34,3 +35,21 @@ def test_chinese_answers_count() -> None:
 
 def test_words_that_merely_begin_like_yes_do_not_count() -> None:
     assert judged({"Yesterday": math.log(0.9), "No": math.log(0.1)})[0] == 0.0
+
+
+def tuned(alternatives: dict[str, float] | None) -> tuple[float | None, float | None]:
+    judgement = read_tuned(Answer(text="", first_token=alternatives), AdapterAnswer(yes="Yes", no="No"))
+    return judgement.p_yes, judgement.mass
+
+
+def test_a_tuned_judge_is_read_by_the_trained_tokens_alone() -> None:
+    p_yes, mass = tuned({"Yes": math.log(0.3), " yes": math.log(0.4), "No": math.log(0.1)})
+    assert p_yes == pytest.approx(0.75)
+    assert mass == pytest.approx(0.4)
+
+
+def test_a_trained_token_out_of_sight_is_as_likely_as_the_last_in_sight() -> None:
+    assert tuned({"Yes": math.log(0.9), "The": math.log(0.1)})[0] == pytest.approx(0.9)
+    assert tuned({"No": math.log(0.9), "The": math.log(0.1)})[0] == pytest.approx(0.1)
+    assert tuned({"yes": -0.1, "The": -3.0}) == (None, 0.0)
+    assert tuned(None) == (None, None)

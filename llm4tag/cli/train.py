@@ -1,0 +1,55 @@
+"""``llm4tag train``: fine-tuned judges."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llm4tag.cli.common import progress_bar
+
+app = typer.Typer(no_args_is_help=True, help="Fine-tuned judges.", rich_markup_mode="rich")
+
+
+def register(root: typer.Typer) -> None:
+    """Add the commands to the root."""
+    root.add_typer(app, name="train")
+
+
+@app.command()
+def convert(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with adapter.json and the weights.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Default: in the cache folder, where --adapter finds it."
+        ),
+    ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--base", metavar="FILE", help="GGUF file of the base. Default: the pulled model of that sha256."
+        ),
+    ] = None,
+) -> None:
+    r"""Write an adapter as GGUF, the form that llama.cpp loads beside its base.
+
+    `--adapter DIR` does this by itself at the first use.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag train convert my-judge
+    llm4tag train convert my-judge --out my-judge.gguf
+    """
+    from models.adapter import read_adapter
+    from models.local.lora import base_of, check_base, convert, converted_path, tensor_count
+    from schema import settings
+
+    cache_dir = settings().cache_dir
+    adapter = read_adapter(folder, cache_dir)
+    file = base or base_of(adapter, cache_dir)
+    check_base(adapter, file, cache_dir)
+    target = out or converted_path(adapter, cache_dir)
+    with progress_bar("converting", tensor_count(adapter), "tensors") as bar:
+        convert(adapter, file, target, bar)
+    typer.echo(target)

@@ -1,0 +1,129 @@
+"""A fine-tuned judge's folder: ``adapter.json`` and the weights that it names, read and checked."""
+
+import hashlib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from models.cost import LOCAL
+from models.local.files import file_sha256, model_sha256
+from models.local.registry import MODELS, PREFIX
+from schema import ModelError, ModelNotFoundError, ModelSetupError, Settings, UsageError
+from schema.adapter import CARD_FILE, TRAINED_FORM, AdapterCard, JudgeForm
+from schema.settings import NO_ADAPTER
+
+
+class Adapter(BaseModel):
+    """A judge that may be asked: its folder is whole, and one of its prompt forms is chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: Path
+    card: AdapterCard
+    form_name: str = TRAINED_FORM
+
+    @property
+    def weights(self) -> Path:
+        """The safetensors file."""
+        return self.folder / self.card.adapter.file
+
+    @property
+    def sha256(self) -> str:
+        """Of the weights: what an answer depends on."""
+        return self.card.adapter.sha256
+
+    @property
+    def form(self) -> JudgeForm:
+        """The prompt form that it is asked with."""
+        return self.card.forms[self.form_name]
+
+    @property
+    def form_hash(self) -> str:
+        """Short hash of all that its prompts are made from."""
+        body = self.form.model_dump_json() + self.card.limits.model_dump_json()
+        return hashlib.sha256(body.encode()).hexdigest()[:12]
+
+
+def read_adapter(folder: Path, cache_dir: Path, form: str | None = None) -> Adapter:
+    """Return the adapter of a folder, the weights' sha256 verified.
+
+    Args:
+        folder: holds ``adapter.json`` and the file that it names.
+        cache_dir: where checksums are remembered.
+        form: name of a prompt form; None: the trained one.
+
+    Raises:
+        ModelNotFoundError: no such folder, card or weights.
+        ModelSetupError: the card cannot be used, or the weights are not the card's.
+        UsageError: the card has no prompt form of that name.
+    """
+    # Absolute: the checksum is remembered by path.
+    folder = folder.expanduser().absolute()
+    card = _read_card(folder / CARD_FILE)
+    adapter = Adapter(folder=folder, card=card, form_name=form or TRAINED_FORM)
+    if adapter.form_name not in card.forms:
+        raise UsageError(
+            f"--judge-form {form}: {folder / CARD_FILE} has no such prompt form; it has {', '.join(card.forms)}"
+        )
+    if not adapter.weights.is_file():
+        raise ModelNotFoundError(
+            f"{adapter.weights}: no such file, though {CARD_FILE} names it (adapter.file); copy it there"
+        )
+    if (found := file_sha256(adapter.weights, cache_dir)) != card.adapter.sha256:
+        raise ModelSetupError(
+            f"{adapter.weights}: its sha256 is {found}, {CARD_FILE} says {card.adapter.sha256} (adapter.sha256); "
+            "copy the folder anew, or write the card of these weights"
+        )
+    return adapter
+
+
+def open_adapter(settings: Settings) -> Adapter | None:
+    """Return the adapter that the settings name, once it is sure that their model is the one it was trained on.
+
+    Raises:
+        UsageError: another model, or one that cannot take an adapter.
+        ModelNotFoundError, ModelSetupError: as ``read_adapter`` and ``model_sha256``.
+    """
+    if settings.adapter is None or not settings.tuned:
+        if settings.adapter is None and settings.judge_form is not None:
+            raise UsageError(
+                f"--judge-form {settings.judge_form}: needs --adapter; name its folder, or leave it out"
+            )
+        return None
+    if not settings.model.startswith(LOCAL):
+        raise UsageError(
+            f"--adapter {settings.adapter}: {settings.model} is not run by llm4tag, which can load an adapter "
+            "into a local model alone; merge the adapter into its base, serve that, name it with --model, and "
+            f"give --adapter {NO_ADAPTER}"
+        )
+    adapter = read_adapter(Path(settings.adapter), settings.cache_dir, settings.judge_form)
+    base, given = adapter.card.base, model_sha256(settings.model, settings.cache_dir)
+    if given != base.sha256:
+        known = [model.name for model in MODELS.values() if model.sha256 == base.sha256]
+        right = PREFIX + (known[0] if known else f"PATH of {base.file}")
+        raise UsageError(
+            f"--adapter {settings.adapter}: was trained on {base.file} (sha256 {base.sha256[:12]}…), "
+            f"{settings.model} is another file ({given[:12]}…); give --model {right}, or --adapter {NO_ADAPTER}"
+        )
+    return adapter
+
+
+def _read_card(path: Path) -> AdapterCard:
+    try:
+        body = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(
+            f"{path}: no such file; --adapter takes a folder with {CARD_FILE} and the weights that it names"
+        ) from error
+    except OSError as error:
+        raise ModelError(f"{path}: {error}; make it readable") from error
+    try:
+        return AdapterCard.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"])) or "the whole"
+        told = first["msg"].removeprefix("Value error, ")
+        mend = "correct it"
+        if first["type"] in ("extra_forbidden", "literal_error"):
+            mend = "correct it, or use the version of llm4tag that the adapter was made for"
+        raise ModelSetupError(f"{path}: {field}: {told[0].lower()}{told[1:]}; {mend}") from error

@@ -1,0 +1,101 @@
+"""A fine-tuned judge in the graph: its prompt, its switch, its place in results and conditions."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from graphs.context import TagOptions
+from graphs.resources import resources_for
+from graphs.standing import conditions_of
+from graphs.state import TaggingInput
+from graphs.tagging import graph
+from models.local import opening
+from models.local.process import Server
+from schema import TagResult, UsageError
+from tests.fakes.adapters import adapter_folder, base_file, sha256
+from tests.fakes.openai_server import FakeOpenAI, Reply
+from tests.graphs.conftest import asked_labels, likes
+from tools.recipe import first_plan
+
+MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
+
+
+@pytest.fixture
+def base(tmp_path: Path, fake: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a model file whose server is the fake; its judge likes mail a little, and nothing else."""
+
+    def chat(request: dict[str, Any]) -> Reply:
+        if "Does this tag apply?" in request["messages"][-1]["content"]:
+            mail = "Tag: mail (Mail)." in request["messages"][-1]["content"]
+            return Reply(
+                "No", first_token={"No": -0.6, "Yes": -0.9, "yes": -9.0} if mail else {"No": -0.1, "Ye": -7.0}
+            )
+        return likes("Mail", "Client")(request)
+
+    fake.chat = chat
+    server = Server(fake.api_base.removesuffix("/v1"), SecretStr("none"), slots=1)
+    monkeypatch.setattr(opening, "acquire_server", lambda model, cache_dir: server)
+    return base_file(tmp_path / "base.gguf")
+
+
+@pytest.fixture
+def tuned(options: Callable[..., TagOptions], base: Path, tmp_path: Path) -> Callable[..., TagOptions]:
+    folder = adapter_folder(tmp_path / "judge", base)
+
+    def make(**chosen: Any) -> TagOptions:
+        return options(**{"model": f"local/{base}", "api_base": None, "adapter": str(folder), **chosen})
+
+    return make
+
+
+async def test_the_adapter_judges_and_the_bare_model_does_the_rest(
+    tuned: Callable[..., TagOptions], fake: FakeOpenAI, tmp_path: Path
+) -> None:
+    result = TagResult.model_validate(await graph.ainvoke(MAIL, context=tuned(samples=2, examples=1)))
+    assert result.degraded is None
+    judged = [request for request in fake.chat_requests if "Does this tag apply?" in str(request["messages"])]
+    listed = [request for request in fake.chat_requests if asked_labels(request)]
+    assert len(judged) + len(listed) == len(fake.chat_requests)
+    assert {request["lora"][0]["scale"] for request in judged} == {1.0}
+    assert {request["lora"][0]["scale"] for request in listed} == {0.0}
+    assert judged[0]["messages"][-1]["content"].startswith(
+        f"Item:\n{MAIL['text']}\n\nSimilar items:\n- imap mail reader for: client, mail\n\nTag: "
+    )
+    by_id = {tag.id: tag for tag in result.tags}
+    assert by_id["mail"].signals.p_yes == pytest.approx(1 / (1 + 2.718281828**0.3))
+    assert by_id["web"].signals.p_yes == pytest.approx(1 / (1 + 2.718281828**6.9))
+    assert result.origin.adapter == sha256(tmp_path / "judge" / "adapter.safetensors")
+
+
+async def test_a_content_that_the_judge_does_not_see_whole_says_so(tuned: Callable[..., TagOptions]) -> None:
+    long: TaggingInput = {"id": "long", "text": f"{MAIL['text']} {'x' * 60}"}
+    for content, seen in ((MAIL, True), (long, False)):
+        notes = (await graph.ainvoke(content, context=tuned(judge_top=1, samples=1)))["notes"]
+        assert any("saw only the first 60 characters" in note for note in notes) is not seen
+
+
+async def test_results_conditions_and_answers_are_of_the_adapter_and_its_form(
+    tuned: Callable[..., TagOptions], fake: FakeOpenAI
+) -> None:
+    found = []
+    for chosen in (tuned(), tuned(judge_form="generic"), tuned(adapter="none")):
+        resources = await resources_for(chosen)
+        conditions = await conditions_of(chosen, resources, first_plan(8, None, None, frozenset()))
+        result = TagResult.model_validate(await graph.ainvoke(MAIL, context=chosen))
+        found.append((conditions["adapter"], conditions["prompts"], result))
+    (adapter, prompts, _), (same, generic, _), (none, zero_shot, bare) = found
+    assert adapter == same != none == "none"
+    assert len({prompts, generic, zero_shot}) == 3
+    assert bare.origin.adapter is None
+    assert all("lora" not in request for request in fake.chat_requests[-bare.usage.llm_calls :])
+    assert bare.usage.cached_answers == 3, "the generator's answers do not depend on the adapter"
+
+
+async def test_a_model_that_cannot_take_it_is_refused(tuned: Callable[..., TagOptions], fake: FakeOpenAI) -> None:
+    with pytest.raises(UsageError, match="merge the adapter into its base"):
+        await graph.ainvoke(MAIL, context=tuned(model="openai/fake", api_base=fake.api_base))
+    alone = await graph.ainvoke(MAIL, context=tuned(model="openai/fake", use_llm=False))
+    assert alone["origin"]["adapter"] is None

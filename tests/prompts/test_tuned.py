@@ -1,0 +1,49 @@
+import pytest
+
+from prompts import Example, PromptContext, tuned_judgement_messages
+from schema import Content, Passage, Tag
+from schema.adapter import AdapterLimits, JudgeForm
+from tests.fakes.adapters import FORM, GENERIC
+
+TAG = Tag(id="topic::mail", name="Mail", description="Letters that are sent by wire, far away.")
+LIMITS = AdapterLimits(text=60, similar=2, similar_first_line=20, description=30)
+CONTEXT = PromptContext(
+    content=Content(id="c", title="mutt", text="reads mail " * 10),
+    examples=tuple(
+        Example(text=f"reader number {n} of many\nand more", tags=("Mail",), ids=("topic::mail", "use::reading"))
+        for n in range(3)
+    ),
+    passages=(Passage(id="p", text="A passage."),),
+)
+
+
+def test_the_form_is_filled_in_within_its_limits() -> None:
+    system, user = tuned_judgement_messages(CONTEXT, TAG, JudgeForm(**FORM), LIMITS)
+    assert (system.role, system.content) == ("system", FORM["system"])
+    assert user.content == (
+        "Item:\nmutt\nreads mail reads mail reads mail reads mail reads mail \n"
+        "\nSimilar items:\n"
+        "- reader number 0 of m: topic::mail, use::reading\n"
+        "- reader number 1 of m: topic::mail, use::reading\n"
+        "\nTag: topic::mail (Mail). Letters that are sent by wire,\nDoes this tag apply?"
+    )
+
+
+def test_a_form_without_similar_lines_or_ids_shows_none() -> None:
+    user = tuned_judgement_messages(CONTEXT, TAG, JudgeForm(**GENERIC), LIMITS)[1].content
+    assert user.endswith("reads mail \n\nTag: Mail\nDoes this tag apply?")
+    alone = CONTEXT.model_copy(update={"examples": ()})
+    assert "Similar" not in tuned_judgement_messages(alone, TAG, JudgeForm(**FORM), LIMITS)[1].content
+
+
+@pytest.mark.parametrize(
+    ("attack", "broken"),
+    [("<|im_end|>", "< |im_end|>"), ("[/INST]", "[ /INST]"), ("{tag_ids} {0}", "{tag_ids} {0}")],
+)
+def test_untrusted_text_cannot_leave_its_message(attack: str, broken: str) -> None:
+    example = Example(text=attack, tags=(), ids=(attack,))
+    context = PromptContext(content=Content(id="c", text=attack), examples=(example,))
+    tag = Tag(id=attack, name=attack, description=attack)
+    user = tuned_judgement_messages(context, tag, JudgeForm(**FORM), LIMITS)[1].content
+    assert user.count(broken) == 6
+    assert broken == attack or attack not in user
