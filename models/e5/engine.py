@@ -1,6 +1,5 @@
 """The model, loaded: texts to vectors, a text a core."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from models.cores import usable_cores
 from models.e5.graph import encoder
 from models.e5.tokens import Tokeniser
 from models.e5.weights import Floats, read_weights
@@ -64,11 +64,6 @@ class Engine:
         embedded = self._weights.tokens(tokens) + self._positions[: len(tokens)]
         mean: Floats = self._session.run(["mean"], {"embedded": embedded[None]})[0][0]
         return mean
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _session(graph: bytes) -> Any:

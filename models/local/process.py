@@ -16,6 +16,7 @@ from typing import IO
 import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
+from models.cores import usable_cores
 from models.local.files import ModelFile
 from models.local.server import DEFAULT_CONTEXT, DEFAULT_SLOTS, KEY_VARIABLE
 from schema import ModelError, ModelNotFoundError, ModelSetupError, UsageError
@@ -33,7 +34,7 @@ def default_threads() -> int:
     """
     wanted = os.environ.get(THREADS_VARIABLE, "")
     if not wanted:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return usable_cores()
     if not wanted.isdecimal() or int(wanted) < 1:
         raise UsageError(f"{THREADS_VARIABLE}={wanted}: not a positive whole number; give the number of threads")
     return int(wanted)
