@@ -19,8 +19,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from calibration.calibrator import Scale, probabilities
+from calibration.calibrator import Scale
 from calibration.guarantee import LEVEL, Trials, threshold_for
+from calibration.log_odds import probabilities
 from llm4tag.calibrating import labelled_pairs
 from llm4tag.output import read_results
 from training.calibrator import cross_fitted, fit_scale

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 import graphs.resources
-from calibration.calibrator import probabilities
+from calibration.log_odds import probabilities
 from graphs.resources import close_resources, resources_for
 from llm4tag.evaluation.bootstrap import draws, percentiles
 from llm4tag.evaluation.metrics import LOG_LOSS_CLIP, PAIR_DEPTH, RANKING

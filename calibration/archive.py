@@ -4,11 +4,14 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from schema import StoreError
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -21,6 +24,23 @@ def packed(head: Mapping[str, Any], arrays: Arrays) -> bytes:
     encoded = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
     np.savez_compressed(buffer, allow_pickle=False, **{_HEAD: encoded, **arrays})
     return buffer.getvalue()
+
+
+@contextmanager
+def reading(what: str, command: str) -> Iterator[None]:
+    """Turn what goes wrong while a kept model is read into words that say how to mend it.
+
+    Args:
+        what: is read.
+        command: fits it again.
+
+    Raises:
+        StoreError: in place of ValueError and KeyError.
+    """
+    try:
+        yield
+    except (ValueError, KeyError) as error:
+        raise StoreError(f"the store's {what} cannot be read ({error}); fit it again with `{command}`") from error
 
 
 def unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -8,12 +8,11 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from calibration.archive import packed, unpacked
+from calibration.archive import packed, reading, unpacked
 from calibration.guarantee import Threshold, Trials, smallest_target, threshold_for
+from calibration.log_odds import Floats
 from calibration.numbers import NUMBERS
 from calibration.passport import Passport
-from calibration.signals import Floats
-from schema import StoreError
 
 FORMAT = 1
 MapKind = Literal["none", "temperature", "beta", "isotonic"]
@@ -133,7 +132,7 @@ class Calibrator:
         Raises:
             StoreError: the bytes are no calibrator, or one of another format.
         """
-        try:
+        with reading("calibrator", "llm4tag calibrate"):
             told, arrays = unpacked(data)
             head = _Head.model_validate(told)
             if (head.format, head.numbers) != (FORMAT, NUMBERS):
@@ -142,15 +141,6 @@ class Calibrator:
             scale = Scale(Combination(head.columns, arrays["weights"]), Map(head.map, arrays["values"]), offsets)
             trials = Trials(arrays["confidence"], arrays["right"], arrays["document"], head.documents)
             return cls(head.passport, scale, trials)
-        except (ValueError, KeyError) as error:
-            raise StoreError(
-                f"the store's calibrator cannot be read ({error}); fit it again with `llm4tag calibrate`"
-            ) from error
-
-
-def probabilities(logits: Floats) -> Floats:
-    """Return the probabilities of log odds, of the same shape."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0))))
 
 
 @lru_cache(maxsize=64)

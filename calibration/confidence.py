@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from calibration.calibrator import Calibrator, probabilities
+from calibration.calibrator import Calibrator
+from calibration.log_odds import log_odds, probabilities
 from calibration.numbers import LLM_SIGNALS, number_rows
 from calibration.signals import VERBAL_CLIP
 from schema import C2C2TEvidence, Candidate, Evidence, Path, Signals
@@ -96,9 +97,9 @@ def combine(
         tuned: whether the judge was fine-tuned.
     """
     shares = {tag: one.agreement for tag, one in signals.items() if one.agreement is not None}
-    logits = {tag: _logit(one.p_yes) for tag, one in signals.items() if one.p_yes is not None}
+    logits = {tag: log_odds(one.p_yes) for tag, one in signals.items() if one.p_yes is not None}
     said = {
-        tag: _logit(min(1.0 - VERBAL_CLIP, max(VERBAL_CLIP, one.verbal)))
+        tag: log_odds(one.verbal, VERBAL_CLIP)
         for tag, one in signals.items()
         if one.verbal is not None and one.p_yes is None
     }
@@ -106,7 +107,7 @@ def combine(
     scored = []
     for candidate in candidates:
         tag = candidate.tag
-        recall = _logit(signals[tag].recall or 0.0)
+        recall = log_odds(signals[tag].recall or 0.0)
         if tuned:
             judged = TUNED_SHARE * (logits.get(tag, recall) - recall)
         else:
@@ -165,8 +166,3 @@ def _centred(values: Mapping[str, float]) -> dict[str, float]:
 def _inside(share: float) -> float:
     """Keep away from 0 and 1, where logits end."""
     return min(0.999, max(0.001, share))
-
-
-def _logit(probability: float) -> float:
-    inside = min(1 - 1e-4, max(1e-4, probability))
-    return math.log(inside / (1.0 - inside))

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.archive import packed, unpacked
+from calibration.archive import packed, reading, unpacked
 from calibration.features import FEATURES, Backing, Floats, feature_rows
 from calibration.fitted import Fitted
-from schema import Candidate, Path, StoreError
+from calibration.log_odds import probabilities
+from schema import Candidate, Path
 
 FORMAT = 2
 
@@ -46,8 +47,7 @@ class Weights:
     def probabilities(self, rows: Floats, known: NDArray[np.bool_]) -> Floats:
         """Return the probability of each row of ``feature_rows``, shape (rows,)."""
         by_known = rows @ self.known[:-1] + self.known[-1]
-        log_odds = np.where(known, by_known, rows @ self.new[:-1] + self.new[-1])
-        return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))))
+        return probabilities(np.where(known, by_known, rows @ self.new[:-1] + self.new[-1]))
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,9 @@ class EvidenceFusion:
         Raises:
             StoreError: the bytes are no fusion, or one of another format.
         """
-        try:
+        with reading("fusion of evidence", "llm4tag store fit"):
             head, arrays = unpacked(data)
             note = FusionNote.model_validate(head)
             if (note.format, note.features) != (FORMAT, FEATURES):
                 raise ValueError("made by another version of llm4tag")
             return cls(note, Weights(arrays["known"], arrays["new"]))
-        except (ValueError, KeyError) as error:
-            raise StoreError(
-                f"the store's fusion of evidence cannot be read ({error}); fit it again with `llm4tag store fit`"
-            ) from error

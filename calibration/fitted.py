@@ -2,6 +2,9 @@
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+GROWTH = 1.1
+"""Times that history may grow, or shrink, before what was fitted on it is out of date."""
+
 
 class Fitted(BaseModel):
     """The circumstances of a fit."""
@@ -20,3 +23,8 @@ class Fitted(BaseModel):
     seed: int
     versions: dict[str, str]
     """Of the libraries that fitted it."""
+
+
+def outgrown(then: int, now: int) -> bool:
+    """Say whether history has changed too much since a fit, by the number of tagged contents."""
+    return not then / GROWTH <= now <= then * GROWTH

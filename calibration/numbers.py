@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from calibration.features import FEATURES, Backing, feature_rows
-from calibration.signals import COLUMNS, Floats, centred, signal_rows
+from calibration.log_odds import Floats
+from calibration.signals import COLUMNS, centred, signal_rows
 from schema import Candidate, Evidence, Signals
 
 LLM_SIGNALS = COLUMNS[1:]

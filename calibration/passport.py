@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-GROWTH = 1.1
-"""Times that history may grow, or shrink, before confidences fitted on it no longer hold."""
+from calibration.fitted import outgrown
 
 
 class Figure(BaseModel):
@@ -51,7 +50,8 @@ class Passport(BaseModel):
     def difference(self, conditions: Mapping[str, str], tagged_contents: int) -> str:
         """Say what is otherwise now than when it was fitted; empty where nothing is.
 
-        History may grow within ``GROWTH``: recall's evidence then shifts little, and what was fitted on it stays.
+        History may grow within ``calibration.fitted.GROWTH``: recall's evidence then shifts little, and what was
+        fitted on it stays.
         A new fit is another condition altogether.
         """
         names = sorted(self.conditions.keys() | conditions.keys())
@@ -61,6 +61,6 @@ class Passport(BaseModel):
             if self.conditions.get(name) != conditions.get(name)
         ]
         then = self.tagged_contents
-        if not then / GROWTH <= tagged_contents <= then * GROWTH:
+        if outgrown(then, tagged_contents):
             differing.append(f"tagged contents (then {then:,}, now {tagged_contents:,})")
         return ", ".join(differing)

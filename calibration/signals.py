@@ -4,18 +4,15 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.judgement import Judgement
+from calibration.log_odds import CLIP, Floats, log_odds
 from schema import Signals
-
-Floats = NDArray[np.float64]
 
 COLUMNS = ("recall", "agreement", "p_yes", "verbal")
 """The columns of ``signal_rows``, in order."""
 VERBAL_CLIP = 0.01
 """Who says 0 or 100 percent means as good as: beyond this, log odds of probabilities in words say nothing."""
-_CLIP = {"recall": 1e-4, "p_yes": 1e-4, "verbal": VERBAL_CLIP}
 
 
 def gather(
@@ -53,7 +50,7 @@ def signal_rows(signals: Sequence[Signals]) -> Floats:
     Probabilities are clipped, as logits end at 0 and 1. A share of samples is taken as (named + ½) / (asked + 1):
     three of three says less than ten of ten.
     """
-    rows = [[_logit(_probability(one, name)) for name in COLUMNS] for one in signals]
+    rows = [[_log_odds(one, name) for name in COLUMNS] for one in signals]
     return np.array(rows, dtype=np.float64).reshape(len(signals), len(COLUMNS))
 
 
@@ -67,14 +64,10 @@ def centred(rows: Floats) -> Floats:
     return np.asarray(rows - means)
 
 
-def _probability(signals: Signals, name: str) -> float | None:
+def _log_odds(signals: Signals, name: str) -> float:
     value: float | None = getattr(signals, name)
     if value is None:
-        return None
+        return math.nan
     if name == "agreement":
-        return (value * signals.samples + 0.5) / (signals.samples + 1)
-    return min(1.0 - _CLIP[name], max(_CLIP[name], value))
-
-
-def _logit(probability: float | None) -> float:
-    return math.nan if probability is None else math.log(probability / (1.0 - probability))
+        return log_odds((value * signals.samples + 0.5) / (signals.samples + 1))
+    return log_odds(value, VERBAL_CLIP if name == "verbal" else CLIP)

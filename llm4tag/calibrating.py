@@ -5,11 +5,12 @@ from functools import partial
 
 import numpy as np
 
-from calibration.calibrator import Calibrator, probabilities
+from calibration.calibrator import Calibrator
 from calibration.guarantee import LEVEL, Trials
+from calibration.log_odds import Floats, probabilities
 from calibration.numbers import LLM_SIGNALS
 from calibration.passport import Passport
-from calibration.signals import COLUMNS, Floats
+from calibration.signals import COLUMNS
 from llm4tag.evaluation.calibration import (
     TARGETS,
     CalibrationReport,

@@ -4,13 +4,12 @@ import asyncio
 from dataclasses import dataclass
 
 from calibration.evidence_fusion import EvidenceFusion
+from calibration.fitted import outgrown
 from knowledge_store.protocol import KnowledgeStore
 from tools.linear_model import LinearModel
 
 LINEAR, FUSION, FIT = "recall.linear", "recall.fusion", "recall.fit"
 """Two artifacts, and the mark that tells one fit from the next."""
-STALE = 1.1
-"""Times that history may grow, or shrink, before a fit is called stale."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class FittedRecall:
     def stale(self, tagged_contents: int) -> str:
         """Say that history has changed much since the fit, or return an empty text."""
         then = self.linear.fitted.tagged_contents
-        if then / STALE <= tagged_contents <= then * STALE:
+        if not outgrown(then, tagged_contents):
             return ""
         return (
             f"the linear scorer and the fusion were fitted on {then:,} tagged contents, now there are "

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from calibration.archive import Arrays, packed, unpacked
+from calibration.archive import Arrays, packed, reading, unpacked
 from calibration.fitted import Fitted
 from models.embedding import Vector, Vectors
-from schema import StoreError
 from tools.terms import TermWeights
 
 Floats = NDArray[np.float32]
@@ -239,12 +238,8 @@ class LinearModel:
         Raises:
             StoreError: the bytes are no such model, or of another format.
         """
-        try:
+        with reading("linear scorer", "llm4tag store fit"):
             return cls._read(*unpacked(data))
-        except (ValueError, KeyError) as error:
-            raise StoreError(
-                f"the store's linear scorer cannot be read ({error}); fit it again with `llm4tag store fit`"
-            ) from error
 
     @classmethod
     def _read(cls, head: Mapping[str, Any], arrays: Arrays) -> Self:

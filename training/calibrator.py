@@ -10,9 +10,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.calibrator import Combination, Map, MapKind, Scale, probabilities
+from calibration.calibrator import Combination, Map, MapKind, Scale
+from calibration.log_odds import Floats, probabilities
 from calibration.numbers import EVIDENCE, LLM_SIGNALS, NUMBERS, RECALL
-from calibration.signals import Floats
 from training.fusion import fit_logistic
 from training.labelled import LabelledPairs
 
@@ -47,7 +47,7 @@ def fit_scale(pairs: LabelledPairs, seed: int = 0) -> Fit:
     Maps and offsets are fitted on held-out log odds. What is less simple is taken only where it lowers the
     held-out log loss by more than chance in the documents would; see ``_simplest``.
     """
-    folds = list(_folds(pairs, _INNER, seed))
+    folds = list(document_folds(pairs.document, _INNER, seed))
     held_out = {choice: _held_out(pairs, folds, *choice) for choice in _choices(pairs)}
     losses = {_words(*choice): _loss(logits, pairs.right) for choice, logits in held_out.items()}
     columns, strength = _simplest(_best_strengths(held_out, pairs), pairs)
@@ -84,7 +84,7 @@ def cross_fitted(
         The log odds, and those of the combination alone, which breaks ties; both of shape (n,).
     """
     logits, combined = np.zeros(len(pairs.right)), np.zeros(len(pairs.right))
-    for train, test in _folds(pairs, outer_folds(len(np.unique(pairs.document))), seed + 1):
+    for train, test in document_folds(pairs.document, outer_folds(len(np.unique(pairs.document))), seed + 1):
         scale = fit(pairs.at(train))
         held = pairs.at(test)
         logits[test] = scale.logits(held.rows, held.tags.tolist())
@@ -92,6 +92,22 @@ def cross_fitted(
         if done is not None:
             done(1)
     return logits, combined
+
+
+def document_folds(
+    document: NDArray[np.int64], count: int, seed: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield for each fold the rows of the other documents, and its own.
+
+    Args:
+        document: place of the document that each row is of.
+        count: folds at most; no more than documents.
+        seed: of the split.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    count = min(count, len(np.unique(document)))
+    yield from GroupKFold(count, shuffle=True, random_state=seed).split(document, groups=document)
 
 
 def outer_folds(documents: int) -> int:
@@ -246,13 +262,6 @@ def _simplest(tried: Mapping[T, Floats], pairs: LabelledPairs) -> T:
         if by_document.sum() > by_document.std(ddof=1) * len(by_document) ** 0.5:
             best, logits = choice, found
     return best
-
-
-def _folds(pairs: LabelledPairs, count: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    from sklearn.model_selection import GroupKFold
-
-    count = min(count, len(np.unique(pairs.document)))
-    yield from GroupKFold(count, shuffle=True, random_state=seed).split(pairs.rows, pairs.right, pairs.document)
 
 
 def _logistic(pairs: LabelledPairs, columns: Sequence[str], strength: float) -> Floats:

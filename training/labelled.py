@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.log_odds import Floats
 from calibration.numbers import NUMBERS, number_rows
-from calibration.signals import Floats
 from schema import TagResult
 
 

@@ -11,18 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.calibrator import probabilities
+from calibration.log_odds import log_odds, probabilities
 from calibration.numbers import NUMBERS, number_rows
 from calibration.signals import COLUMNS
 from llm4tag.evaluation.bootstrap import Interval, pair_intervals
 from llm4tag.evaluation.metrics import CONFIDENCE, PAIR_DEPTH, Document, Floats, Pairs
 from schema import C2C2TEvidence, LinearEvidence, Path, TagDecision, TagResult
-from training.calibrator import STRENGTHS, outer_folds, signal_columns
+from training.calibrator import STRENGTHS, document_folds, outer_folds, signal_columns
 from training.fusion import fit_logistic
 
 CONSTANT = "constant"
 COMBINED = "confidence"
-_CLIP = 1e-4
 _SEED = 1
 """Of the folds."""
 
@@ -105,8 +104,7 @@ def _score(tag: TagDecision, path: Path) -> float:
     for item in tag.evidence:
         if item.path is path:
             value = item.raw if isinstance(item, C2C2TEvidence | LinearEvidence) else item.score
-            inside = min(1 - _CLIP, max(_CLIP, value))
-            return float(np.log(inside / (1 - inside)))
+            return log_odds(value)
     return np.nan
 
 
@@ -149,12 +147,8 @@ class _Table:
 
     def _mapped(self, columns: Floats) -> Measured:
         """Measure probabilities that a logistic fit on the other folds' documents gives."""
-        from sklearn.model_selection import GroupKFold
-
-        folds = min(outer_folds(self._documents), len(np.unique(self._document)))
-        split = GroupKFold(folds, shuffle=True, random_state=_SEED).split(columns, None, self._document)
         logits = np.zeros(len(columns))
-        for train, test in split:
+        for train, test in document_folds(self._document, outer_folds(self._documents), _SEED):
             weights = fit_logistic(columns[train], self._correct[train] > 0, STRENGTHS[-1])
             logits[test] = columns[test] @ weights[:-1] + weights[-1]
         return self._measured(probabilities(logits))

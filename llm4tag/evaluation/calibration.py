@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from calibration.guarantee import Threshold
+from calibration.log_odds import Floats
 from calibration.passport import Figure
-from calibration.signals import Floats
 from llm4tag.evaluation.bootstrap import intervals
 from llm4tag.evaluation.metrics import PAIR_DEPTH, Document, measure, pairs_of
 from schema import TagResult

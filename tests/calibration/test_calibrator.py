@@ -4,9 +4,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from calibration.calibrator import Calibrator, Combination, Map, MapKind, Scale, probabilities
+from calibration.calibrator import Calibrator, Combination, Map, MapKind, Scale
 from calibration.confidence import Scored, calibrate_all, missing_signal
 from calibration.guarantee import Trials
+from calibration.log_odds import probabilities
 from calibration.numbers import NUMBERS, number_rows
 from calibration.passport import Passport
 from schema import Signals, StoreError
