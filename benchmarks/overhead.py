@@ -20,6 +20,7 @@ from calibration.confidence import combine
 from calibration.signals import gather
 from graphs.context import TagOptions
 from graphs.nodes.recall import backing_of, query_for, vector_of
+from graphs.planning import planned
 from graphs.recall_signal import recall_of, weights_of
 from graphs.resources import Resources, close_resources, resources_for
 from graphs.scoring import decisions_for
@@ -32,7 +33,6 @@ from tools.content_to_tag import recall_by_text
 from tools.fusion import fuse, fuse_by_probability
 from tools.linear_scores import recall_by_linear
 from tools.parts import parts_of
-from tools.recipe import first_plan
 from tools.similar_contents import recall_by_contents
 
 
@@ -40,7 +40,8 @@ async def plainly(resources: Resources, content: Content, options: TagOptions) -
     """Tag one content by calling the parts one after another."""
     store = resources.store
     fitted = await resources.fitted()
-    plan = first_plan((await store.statistics()).tagged_contents, fitted, None, frozenset())
+    made = await planned(options, resources)
+    plan = made.plan
     query = await query_for(store, content.full_text)
     vectors: list[tuple[str, Vector]] = []
     whole = vector_of(query)
@@ -63,7 +64,7 @@ async def plainly(resources: Resources, content: Content, options: TagOptions) -
     else:
         candidates = fuse(found, plan)
     scored = combine(candidates, gather(recall_of(plan, candidates), {}, {}), weights_of(plan))
-    verdict = (await standing_of(options, resources, plan)).verdict(None)
+    verdict = (await standing_of(options, resources, made)).verdict(None)
     return len(decisions_for(scored, await store.vocabulary(), options, verdict))
 
 

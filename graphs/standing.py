@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from calibration.calibrator import Calibrator
 from calibration.confidence import Scored, missing_signal
 from graphs.context import TagOptions
+from graphs.planning import Planned
 from graphs.resources import Resources
 from graphs.state import Verdict
 from schema import CalibrationNote, Path
 from tools.plan import RecallPlan
-from tools.recipe import first_plan
 
 HOW_TO_FIT = "run `llm4tag calibrate` on labelled contents"
 
@@ -109,13 +109,13 @@ async def conditions_of(options: TagOptions, resources: Resources, plan: RecallP
     }
 
 
-async def standing_of(options: TagOptions, resources: Resources, plan: RecallPlan | None = None) -> Standing:
+async def standing_of(options: TagOptions, resources: Resources, made: Planned) -> Standing:
     """Return how confidences made with these options stand.
 
     Args:
         options: of the run.
         resources: its store and LLM.
-        plan: of the first round; None: as the store and the options have it.
+        made: the plan of the run, of any round, and the history it was made for.
     """
     if options.uncalibrated:
         return Standing(None, "the store's calibrator is left aside (--uncalibrated)")
@@ -123,10 +123,8 @@ async def standing_of(options: TagOptions, resources: Resources, plan: RecallPla
     calibrator = await resources.calibrator()
     if calibrator is None:
         return Standing(None, f"the store has no calibrator for results {asked}: {HOW_TO_FIT}")
-    tagged = (await resources.store.statistics()).tagged_contents
-    if plan is None:
-        plan = first_plan(tagged, await resources.fitted(), options.settings().recipe, options.without)
-    differing = calibrator.passport.difference(await conditions_of(options, resources, plan), tagged)
+    conditions = await conditions_of(options, resources, made.plan)
+    differing = calibrator.passport.difference(conditions, made.tagged_contents)
     if differing:
         why = f"the store's calibrator was fitted under other conditions: {differing}; {HOW_TO_FIT}"
         return Standing(None, why)

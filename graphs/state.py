@@ -111,6 +111,8 @@ class TaggingState(TypedDict):
     content: Content
     query: Query
     plan: RecallPlan
+    tagged_contents: int
+    """How many contents people had tagged when the run began."""
     found: Annotated[dict[Path, dict[str, Evidence]], keep_best]
     candidates: list[Candidate]
     prompt: NotRequired[PromptContext]

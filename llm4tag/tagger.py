@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from graphs.background import run
 from graphs.context import TagOptions
+from graphs.planning import planned
 from graphs.resources import Resources, close_resources, resources_for
 from graphs.standing import conditions_of, standing_of
 from graphs.state import TaggingInput
@@ -19,8 +20,7 @@ from llm4tag.evaluation.calibration import Circumstances
 from llm4tag.output import STORE_HOLDS
 from models.cost import count_tokens, estimate_cost
 from prompts.rendering import CONTENT_BUDGET
-from schema import Content, Recipe, TagResult, UsageError
-from tools.recipe import first_plan
+from schema import Content, TagResult, UsageError
 
 _PROMPT_OVERHEAD = 700
 """Tokens of rules, examples and passages beside the content, at most."""
@@ -97,21 +97,16 @@ class Tagger:
         """Tag several contents; see ``atag_many``. For callers without an event loop."""
         return run(self.atag_many(contents, concurrency))
 
-    @property
-    def _recipe(self) -> Recipe | None:
-        return self.options.settings().recipe
-
     async def fingerprint(self) -> dict[str, str]:
         """Return all that results depend on, by name: store and what it holds, model, prompts, options."""
         resources = await self._resources()
         statistics = await resources.store.statistics()
-        fitted = await resources.fitted()
-        plan = first_plan(statistics.tagged_contents, fitted, self._recipe, self.options.without)
-        standing = await standing_of(self.options, resources, plan)
+        made = await planned(self.options, resources)
+        standing = await standing_of(self.options, resources, made)
         return {
             "store": _resolved(resources.store.location),
             STORE_HOLDS: _holdings(statistics),
-            **await conditions_of(self.options, resources, plan),
+            **await conditions_of(self.options, resources, made.plan),
             "calibrator": standing.calibrator.passport.id if standing.calibrator else "none",
             "max_error": str(self.options.target_error),
             "adaptive": str(self.options.adaptive and self.options.use_llm),
@@ -121,11 +116,10 @@ class Tagger:
     async def circumstances(self, sample: Mapping[str, int] | None = None) -> Circumstances:
         """Return what a calibrator that is fitted on this tagger's results holds for."""
         resources = await self._resources()
-        tagged = (await resources.store.statistics()).tagged_contents
-        plan = first_plan(tagged, await resources.fitted(), self._recipe, self.options.without)
+        made = await planned(self.options, resources)
         return Circumstances(
-            conditions=await conditions_of(self.options, resources, plan),
-            tagged_contents=tagged,
+            conditions=await conditions_of(self.options, resources, made.plan),
+            tagged_contents=made.tagged_contents,
             depth=self.options.top,
             settings=await self.fingerprint(),
             sample=sample,
@@ -136,7 +130,8 @@ class Tagger:
         target = self.options.target_error
         if target is None:
             return ""
-        return (await standing_of(self.options, await self._resources())).refusal(target)
+        resources = await self._resources()
+        return (await standing_of(self.options, resources, await planned(self.options, resources))).refusal(target)
 
     async def estimate(self, contents: Sequence[Content]) -> Estimate:
         """Return what the LLM will be asked at most, every round used and no answer known yet."""
@@ -144,8 +139,7 @@ class Tagger:
         if resources.llm is None:
             return Estimate(llm_calls=0, prompt_tokens=0, completion_tokens=0, cost=0.0)
         options = self.options
-        tagged = (await resources.store.statistics()).tagged_contents
-        plan = first_plan(tagged, await resources.fitted(), self._recipe, options.without)
+        plan = (await planned(options, resources)).plan
         judged = plan.asked if options.judge_top is None else options.judge_top
         shown = plan.asked if options.generate_top is None else options.generate_top
         rounds = options.max_rounds or plan.rounds

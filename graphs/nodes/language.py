@@ -17,6 +17,7 @@ from calibration.listwise import listwise_question, read_ratings
 from graphs.asking import NO_LOGPROBS, best, to_judge, to_sample
 from graphs.context import TagOptions
 from graphs.nodes.recall import Update, open_for
+from graphs.planning import planned_in
 from graphs.resources import Resources
 from graphs.scoring import decision_on, weigh
 from graphs.standing import Standing, standing_of
@@ -75,7 +76,7 @@ async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     # The same order twice is the same question, and its answer would agree with itself.
     orders = dict.fromkeys(tuple(shuffled(tags, text, number)) for number in range(options.samples))
     lists = [{tag: labels[tag] for tag in order} for order in orders]
-    standing = await standing_of(options, resources, state["plan"]) if options.adaptive else None
+    standing = await standing_of(options, resources, planned_in(state)) if options.adaptive else None
     samples: list[Sample] = []
     usage = Usage()
     failure: LLMFailure | None = None

@@ -8,6 +8,7 @@ from calibration.agreement import agreement, off_vocabulary
 from graphs.context import TagOptions
 from graphs.nodes.language import ask_one
 from graphs.nodes.recall import Update, open_for, query_for
+from graphs.planning import planned_in
 from graphs.scoring import cut_of, decisions_for, weigh
 from graphs.standing import standing_of
 from graphs.state import TaggingState
@@ -21,7 +22,7 @@ _NO_LLM = "no LLM was asked: the tags come from recall alone"
 async def calibrate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Combine all signals of each candidate into one confidence: the store's calibrator's, where it holds."""
     options, resources = await open_for(runtime)
-    standing = await standing_of(options, resources, state["plan"])
+    standing = await standing_of(options, resources, planned_in(state))
     scored, verdict = weigh(state, options, standing, agreement(state.get("samples", [])))
     runtime.stream_writer({"stage": "calibrate", "scored": len(scored), "status": verdict.note.status})
     return {"scored": scored, "verdict": verdict}

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from calibration.features import Backing
 from graphs.context import TagOptions
+from graphs.planning import planned
 from graphs.resources import Resources, resources_for
 from graphs.state import Query, TaggingState
 from knowledge_store.protocol import KnowledgeStore
@@ -21,7 +22,6 @@ from tools.fitted_recall import FittedRecall
 from tools.fusion import fuse, fuse_by_probability
 from tools.linear_scores import recall_by_linear
 from tools.parts import parts_of
-from tools.recipe import first_plan
 from tools.similar_contents import recall_by_contents
 from tools.tag_to_tag import recall_by_tags
 
@@ -69,15 +69,15 @@ async def prepare(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     options, resources = await open_for(runtime)
     await check_within(resources.store, options.within)
     runtime.stream_writer({"stage": "prepare", "id": content.id})
-    tagged = (await resources.store.statistics()).tagged_contents
+    tagged, plan = await planned(options, resources)
     fitted = await resources.fitted()
-    plan = first_plan(tagged, fitted, options.settings().recipe, options.without)
     stale = fitted.stale(tagged) if fitted and (plan.recipe is Recipe.LEARNED or Path.LINEAR in plan.paths) else ""
     return {
         "started": started,
         "content": content,
         "query": await query_for(resources.store, content.full_text),
         "plan": plan,
+        "tagged_contents": tagged,
         "remarks": [stale] if stale else [],
     }
 

@@ -1,0 +1,33 @@
+"""The first round of recall, by the options and what the store holds."""
+
+from typing import NamedTuple
+
+from graphs.context import TagOptions
+from graphs.resources import Resources
+from graphs.state import TaggingState
+from tools.plan import RecallPlan
+from tools.recipe import first_plan
+
+
+class Planned(NamedTuple):
+    """A plan, and the history that it was made for."""
+
+    tagged_contents: int
+    """How many contents people had tagged."""
+    plan: RecallPlan
+
+
+async def planned(options: TagOptions, resources: Resources) -> Planned:
+    """Plan the first round.
+
+    Raises:
+        UsageError: the fitted fusion is wanted, and there is none that fits.
+    """
+    tagged = (await resources.store.statistics()).tagged_contents
+    plan = first_plan(tagged, await resources.fitted(), options.settings().recipe, options.without)
+    return Planned(tagged, plan)
+
+
+def planned_in(state: TaggingState) -> Planned:
+    """Return what ``prepare`` planned, or a later round made of it."""
+    return Planned(state["tagged_contents"], state["plan"])
