@@ -23,7 +23,9 @@ from rich.table import Table
 from benchmarks.quality.annif import annif_results, annif_version
 from benchmarks.quality.data import DataSet, lengthened, sampled, shortened
 from benchmarks.quality.emerging import emerging_rows
-from benchmarks.quality.measuring import fill, fit, history_counts, measure, measured
+from benchmarks.quality.measuring import fill, fit, measure, measured
+from knowledge_store.opening import open_store
+from llm4tag.cli.labelled import history_counts
 from llm4tag.evaluation import Evaluation
 from schema import Path as RecallPath
 
@@ -60,7 +62,9 @@ async def rows_for(
             others = frozenset(_FITTED) - {path}
             await row(f"{path.value} alone", contents, recipe="history", without=others | {RecallPath.T2T})
         if withhold:
-            rows |= await emerging_rows(data, embedding, folder, withhold, await history_counts(store))
+            async with await open_store(str(store)) as opened:
+                counts = await history_counts(opened)
+            rows |= await emerging_rows(data, embedding, folder, withhold, counts)
         if annif is not None:
             place = folder / "annif"
             place.mkdir()

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.quality.data import DataSet, Labelled
 from knowledge_store.ingest.run import ingest_history, ingest_vocabulary
 from knowledge_store.opening import open_store
+from llm4tag.cli.labelled import history_counts
 from llm4tag.evaluation import Evaluation, evaluate
 from llm4tag.tagger import Tagger
 from models.embedding import Progress
@@ -38,12 +39,6 @@ async def fit(location: Path, without: frozenset[RecallPath] = frozenset()) -> N
         await fit_recall(store, quiet, paths=ALL_PATHS - without)
 
 
-async def history_counts(location: Path) -> dict[str, int]:
-    """Return how often people gave each tag."""
-    async with await open_store(str(location)) as store:
-        return {tag: count.human for tag, count in (await store.tag_counts()).items()}
-
-
 async def measure(location: Path, contents: Sequence[Labelled], **options: Any) -> Evaluation:
     """Tag contents from recall alone, one after another, and measure the tags."""
     async with Tagger(location, use_llm=False, max_rounds=1, **options) as tagger:
@@ -57,11 +52,11 @@ async def measured(
 ) -> Evaluation:
     """Measure results, whoever made them, against the gold tags."""
     async with await open_store(str(location)) as store:
-        vocabulary = await store.vocabulary()
+        vocabulary, counts = await store.vocabulary(), await history_counts(store)
     return evaluate(
         results,
         {one.content.id: one.gold for one in contents},
         vocabulary.assignable,
-        await history_counts(location),
+        counts,
         settings=settings,
     )

@@ -1,12 +1,12 @@
 """``llm4tag calibrate``: make confidences mean what they say, and state what may go out unseen."""
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llm4tag.cli.common import ExitCode, progress_bar, run_async, say
+from llm4tag.cli.keeping import KeepOptions
 from llm4tag.cli.options import RunOptions, TaggerOptions, grouped
 
 if TYPE_CHECKING:
@@ -29,18 +29,11 @@ def calibrate(
     ],
     tagging: TaggerOptions,
     options: RunOptions,
+    keep: KeepOptions,
     level: Annotated[
         float,
         typer.Option("--confidence", min=0.5, max=0.999, help="How sure the guarantees of --max-error are to be."),
     ] = 0.9,
-    json_file: Annotated[
-        str | None,
-        typer.Option("--json", metavar="OUT.json", help="Write the figures here; - writes to stdout."),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="OUT.jsonl", help="Keep the results, and go on with those there."),
-    ] = None,
 ) -> None:
     r"""Tag labelled contents, fit a calibrator on them and keep it in the store.
 
@@ -57,27 +50,18 @@ def calibrate(
     llm4tag calibrate labelled.jsonl --store my.store --limit 60 -o tagged.jsonl --json figures.json
     llm4tag tag new.jsonl --store my.store -o out.jsonl --no-llm --max-error 0.05
     """
-    from rich.console import Console
-
-    from llm4tag.cli.tagging import check_outputs, say_outcome, telling_what_is_kept
+    from llm4tag.cli.tagging import say_outcome, telling_what_is_kept
     from llm4tag.evaluation.calibration_table import draw_calibration
     from llm4tag.run import Report
-    from schema import UsageError
 
-    if output == "-":
-        raise UsageError("-o -: results are kept in a file; give its name")
-    check_outputs(file, json_file, output)
+    keep.check(file)
     # On all samples: what "adaptive" leaves out, it does for the decisions of a calibrator that is there already.
     context = dataclasses.replace(tagging, max_error=None, uncalibrated=True, adaptive=False).context()
     done = Report()
-    with telling_what_is_kept(done, output):
-        inputs, found = run_async(_calibrate(file, context, options, output, done, level, tagging.max_error))
-    if json_file == "-":
-        typer.echo(found.model_dump_json(indent=2))
-    elif json_file is not None:
-        Path(json_file).write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    Console(stderr=json_file == "-", highlight=False).print(draw_calibration(found))
-    if not say_outcome(inputs, done, output, options):
+    with telling_what_is_kept(done, keep.output):
+        inputs, found = run_async(_calibrate(file, context, options, keep.output, done, level, tagging.max_error))
+    keep.show(found.model_dump_json(indent=2), draw_calibration(found))
+    if not say_outcome(inputs, done, keep.output, options):
         raise typer.Exit(ExitCode.PARTIAL)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llm4tag.cli.common import ExitCode, progress_bar, run_async, say
+from llm4tag.cli.keeping import KeepOptions
 from llm4tag.cli.options import RunOptions, TaggerOptions, grouped
 
 if TYPE_CHECKING:
@@ -31,14 +32,7 @@ def evaluate(
     ],
     tagging: TaggerOptions,
     options: RunOptions,
-    json_file: Annotated[
-        str | None,
-        typer.Option("--json", metavar="OUT.json", help="Write the figures here; - writes to stdout."),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="OUT.jsonl", help="Keep the results, and go on with those there."),
-    ] = None,
+    keep: KeepOptions,
     page: Annotated[
         str | None,
         typer.Option("--report", metavar="OUT.html", help="Write the page here that llm4tag report makes."),
@@ -56,34 +50,25 @@ def evaluate(
     llm4tag evaluate dev.jsonl --store my.store --limit 60 --json llm.json
     llm4tag evaluate dev.jsonl --store my.store -o results.jsonl --report report.html
     """
-    from rich.console import Console
-
-    from llm4tag.cli.tagging import check_outputs, say_outcome, telling_what_is_kept
+    from llm4tag.cli.tagging import say_outcome, telling_what_is_kept
     from llm4tag.evaluation.table import draw
     from llm4tag.reporting.writing import Outputs
     from llm4tag.run import Report
-    from schema import UsageError
 
-    if output == "-":
-        raise UsageError("-o -: results are kept in a file; give its name")
-    check_outputs(file, json_file, output, page)
+    keep.check(file, page)
     if page is not None:
         Outputs(Path(page)).check()
     if tagging.top < _DEEPEST:
         say(f"note: --top {tagging.top} cuts recall@{_DEEPEST} short", "yellow")
     report = Report()
-    with telling_what_is_kept(report, output):
-        inputs, evaluation = run_async(_evaluate(file, tagging.context(), options, output, page, report))
-    if json_file == "-":
-        typer.echo(evaluation.to_json())
-    elif json_file is not None:
-        Path(json_file).write_text(evaluation.to_json() + "\n", encoding="utf-8")
-    Console(stderr=json_file == "-", highlight=False).print(draw(evaluation))
-    whole = say_outcome(inputs, report, output, options)
+    with telling_what_is_kept(report, keep.output):
+        inputs, evaluation = run_async(_evaluate(file, tagging.context(), options, keep.output, page, report))
+    keep.show(evaluation.to_json(), draw(evaluation))
+    whole = say_outcome(inputs, report, keep.output, options)
     if page is not None:
         say(f"the report is in {page}")
-    elif output is not None and file != "-":
-        say(f"to look at it: llm4tag report {output} --labels {file}")
+    elif keep.output is not None and file != "-":
+        say(f"to look at it: llm4tag report {keep.output} --labels {file}")
     if not whole:
         raise typer.Exit(ExitCode.PARTIAL)
 
