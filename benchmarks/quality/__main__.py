@@ -116,7 +116,10 @@ def main(
     brief: Annotated[bool, typer.Option(help="Only as served, and by fixed weights.")] = False,
     ablate: Annotated[bool, typer.Option(help="Fit anew without each path.")] = False,
     withhold: Annotated[float, typer.Option(help="Share of the tags to withhold from history; 0: none.")] = 0.1,
-    annif: Annotated[Path | None, typer.Option(help="Annif's program, in its own virtual environment.")] = None,
+    annif: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Annif's program, in its own virtual environment."),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Print a table of all rows, and write all figures as JSON."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import typer
+
 from knowledge_store.tokens import tokens
 from schema import Content
 
@@ -31,8 +33,15 @@ class DataSet:
 
     @classmethod
     def of(cls, folder: Path, base: Path | None, split: str) -> "DataSet":
-        """Find the files of a set."""
+        """Find the files of a set.
+
+        Raises:
+            typer.BadParameter: the vocabulary or the labelled contents are not there.
+        """
         own = base if base is not None and not (folder / "tags.jsonl").exists() else folder
+        for path, way in ((own / "tags.jsonl", "--base"), (folder / f"{split}.jsonl", "--split")):
+            if not path.is_file():
+                raise typer.BadParameter(f"{path}: there is no such file; name a set that has it, or see {way}")
         groups = own / "tag_groups.jsonl"
         history = [path for one in dict.fromkeys((own, folder)) for path in sorted(one.glob("history*.jsonl"))]
         return cls(
