@@ -24,9 +24,9 @@ class TagOptions(BaseModel):
     """``local/NAME`` or any LiteLLM model."""
     api_base: str | None = None
     adapter: str | None = None
-    """Folder of a fine-tuned judge for a local model; ``none`` leaves the environment's aside."""
+    """Folder of a fine-tuned judge for a local model, ``general``, or ``none``; see ``Settings``."""
     judge_form: str | None = None
-    """Prompt form of the adapter; None: the one it was trained with."""
+    """Prompt form of the adapter; None: its card's default."""
     use_llm: bool = True
     """False tags from recall alone."""
     answer_cache: bool | None = None

@@ -32,6 +32,11 @@ class Resources:
     _calibrated: str | None = None
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def tuned(self) -> bool:
+        """Whether it is a fine-tuned judge that is asked."""
+        return self.llm is not None and self.llm.adapter is not None
+
     def prompts(self) -> dict[str, str]:
         """Return the content hash of each prompt that the LLM is asked with, by name."""
         if self.llm is None:

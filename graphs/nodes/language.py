@@ -4,13 +4,14 @@ A model that fails degrades the result to what recall knows; only one that is no
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from langgraph.runtime import Runtime
 
 from calibration.adaptive import settled
 from calibration.agreement import Sample, agreement, generation_question, read_sample, shuffled
+from calibration.confidence import Scored
 from calibration.judgement import judgement_question, read_judgement, read_tuned, tuned_question
 from calibration.labels import labels_for
 from calibration.listwise import listwise_question, read_ratings
@@ -20,8 +21,8 @@ from graphs.nodes.recall import Update, open_for
 from graphs.planning import planned_in
 from graphs.resources import Resources
 from graphs.scoring import decision_on, weigh
-from graphs.standing import Standing, standing_of
-from graphs.state import LLMFailure, TaggingState
+from graphs.standing import standing_of
+from graphs.state import LLMFailure, TaggingState, Verdict
 from models.llm import Answer, Ask, LanguageModel
 from schema import Decision, ModelError, ModelNotFoundError, ModelSetupError, Usage
 
@@ -89,7 +90,8 @@ async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
             break
         left = len(lists) - len(samples)
         if standing is not None:
-            done: bool = await asyncio.to_thread(_settled, state, options, standing, samples, tags, left)
+            weighed = partial(weigh, state, options, standing, tuned=resources.tuned)
+            done: bool = await asyncio.to_thread(_settled, state, options, weighed, samples, tags, left)
             if done:
                 break
     runtime.stream_writer({"stage": "generate", "samples": len(samples), "round": state["plan"].round})
@@ -99,7 +101,7 @@ async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
 def _settled(
     state: TaggingState,
     options: TagOptions,
-    standing: Standing,
+    weighed: Callable[[Mapping[str, tuple[float, int]]], tuple[list[Scored], Verdict]],
     samples: Sequence[Sample],
     tags: Sequence[str],
     left: int,
@@ -108,7 +110,7 @@ def _settled(
     earlier = agreement(state.get("samples", []))
 
     def decide(shares: Mapping[str, tuple[float, int]]) -> dict[str, tuple[Decision, bool]]:
-        scored, verdict = weigh(state, options, standing, {**earlier, **shares})
+        scored, verdict = weighed({**earlier, **shares})
         return {
             item.tag: (decision_on(item, options, verdict), item.raw >= options.widen_below) for item in scored
         }

@@ -45,9 +45,10 @@ class TaggerOptions:
     adapter: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR",
+            metavar="DIR|general|none",
             envvar="LLM4TAG_ADAPTER",
-            help="Folder of a fine-tuned judge for the local model; none: no adapter.",
+            help="Folder of a fine-tuned judge for the local model; general: the one that comes with llm4tag, "
+            "which is the default with the model that it was trained on; none: the model judges as it comes.",
             show_default=False,
             rich_help_panel=_MODEL,
         ),
@@ -57,8 +58,7 @@ class TaggerOptions:
         typer.Option(
             metavar="NAME",
             envvar="LLM4TAG_JUDGE_FORM",
-            help="Prompt form of the adapter, such as generic for a vocabulary that it was not trained on. "
-            "Default: prompt, the trained one.",
+            help="Prompt form of the adapter, one of those that its adapter.json names. Default: its default_form.",
             show_default=False,
             rich_help_panel=_MODEL,
         ),
