@@ -58,7 +58,7 @@ class TaggerOptions:
         typer.Option(
             metavar="NAME",
             envvar="LLM4TAG_JUDGE_FORM",
-            help="Prompt form of the adapter, one of those that its adapter.json names. Default: its default_form.",
+            help="Prompt form of the adapter, as its adapter.json names it. Default: its default_form.",
             show_default=False,
             rich_help_panel=_MODEL,
         ),
