@@ -33,6 +33,7 @@ from llm4tag.evaluation.report import document_of
 from llm4tag.evaluation.sample import sample_ids
 from llm4tag.inputs import labelled_of
 from llm4tag.tagger import Tagger
+from models.adapter import Adapter
 from models.answers import AnswerCache
 from models.cost import count_tokens
 from models.language_model import CachedModel, open_llm
@@ -91,6 +92,11 @@ class Metered:
         return self.inner.local
 
     @property
+    def adapter(self) -> Adapter | None:
+        """The fine-tuned judge."""
+        return self.inner.adapter
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """For the user to read."""
         return self.inner.notes
@@ -136,7 +142,9 @@ async def tag(
         if live:
             return Metered(llm, meter)
         known = AnswerCache(settings.cache_dir, llm.identity)
-        return Metered(CachedModel(llm.name, llm.identity, Unknown(), known, local=llm.local), meter)
+        return Metered(
+            CachedModel(llm.name, llm.identity, Unknown(), known, local=llm.local, adapter=llm.adapter), meter
+        )
 
     graphs.resources.open_llm = opening  # type: ignore[attr-defined,assignment]
     options = {"max_rounds": 1, "top": 1000, "uncalibrated": True, **models, **chosen}
