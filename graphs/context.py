@@ -69,6 +69,9 @@ class TagOptions(BaseModel):
     """Confidence from which a tag is accepted, where there is no ``max_error``."""
     review_at: float | None = Field(default=None, ge=0, le=1)
     """Confidence from which a tag is put to review; None: 0.2, or ``accept_at`` where that is lower."""
+    watched: bool = False
+    """Stream with each stage what it knows of the tags, and the texts behind the evidence; see ``graphs.telling``.
+    The result is the same."""
 
     @field_validator("review_at")
     @classmethod
