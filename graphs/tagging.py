@@ -25,7 +25,6 @@ from graphs.nodes.recall import (
 )
 from graphs.routing import route_by_confidence, route_by_llm, route_by_questions
 from graphs.state import TaggingInput, TaggingOutput, TaggingState
-from schema import Llm4tagError
 
 TaggingGraph: TypeAlias = CompiledStateGraph[TaggingState, TagOptions, TaggingInput, TaggingOutput]
 
@@ -83,19 +82,11 @@ def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> TaggingGraph:
 def _callable_both_ways(node: Node) -> Runnable[TaggingState, Update]:
     """Make a node that ``ainvoke`` awaits on the caller's loop and ``invoke`` runs on the background loop."""
 
-    async def told(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
-        try:
-            return await node(state, runtime)
-        except Llm4tagError as error:
-            # A server keeps the words of an error to itself; ours are for whoever asked.
-            runtime.stream_writer({"stage": node.__name__, "error": type(error).__name__, "message": str(error)})
-            raise
-
     def sync(state: TaggingState) -> Update:
-        return run(told(state, get_runtime(TagOptions)))
+        return run(node(state, get_runtime(TagOptions)))
 
     async def asynchronous(state: TaggingState) -> Update:
-        return await told(state, get_runtime(TagOptions))
+        return await node(state, get_runtime(TagOptions))
 
     return RunnableLambda(sync, asynchronous, name=node.__name__)
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from graphs.context import TagOptions
 from graphs.state import TaggingInput
 from graphs.tagging import graph
-from schema import CalibrationNote, Evidence, Signals, TagResult, UsageError
+from schema import CalibrationNote, Evidence, Signals, TagResult
 from tests.fakes.openai_server import FakeOpenAI
 from tests.graphs.conftest import HISTORY
 
@@ -82,19 +82,3 @@ async def test_nobody_else_is_told_names_and_texts(options: Callable[..., TagOpt
     told = await events(options())
     assert not [event for event in told if {"texts", "names", "shown"} & event.keys()]
     assert not [event for event in told if event["stage"] != "report" and "tags" in event]
-
-
-async def test_an_error_is_told_in_its_own_words_before_it_ends_the_run(
-    options: Callable[..., TagOptions],
-) -> None:
-    told: list[dict[str, Any]] = []
-
-    async def listen() -> None:
-        async for part in graph.astream({"text": " "}, context=options(), stream_mode="custom"):
-            told.append(part)
-
-    with pytest.raises(UsageError, match="has no text"):
-        await listen()
-    assert told[-1]["stage"] == "prepare"
-    assert told[-1]["error"] == "UsageError"
-    assert "at least one word" in told[-1]["message"]
