@@ -1,11 +1,5 @@
 """The graph as LangGraph server runs it: nothing blocks the event loop, the LLM path works, errors are seen."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,9 +9,8 @@ from blockbuster import blockbuster_ctx
 
 from graphs.context import TagOptions
 from graphs.tagging import graph
+from tests.fakes.langgraph_server import langgraph_dev
 from tests.fakes.openai_server import FakeOpenAI
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("use_llm", [False, True])
@@ -32,51 +25,10 @@ async def test_no_step_blocks_the_event_loop(options: Callable[..., TagOptions],
 
 @pytest.fixture
 def server(tmp_path: Path, store: str, fake: FakeOpenAI) -> Iterator[str]:
-    """Start `langgraph dev` on a free port of the loopback; return its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "LANGGRAPH_CLI_NO_ANALYTICS": "1",
-        "LANGGRAPH_NO_VERSION_CHECK": "true",
-        "LANGSMITH_TRACING": "false",
-        "LLM4TAG_STORE": store,
-        "LLM4TAG_MODEL": "openai/fake",
-        "LLM4TAG_API_BASE": fake.api_base,
-        "PYTHONPATH": str(ROOT),
-    }
-    config = tmp_path / "langgraph.json"
-    config.write_text((ROOT / "langgraph.json").read_text().replace("./graphs", f"{ROOT}/graphs"))
-    command = ["langgraph", "dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", str(port)]
-    log = tmp_path / "server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [str(Path(sys.executable).parent / command[0]), *command[1:], "--config", str(config)],
-            cwd=tmp_path,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            address = f"http://127.0.0.1:{port}"
-            deadline = time.monotonic() + 120
-            while True:
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                try:
-                    if httpx.get(f"{address}/ok", timeout=2).status_code == 200:
-                        break
-                except httpx.TransportError:
-                    time.sleep(0.3)
-            yield address
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    """Serve the graph; return the server's address."""
+    chosen = {"LLM4TAG_STORE": store, "LLM4TAG_MODEL": "openai/fake", "LLM4TAG_API_BASE": fake.api_base}
+    with langgraph_dev(tmp_path, chosen) as address:
+        yield address
 
 
 def test_the_tagging_assistant_tags_over_http(server: str, fake: FakeOpenAI) -> None:
