@@ -107,9 +107,8 @@ def serve(tagging: TaggerOptions, server: ServerOptions) -> None:
 
     check_api()
     plan = _plan(tagging.context(), server)
-    told = _told(plan)
     if server.show_settings:
-        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_told(plan), indent=2, ensure_ascii=False))
         return
     _check_parts(plan.options)
     with locked(plan.state):
@@ -117,7 +116,7 @@ def serve(tagging: TaggerOptions, server: ServerOptions) -> None:
             plan.keys.unlink(missing_ok=True)
             say(f"key for this run: {add(plan.keys, 'this-run', Scope.ADMIN)}")
         say(f"{plan.options.store} is served at {plan.address}; ready: {plan.address}/ready; Ctrl-C stops it")
-        run(plan, told)
+        run(plan, _told(plan))
 
 
 def _plan(options: "TagOptions", server: ServerOptions) -> "Plan":

@@ -13,6 +13,7 @@ from typing import Any
 from langgraph_sdk import Auth
 
 from llm4tag.serving.keys import Key, Scope, find, keys_path, load
+from llm4tag.serving.options import refusal
 
 auth = Auth()
 """Named in the server's configuration."""
@@ -71,6 +72,8 @@ async def authenticate(headers: dict[bytes, bytes], path: str) -> Auth.types.Min
 @auth.on.threads
 async def own_threads(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> dict[str, str] | None:
     """Show everyone their own threads and runs; ``read`` starts and changes nothing."""
+    if ctx.action == "create_run":
+        _check_context(value.get("kwargs", {}))
     if _is_admin(ctx):
         return None
     if ctx.action not in _READS and Scope.READ.value in ctx.permissions:
@@ -85,6 +88,7 @@ async def shared_assistants(ctx: Auth.types.AuthContext, value: dict[str, Any]) 
     """Show everyone the assistants; only ``admin`` changes them."""
     if ctx.action not in _READS and not _is_admin(ctx):
         raise _refused(ctx.user.identity, " ".join(ctx.permissions), f"{ctx.action} assistants")
+    _check_context(value)
 
 
 @auth.on.crons
@@ -98,6 +102,16 @@ async def no_crons(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> None:
 async def no_store(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> None:
     """Refuse LangGraph's own store: nothing here uses it, and its endpoints are switched off."""
     raise _refused(ctx.user.identity, " ".join(ctx.permissions), "use LangGraph's store")
+
+
+def _check_context(value: Mapping[str, Any]) -> None:
+    from llm4tag.serving.graph import options
+
+    configurable = (value.get("config") or {}).get("configurable") or {}
+    explicit = "config" not in value or "__context_provided__" in configurable
+    wrong = refusal(value.get("context") or {}, options, explicit=explicit)
+    if wrong:
+        raise Auth.exceptions.HTTPException(status_code=422, detail=wrong)
 
 
 def _is_admin(ctx: Auth.types.AuthContext) -> bool:

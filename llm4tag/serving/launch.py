@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -167,6 +168,8 @@ def _environment(plan: Plan) -> dict[str, str]:
 
 
 def _set_up_logging() -> None:
+    # Said of every run without a thread.
+    warnings.filterwarnings("ignore", "`durability` has no effect")
     # LangGraph's own setting up then leaves its banner out.
     logging.basicConfig(level=logging.WARNING)
     handler = logging.StreamHandler(sys.stdout)

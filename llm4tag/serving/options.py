@@ -1,6 +1,7 @@
 """What a caller of the server may choose: the options of tagging, less what the server decides."""
 
 import os
+from collections.abc import Mapping
 from copy import copy
 from typing import Annotated, Any
 
@@ -55,6 +56,24 @@ def chosen_options() -> TagOptions:
         return TagOptions.model_validate_json(given) if given else TagOptions()
     except ValidationError as error:
         raise wrong_option(error) from error
+
+
+def refusal(context: Mapping[str, Any], options: type[TagOptions], *, explicit: bool = True) -> str:
+    """Say what is wrong with a caller's options; empty where nothing is.
+
+    LangGraph's server drops what is not in their schema, in silence: a misspelt option would never be missed.
+
+    Args:
+        context: what the caller chose.
+        options: what may be chosen, of ``served_options``.
+        explicit: whether it was given as context, and not as ``configurable``, which holds more than options.
+    """
+    known = set(options.model_fields)
+    try:
+        options(**{name: value for name, value in context.items() if explicit or name in known})
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def served_options(chosen: TagOptions) -> type[TagOptions]:
