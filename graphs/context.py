@@ -14,7 +14,8 @@ _REVIEW_AT = 0.2
 class TagOptions(BaseModel):
     """How to tag. What is None comes from the environment (LLM4TAG_…), then from the defaults of Settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Their docstrings stand in the JSON schema that a server shows.
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     store: str | None = None
     """Path of an embedded store."""
@@ -97,9 +98,7 @@ class TagOptions(BaseModel):
         try:
             return cls(**chosen)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            told = first["msg"].removeprefix("Value error, ")
-            raise UsageError(f"option {first['loc'][0]!r}: {told[0].lower()}{told[1:]}; give another") from error
+            raise wrong_option(error) from error
 
     def settings(self) -> Settings:
         """Return the settings with what was chosen here over the environment over the defaults.
@@ -142,3 +141,11 @@ class TagOptions(BaseModel):
         if not self.use_llm:
             return 2
         return 1 if self.settings().model.startswith(LOCAL) else 8
+
+
+def wrong_option(error: ValidationError) -> UsageError:
+    """Return what is wrong with the first option that is, in a line."""
+    first = error.errors(include_url=False)[0]
+    told = first["msg"].removeprefix("Value error, ")
+    name = first["loc"][0] if first["loc"] else "?"
+    return UsageError(f"option {name!r}: {told[0].lower()}{told[1:]}; give another")

@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from llm4tag.cli import accept, calibrate, demo, evaluate, explain, ingest, model, report, store, tag, train
+from llm4tag.cli import (
+    accept,
+    calibrate,
+    demo,
+    evaluate,
+    explain,
+    ingest,
+    keys,
+    model,
+    report,
+    serve,
+    store,
+    tag,
+    train,
+)
 from llm4tag.cli.common import Root
 from llm4tag.cli.help import wrap_help
 
@@ -43,7 +57,10 @@ def root(
     """
 
 
-for commands in (ingest, tag, evaluate, calibrate, report, explain, accept, store, model, train, demo):
+for commands in (
+    *(ingest, tag, evaluate, calibrate, report, explain, accept),
+    *(serve, keys, store, model, train, demo),
+):
     commands.register(app)
 wrap_help(app)
 

@@ -22,7 +22,6 @@ from starlette.routing import Route
 
 from llm4tag.serving.page import routes
 from schema import TagResult
-from tests.fakes.langgraph_server import free_port
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -110,10 +109,9 @@ class PageServer:
     def __init__(self) -> None:
         self.answer: Answer = streamed()
         self.requests: list[tuple[dict[str, str], Any]] = []
-        port = free_port()
-        self.address = f"http://127.0.0.1:{port}"
+        self.address = ""
         app = Starlette(routes=[*routes, Route("/runs/stream", self._run, methods=["POST"])])
-        config = uvicorn.Config(app, host="127.0.0.1", port=port, ws="none", lifespan="off", log_level="error")
+        config = uvicorn.Config(app, host="127.0.0.1", port=0, ws="none", lifespan="off", log_level="error")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
@@ -127,6 +125,7 @@ class PageServer:
         while not self._server.started:
             assert time.monotonic() < deadline
             time.sleep(0.01)
+        self.address = "http://127.0.0.1:{1}".format(*self._server.servers[0].sockets[0].getsockname())
         return self
 
     def __exit__(

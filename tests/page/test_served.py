@@ -1,4 +1,4 @@
-"""The page in a real browser, in LangGraph's own server, with the real graph and a scripted LLM."""
+"""The page in a real browser, from `llm4tag serve`, with the real graph and a scripted LLM."""
 
 import asyncio
 import json
@@ -10,36 +10,46 @@ import pytest
 from playwright.async_api import Page, expect
 
 from schema import TagResult
-from tests.fakes.langgraph_server import langgraph_dev
 from tests.fakes.openai_server import FakeOpenAI, Reply
 from tests.graphs.conftest import likes
 from tests.page.conftest import Seen
+from tests.serving.running import Running, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-APP = """
-from starlette.applications import Starlette
-from llm4tag.serving.page import routes
-app = Starlette(routes=routes)
-"""
-
 
 @pytest.fixture
-def address(tmp_path: Path, store: str, fake: FakeOpenAI) -> Iterator[str]:
+def running_server(tmp_path: Path, store: str, fake: FakeOpenAI) -> Iterator[Running]:
     """Serve the graph and the page."""
-    (tmp_path / "page_app.py").write_text(APP)
-    chosen = {"LLM4TAG_STORE": store, "LLM4TAG_MODEL": "openai/fake", "LLM4TAG_API_BASE": fake.api_base}
-    with langgraph_dev(tmp_path, chosen, http={"app": "./page_app.py:app"}) as running:
-        yield running
+    options = (
+        "--store",
+        store,
+        "--model",
+        "openai/fake",
+        "--api-base",
+        fake.api_base,
+        "--max-rounds",
+        1,
+        "--no-cache",
+    )
+    with running(tmp_path, *options, LLM4TAG_API_KEY="test-key") as started:
+        yield started
 
 
-async def test_a_content_is_tagged_and_a_run_cancelled(
-    page: Page, address: str, fake: FakeOpenAI, seen: Seen
+async def test_a_content_is_tagged_a_run_cancelled_and_a_failing_model_told(
+    page: Page, running_server: Running, fake: FakeOpenAI, seen: Seen
 ) -> None:
-    await page.goto(f"{address}/app")
+    await page.goto(f"{running_server.address}/app")
     await page.get_by_label("Title").fill("mutt")
     await page.get_by_label("Text").fill("a mail reader with imap for people who play chess")
     await page.get_by_role("button", name="Tag", exact=True).click()
+    await expect(page.get_by_role("alert")).to_contain_text(
+        "The server wants an API key. no key, or none"
+    )
+    refused = seen.complaints.copy()
+    assert all("401" in complaint for complaint in refused)
+    await page.get_by_label("Key for this server").fill(running_server.key)
+    await page.keyboard.press("Enter")
     await expect(page.get_by_role("status").first).to_contain_text("Done", timeout=60_000)
     states = await page.locator(".stages > li").evaluate_all("all => all.map(one => one.dataset.state)")
     assert states == ["done"] * 6
@@ -75,4 +85,12 @@ async def test_a_content_is_tagged_and_a_run_cancelled(
     # The first judgement alone comes first, then all others at once: of these none follows.
     await asyncio.sleep(4)
     assert len(fake.chat_requests) - asked <= 1
-    assert seen.complaints == seen.elsewhere == []
+
+    fake.key = "another key"
+    await page.get_by_role("button", name="Tag", exact=True).click()
+    await expect(page.get_by_role("status").first).to_contain_text("Done", timeout=60_000)
+    await expect(page.locator("[data-degraded]")).to_contain_text("Incorrect API key provided")
+    await expect(page.locator("[data-degraded]")).to_contain_text("set up otherwise")
+    await expect(page.locator('[data-stage="judge"]')).to_have_attribute("data-state", "failed")
+    assert seen.complaints == refused
+    assert seen.elsewhere == []
