@@ -18,7 +18,8 @@ class TagOptions(StepChoices):
     What is None comes from the environment (LLM4TAG_…), then from the profile, then from the defaults.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Their docstrings stand in the JSON schema that a server shows.
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     store: str | None = None
     """Path of an embedded store."""
@@ -56,6 +57,9 @@ class TagOptions(StepChoices):
     """Confidence from which a tag is accepted, where there is no ``max_error``."""
     review_at: float | None = Field(default=None, ge=0, le=1)
     """Confidence from which a tag is put to review; None: 0.2, or ``accept_at`` where that is lower."""
+    watched: bool = False
+    """Stream with each stage what it knows of the tags, and the texts behind the evidence; see ``graphs.telling``.
+    The result is the same."""
 
     @field_validator("review_at")
     @classmethod
@@ -81,9 +85,7 @@ class TagOptions(StepChoices):
         try:
             return cls(**chosen)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            told = first["msg"].removeprefix("Value error, ")
-            raise UsageError(f"option {first['loc'][0]!r}: {told[0].lower()}{told[1:]}; give another") from error
+            raise wrong_option(error) from error
 
     def settings(self) -> Settings:
         """Return the settings with what was chosen here over the environment over the defaults.
@@ -127,3 +129,11 @@ class TagOptions(StepChoices):
         if not self.use_llm:
             return 2
         return 1 if self.settings().model.startswith(LOCAL) else 8
+
+
+def wrong_option(error: ValidationError) -> UsageError:
+    """Return what is wrong with the first option that is, in a line."""
+    first = error.errors(include_url=False)[0]
+    told = first["msg"].removeprefix("Value error, ")
+    name = first["loc"][0] if first["loc"] else "?"
+    return UsageError(f"option {name!r}: {told[0].lower()}{told[1:]}; give another")

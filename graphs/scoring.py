@@ -51,13 +51,18 @@ def decisions_for(
             name=vocabulary[item.tag].name,
             confidence=item.confidence,
             decision=decision_on(item, options, verdict),
-            calibration=verdict.note if item.calibrated or verdict.note.status == "uncalibrated" else _TOO_DEEP,
+            calibration=note_on(item, verdict),
             signals=item.signals,
             evidence=item.evidence,
         )
         for item in scored
         if item.tag in vocabulary.assignable
     ][: options.top]
+
+
+def note_on(item: Scored, verdict: Verdict) -> CalibrationNote:
+    """Return whether the confidence of one candidate is a measured probability."""
+    return verdict.note if item.calibrated or verdict.note.status == "uncalibrated" else _TOO_DEEP
 
 
 def cut_of(scored: list[Scored], vocabulary: Vocabulary, options: TagOptions) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, NotRequired, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from calibration.agreement import Sample
@@ -51,11 +51,13 @@ class LLMFailure(BaseModel):
 
 
 class TaggingInput(TypedDict):
-    """One content."""
+    """One content to tag."""
 
-    text: str
-    id: NotRequired[str]
-    title: NotRequired[str]
+    text: Annotated[str, Field(description="What to tag: at least one word.")]
+    id: NotRequired[
+        Annotated[str, Field(description="Stands in the result; without one it is made from the text.")]
+    ]
+    title: NotRequired[Annotated[str, Field(description="Stands before the text, and is read with it.")]]
 
 
 class TaggingOutput(TypedDict):

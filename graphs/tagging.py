@@ -54,10 +54,12 @@ _NODES: tuple[Node, ...] = (
 )
 
 
-def build(checkpointer: BaseCheckpointSaver[str] | None = None) -> TaggingGraph:
-    """Wire the nodes and compile the graph."""
+def build(
+    checkpointer: BaseCheckpointSaver[str] | None = None, context_schema: type[TagOptions] = TagOptions
+) -> TaggingGraph:
+    """Wire the nodes and compile the graph; a server's ``context_schema`` has its own defaults and limits."""
     builder = StateGraph(
-        TaggingState, context_schema=TagOptions, input_schema=TaggingInput, output_schema=TaggingOutput
+        TaggingState, context_schema=context_schema, input_schema=TaggingInput, output_schema=TaggingOutput
     )
     for node in _NODES:
         builder.add_node(node.__name__, _callable_both_ways(node), input_schema=TaggingState)

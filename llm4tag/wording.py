@@ -18,6 +18,7 @@ from schema import (
     TagDecision,
     TagLink,
     Vocabulary,
+    neighbours_in,
 )
 
 _BEGINNING = 90
@@ -25,8 +26,7 @@ _BEGINNING = 90
 
 def neighbour_ids(tags: Iterable[TagDecision]) -> list[str]:
     """Return the ids of all neighbours in the evidence, to look up their texts."""
-    evidence = [item for tag in tags for item in tag.evidence if isinstance(item, C2C2TEvidence)]
-    return list(dict.fromkeys(neighbour.id for item in evidence for neighbour in item.neighbours))
+    return neighbours_in(item for tag in tags for item in tag.evidence)
 
 
 def confidence_of(tag: TagDecision) -> str:

@@ -153,7 +153,8 @@ async def open_llm(settings: Settings) -> CachedModel:
 
 def _open_remote(settings: Settings) -> CachedModel:
     from models.litellm_chat import LiteLLMChat
-    from models.provider import public_url, warm_up
+    from models.provider import warm_up
+    from models.urls import public_url
 
     warm_up()
     chat = LiteLLMChat(

@@ -10,11 +10,11 @@ import re
 import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import tenacity
 from pydantic import SecretStr
 
+from models.urls import public_url
 from schema import ModelError, ModelSetupError
 
 # Else the import asks GitHub for today's prices.
@@ -30,7 +30,6 @@ __all__ = [
     "key_to_send",
     "litellm",
     "model_error",
-    "public_url",
     "warm_up",
     "with_retries",
 ]
@@ -208,9 +207,3 @@ def _without_keys(words: str, model: str, api_key: SecretStr | None) -> str:
         if len(secret) >= 8:
             words = words.replace(secret, "***")
     return re.sub(r"\b(sk|pk|key)-[A-Za-z0-9_*-]{8,}", "***", words)
-
-
-def public_url(url: str | None) -> str:
-    """Return the URL without user and password, empty for None."""
-    parts = urlsplit(url or "")
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))

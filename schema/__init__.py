@@ -10,6 +10,7 @@ from schema.candidate import (
     Path,
     T2TEvidence,
     TagLink,
+    neighbours_in,
 )
 from schema.content import Assignment, Content, Passage, Provenance, TaggedContent, now
 from schema.errors import (
@@ -71,6 +72,7 @@ __all__ = [
     "UsageError",
     "Vocabulary",
     "WeaviateSettings",
+    "neighbours_in",
     "normal_name",
     "now",
     "settings",

@@ -4,6 +4,7 @@ Scores of different paths are not comparable; ``score`` is relative within its p
 has 1), the raw figures stand beside it.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -124,6 +125,12 @@ class T2TEvidence(_Evidence):
 
 
 Evidence = Annotated[C2TEvidence | C2C2TEvidence | LinearEvidence | T2TEvidence, Field(discriminator="path")]
+
+
+def neighbours_in(evidence: Iterable[Evidence]) -> list[str]:
+    """Return the ids of all similar contents that evidence names, each once."""
+    found = (item for item in evidence if isinstance(item, C2C2TEvidence))
+    return list(dict.fromkeys(neighbour.id for item in found for neighbour in item.neighbours))
 
 
 class Candidate(BaseModel):

@@ -18,8 +18,11 @@ Every message names what went wrong, where, and what to do about it.
 from typing import ClassVar
 
 
-class Llm4tagError(Exception):
-    """Base of every error that llm4tag raises on purpose; ``exit_code`` is the CLI's."""
+class Llm4tagError(RuntimeError):
+    """Base of every error that llm4tag raises on purpose; ``exit_code`` is the CLI's.
+
+    A RuntimeError, as LangGraph's server keeps the words of an error to itself unless it is of a kind of Python's.
+    """
 
     exit_code: ClassVar[int] = 1
 

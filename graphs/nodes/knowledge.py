@@ -8,6 +8,7 @@ from graphs.context import TagOptions
 from graphs.nodes.recall import Update, open_for, vector_of
 from graphs.resources import Resources
 from graphs.state import TaggingState
+from graphs.telling import tell_knowledge
 from prompts import PromptContext
 from tools.knowledge import related_passages, similar_examples
 
@@ -22,7 +23,7 @@ async def retrieve_knowledge(state: TaggingState, runtime: Runtime[TagOptions]) 
 
     Later rounds keep the first prompt: judgements of one content are compared, so they share one context.
     """
-    _, resources = await open_for(runtime)
+    options, resources = await open_for(runtime)
     if "prompt" in state:
         return {}
     query, steps = state["query"], state["steps"]
@@ -36,7 +37,8 @@ async def retrieve_knowledge(state: TaggingState, runtime: Runtime[TagOptions]) 
         examples=tuple(examples),
         passages=tuple(passages),
     )
-    runtime.stream_writer({"stage": "retrieve_knowledge", "examples": len(examples), "passages": len(passages)})
+    counts = {"examples": len(examples), "passages": len(passages)}
+    runtime.stream_writer({"stage": "retrieve_knowledge", **counts, **tell_knowledge(options, prompt)})
     return {"prompt": prompt, "remarks": _remarks(prompt, resources)}
 
 

@@ -23,13 +23,14 @@ from graphs.resources import Resources
 from graphs.scoring import decision_on, weigh
 from graphs.standing import standing_of
 from graphs.state import LLMFailure, TaggingState, Verdict
+from graphs.telling import tell_answers
 from models.llm import Answer, Ask, LanguageModel
 from schema import Decision, ModelError, ModelNotFoundError, ModelSetupError, Usage
 
 
 async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Ask of each of the best candidates whether it fits, unless an earlier round did."""
-    _, resources = await open_for(runtime)
+    options, resources = await open_for(runtime)
     vocabulary = await resources.store.vocabulary()
     tags = to_judge(state)
     adapter = _llm(resources).adapter
@@ -47,24 +48,28 @@ async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
         answers, usage = [*answers, *more], usage + used
     read = read_judgement if adapter is None else partial(read_tuned, words=adapter.card.answer)
     judgements = {tag: read(answer) for tag, answer in zip(tags, answers, strict=False)}
-    runtime.stream_writer({"stage": "judge", "judged": len(judgements), "round": state["plan"].round})
-    return {"judgements": judgements, "spent": usage, "llm_failure": failure}
+    new: Update = {"judgements": judgements, "spent": usage, "llm_failure": failure}
+    counts = {"judged": len(judgements), "round": state["plan"].round}
+    runtime.stream_writer({"stage": "judge", **counts, **tell_answers(options, state, new)})
+    return new
 
 
 async def rate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Ask in one question for the probability of each of the best candidates, in words."""
-    _, resources = await open_for(runtime)
+    options, resources = await open_for(runtime)
     tags = to_judge(state)
     labels = labels_for(best(state, state["steps"].judge_top), await resources.store.vocabulary())
     # Shuffled, so that recall's order tells the model nothing.
     shown = {tag: labels[tag] for tag in shuffled(tags, state["content"].full_text, 0)}
     answer, usage, failure = await ask_one(resources, listwise_question(state["prompt"], list(shown.values())))
-    if answer is None:
-        return {"spent": usage, "llm_failure": failure}
-    ratings = read_ratings(answer, shown)
-    runtime.stream_writer({"stage": "rate", "rated": len(ratings.probabilities), "round": state["plan"].round})
-    remarks = [f"no probability in words: {ratings.failure}"] if ratings.failure else []
-    return {"ratings": ratings.probabilities, "spent": usage, "remarks": remarks}
+    new: Update = {"spent": usage, "llm_failure": failure}
+    if answer is not None:
+        ratings = read_ratings(answer, shown)
+        remarks = [f"no probability in words: {ratings.failure}"] if ratings.failure else []
+        new |= {"ratings": ratings.probabilities, "remarks": remarks}
+    counts = {"rated": len(new.get("ratings", {})), "round": state["plan"].round}
+    runtime.stream_writer({"stage": "rate", **counts, **tell_answers(options, state, new)})
+    return new
 
 
 async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
@@ -94,8 +99,10 @@ async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
             done: bool = await asyncio.to_thread(_settled, state, options, weighed, samples, tags, left)
             if done:
                 break
-    runtime.stream_writer({"stage": "generate", "samples": len(samples), "round": state["plan"].round})
-    return {"samples": samples, "spent": usage, "llm_failure": failure or _all_failed(samples)}
+    new: Update = {"samples": samples, "spent": usage, "llm_failure": failure or _all_failed(samples)}
+    counts = {"samples": len(samples), "round": state["plan"].round}
+    runtime.stream_writer({"stage": "generate", **counts, **tell_answers(options, state, new)})
+    return new
 
 
 def _settled(

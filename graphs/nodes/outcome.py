@@ -12,6 +12,7 @@ from graphs.planning import planned_in
 from graphs.scoring import cut_of, decisions_for, weigh
 from graphs.standing import standing_of
 from graphs.state import TaggingState
+from graphs.telling import tell_confidences, tell_decisions
 from models.llm import Ask
 from prompts import rewriting_messages
 from schema import Decision, Origin, Path, TagResult, Usage
@@ -24,7 +25,8 @@ async def calibrate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update
     options, resources = await open_for(runtime)
     standing = await standing_of(options, resources, planned_in(state))
     scored, verdict = weigh(state, options, standing, agreement(state.get("samples", [])), tuned=resources.tuned)
-    runtime.stream_writer({"stage": "calibrate", "scored": len(scored), "status": verdict.note.status})
+    counts = {"scored": len(scored), "status": verdict.note.status}
+    runtime.stream_writer({"stage": "calibrate", **counts, **tell_confidences(options, scored, verdict)})
     return {"scored": scored, "verdict": verdict}
 
 
@@ -34,7 +36,8 @@ async def decide(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     vocabulary = await resources.store.vocabulary()
     decisions = decisions_for(state["scored"], vocabulary, options, state["verdict"])
     accepted = sum(decision.decision is Decision.ACCEPT for decision in decisions)
-    runtime.stream_writer({"stage": "decide", "accepted": accepted, "round": state["plan"].round})
+    counts = {"accepted": accepted, "round": state["plan"].round}
+    runtime.stream_writer({"stage": "decide", **counts, **tell_decisions(options, decisions)})
     return {"decisions": decisions}
 
 

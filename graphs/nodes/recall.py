@@ -13,6 +13,7 @@ from graphs.context import TagOptions
 from graphs.planning import planned
 from graphs.resources import Resources, resources_for
 from graphs.state import Query, TaggingState
+from graphs.telling import tell_recall
 from knowledge_store.protocol import KnowledgeStore
 from knowledge_store.querying import tags_under
 from models.embedding import Vector
@@ -166,7 +167,7 @@ async def follow_tags(state: TaggingState, runtime: Runtime[TagOptions]) -> Upda
 
 async def fuse_candidates(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Fuse the evidence of all paths and rounds into one list of candidates."""
-    _, resources = await open_for(runtime)
+    options, resources = await open_for(runtime)
     plan, found = state["plan"], state.get("found", {})
     fitted = await resources.fitted() if plan.recipe is Recipe.LEARNED else None
     if fitted is not None and fitted.fusion is not None:
@@ -174,7 +175,8 @@ async def fuse_candidates(state: TaggingState, runtime: Runtime[TagOptions]) -> 
         candidates = fuse_by_probability(found, plan, fitted.fusion, backing)
     else:
         candidates = fuse(found, plan)
-    runtime.stream_writer({"stage": "fuse", "candidates": len(candidates)})
+    told = await tell_recall(options, resources, plan, candidates)
+    runtime.stream_writer({"stage": "fuse", "candidates": len(candidates), **told})
     return {"candidates": candidates}
 
 

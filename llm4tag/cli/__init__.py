@@ -11,9 +11,11 @@ from llm4tag.cli import (
     evaluate,
     explain,
     ingest,
+    keys,
     model,
     profiles,
     report,
+    serve,
     store,
     tag,
     train,
@@ -56,7 +58,10 @@ def root(
     """
 
 
-for commands in (ingest, tag, evaluate, calibrate, report, explain, accept, store, model, train, profiles, demo):
+for commands in (
+    *(ingest, tag, evaluate, calibrate, report, explain, accept),
+    *(serve, keys, store, model, train, profiles, demo),
+):
     commands.register(app)
 wrap_help(app)
 

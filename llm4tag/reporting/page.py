@@ -94,7 +94,7 @@ def page(report: QualityReport, figures: Mapping[str, Mapping[str, bytes]], text
         evaluation=report.evaluation,
         figures={theme: {name: _uri(png) for name, png in drawn.items()} for theme, drawn in figures.items()},
         alternatives=alternative_texts(report),
-        css=Markup(_resource("page.css")),
+        css=Markup(_resource("look.css") + _resource("page.css")),
         meanings=METRICS,
         signals=[(SIGNALS.get(one.name, one.name), one) for one in report.signals],
         word=confidence_word(report),

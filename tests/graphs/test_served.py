@@ -1,23 +1,12 @@
-"""The graph as LangGraph server runs it: nothing blocks the event loop, the LLM path works, errors are seen."""
+"""The graph on the event loop of a server: nothing blocks it. What is served is in tests/serving."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import httpx
 import pytest
 from blockbuster import blockbuster_ctx
 
 from graphs.context import TagOptions
 from graphs.tagging import graph
-from tests.fakes.openai_server import FakeOpenAI
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("use_llm", [False, True])
@@ -28,69 +17,3 @@ async def test_no_step_blocks_the_event_loop(options: Callable[..., TagOptions],
         output = await graph.ainvoke({"text": "a mail reader with imap"}, context=chosen)
     assert output["degraded"] is None
     assert output["tags"][0]["id"] == "mail"
-
-
-@pytest.fixture
-def server(tmp_path: Path, store: str, fake: FakeOpenAI) -> Iterator[str]:
-    """Start `langgraph dev` on a free port of the loopback; return its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "LANGGRAPH_CLI_NO_ANALYTICS": "1",
-        "LANGGRAPH_NO_VERSION_CHECK": "true",
-        "LANGSMITH_TRACING": "false",
-        "LLM4TAG_STORE": store,
-        "LLM4TAG_MODEL": "openai/fake",
-        "LLM4TAG_API_BASE": fake.api_base,
-        "PYTHONPATH": str(ROOT),
-    }
-    config = tmp_path / "langgraph.json"
-    config.write_text((ROOT / "langgraph.json").read_text().replace("./graphs", f"{ROOT}/graphs"))
-    command = ["langgraph", "dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", str(port)]
-    log = tmp_path / "server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [str(Path(sys.executable).parent / command[0]), *command[1:], "--config", str(config)],
-            cwd=tmp_path,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            address = f"http://127.0.0.1:{port}"
-            deadline = time.monotonic() + 120
-            while True:
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                try:
-                    if httpx.get(f"{address}/ok", timeout=2).status_code == 200:
-                        break
-                except httpx.TransportError:
-                    time.sleep(0.3)
-            yield address
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def test_the_tagging_assistant_tags_over_http(server: str, fake: FakeOpenAI) -> None:
-    assistants = httpx.post(f"{server}/assistants/search", json={}, timeout=30).json()
-    assert [assistant["graph_id"] for assistant in assistants] == ["tagging"]
-    schemas = httpx.get(f"{server}/assistants/{assistants[0]['assistant_id']}/schemas", timeout=30).json()
-    assert schemas["input_schema"]["required"] == ["text"]
-    assert "max_rounds" in schemas["context_schema"]["properties"]
-    body = {"assistant_id": "tagging", "input": {"id": "1", "text": "a mail reader with imap"}}
-    result = httpx.post(f"{server}/runs/wait", json={**body, "context": {"samples": 2}}, timeout=120).json()
-    assert "__error__" not in result
-    assert result["id"] == "1"
-    assert result["tags"][0]["id"] == "mail"
-    assert result["degraded"] is None
-    assert result["usage"]["llm_calls"] == len(fake.chat_requests) > 0
-    wrong = httpx.post(f"{server}/runs/wait", json={**body, "input": {"text": " "}}, timeout=60).json()
-    assert wrong["__error__"]["error"] == "UsageError"

@@ -1,0 +1,215 @@
+"""``llm4tag serve``: the tagging graph behind LangGraph's server, on this machine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llm4tag.cli.common import run_async, say
+from llm4tag.cli.keys import KeysOption
+from llm4tag.cli.options import TaggerOptions, grouped
+
+if TYPE_CHECKING:
+    from graphs.context import TagOptions
+    from llm4tag.serving.launch import Plan
+
+_SERVER = "The server"
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command to the root."""
+    root.command()(serve)
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """Where it is served, and to whom; results do not depend on it."""
+
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="0: any free one, printed.", rich_help_panel=_SERVER)
+    ] = 0
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to serve on. One that others reach needs keys of `llm4tag keys add`.",
+            rich_help_panel=_SERVER,
+        ),
+    ] = "127.0.0.1"
+    keys: KeysOption = None
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=256,
+            help="Contents in work at once; others wait. Default: 8; 1 with a local model; 2 without any.",
+            show_default=False,
+            rich_help_panel=_SERVER,
+        ),
+    ] = None
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where threads and waiting runs are kept. Default: a folder of the store's in the cache folder.",
+            show_default=False,
+            rich_help_panel=_SERVER,
+        ),
+    ] = None
+    grace: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=3600,
+            metavar="SECONDS",
+            help="How long runs under way may take to finish when the server is stopped.",
+            rich_help_panel=_SERVER,
+        ),
+    ] = 30.0
+    studio: Annotated[
+        bool,
+        typer.Option(
+            "--studio",
+            help="Admit LangGraph Studio's page (smith.langchain.com), which comes without a key.",
+            rich_help_panel=_SERVER,
+        ),
+    ] = False
+    show_settings: Annotated[
+        bool,
+        typer.Option(
+            "--show-settings",
+            help="Print what would be served, without secrets, and end.",
+            rich_help_panel=_SERVER,
+        ),
+    ] = False
+
+
+@grouped
+def serve(tagging: TaggerOptions, server: ServerOptions) -> None:
+    r"""Serve a store over HTTP: LangGraph's API, MCP for agents, /ready, and one line of JSON an item on stdout.
+
+    Callers send a key of `llm4tag keys add`; without any, one is made for this
+    run and printed. They may choose how to tag, but neither store nor model.
+    Ctrl-C ends it when what is under way is done (--grace).
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag serve --store my.store --no-llm
+    llm4tag serve --store my.store --port 8123 --max-error 0.05
+    llm4tag serve --store my.store --studio
+    llm4tag serve --store my.store --show-settings
+    """
+    import json
+
+    from llm4tag.serving.keys import Scope, add, load
+    from llm4tag.serving.launch import check_api, locked, run
+
+    check_api()
+    plan = _plan(tagging.context(), server)
+    if server.show_settings:
+        typer.echo(json.dumps(_told(plan), indent=2, ensure_ascii=False))
+        return
+    _check_parts(plan.options)
+    with locked(plan.state):
+        if not load(plan.keys):
+            plan.keys.unlink(missing_ok=True)
+            say(f"key for this run: {add(plan.keys, 'this-run', Scope.ADMIN)}")
+        say(f"{plan.options.store} is served at {plan.address}; ready: {plan.address}/ready; Ctrl-C stops it")
+        run(plan, _told(plan))
+
+
+def _plan(options: "TagOptions", server: ServerOptions) -> "Plan":
+    from llm4tag.serving.guard import LOOPBACK
+    from llm4tag.serving.keys import keys_path, load
+    from llm4tag.serving.launch import Plan, free_port, state_folder
+    from schema import UsageError
+
+    options = _from_anywhere(options)
+    settings = options.settings()
+    assert options.store is not None, "the option is required"
+    state = (server.state or state_folder(settings.cache_dir, options.store)).absolute()
+    keys = (server.keys or keys_path()).absolute()
+    if not load(keys):
+        if server.keys is not None or server.host not in LOOPBACK:
+            why = "others reach it" if server.keys is None else f"{keys} holds none"
+            raise UsageError(f"--host {server.host} without keys: {why}; make one with `llm4tag keys add NAME`")
+        keys = state / "keys.json"
+    return Plan(
+        options=options,
+        keys=keys,
+        state=state,
+        host=server.host,
+        port=server.port if server.show_settings else free_port(server.host, server.port),
+        at_once=server.concurrency or options.at_once,
+        grace=server.grace,
+        studio=server.studio,
+    )
+
+
+def _from_anywhere(options: "TagOptions") -> "TagOptions":
+    """Return the options with absolute paths: the server works in its state folder."""
+    import os
+
+    from models.local.registry import PREFIX
+    from schema.settings import NO_ADAPTER, SHIPPED_ADAPTER
+
+    settings = options.settings()
+    os.environ["LLM4TAG_CACHE_DIR"] = str(settings.cache_dir.absolute())
+    found: dict[str, Any] = {}
+    if settings.store is not None:
+        found["store"] = (
+            settings.store if "://" in settings.store else str(Path(settings.store).expanduser().resolve())
+        )
+    if settings.profile.endswith(".toml"):
+        found["profile"] = str(Path(settings.profile).expanduser().resolve())
+    if settings.adapter is not None and settings.adapter not in (NO_ADAPTER, SHIPPED_ADAPTER):
+        found["adapter"] = str(Path(settings.adapter).expanduser().resolve())
+    if settings.model.startswith(PREFIX) and settings.model.endswith(".gguf"):
+        found["model"] = PREFIX + str(Path(settings.model.removeprefix(PREFIX)).expanduser().resolve())
+    return options.model_validate(options.model_dump() | found)
+
+
+def _check_parts(options: "TagOptions") -> None:
+    """Open store and model once, so that what cannot work is said before anyone calls."""
+    from graphs.resources import close_resources, resources_for
+    from schema import StoreUnreachableError
+
+    async def check() -> None:
+        try:
+            await resources_for(options)
+        except StoreUnreachableError as error:
+            say(f"not ready yet: {error}", "yellow")
+        finally:
+            await close_resources()
+
+    run_async(check())
+
+
+def _told(plan: "Plan") -> dict[str, Any]:
+    """Return what a server is run with, without secrets."""
+    from importlib.metadata import version
+
+    from llm4tag.serving.configuration import configuration
+    from llm4tag.serving.keys import load
+    from llm4tag.serving.launch import API_PACKAGE
+    from models.urls import public_url
+
+    settings = plan.options.settings().model_dump(mode="json")
+    options = plan.options.model_dump(mode="json", exclude_defaults=True)
+    for shown in (settings, options):
+        if shown.get("api_base"):
+            shown["api_base"] = public_url(shown["api_base"])
+    return {
+        "llm4tag": version("llm4tag"),
+        API_PACKAGE: version(API_PACKAGE),
+        "address": plan.address,
+        "options": options,
+        "settings": settings,
+        "keys": {key.name: key.scope.value for key in load(plan.keys)},
+        "keys_file": str(plan.keys),
+        "state": str(plan.state),
+        "at_once": plan.at_once,
+        "grace": plan.grace,
+        "cors": configuration(studio=plan.studio)["http"]["cors"]["allow_origins"],
+    }

@@ -1,0 +1,1 @@
+"""The tagging graph behind LangGraph's server: its configuration, keys, routes, health and log lines."""

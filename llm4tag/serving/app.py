@@ -1,0 +1,70 @@
+"""What the server answers beside LangGraph's own API: ``http.app`` of its configuration."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from graphs.resources import close_resources
+from llm4tag.serving import page
+from llm4tag.serving.auth import key_in
+from llm4tag.serving.graph import items, options
+from llm4tag.serving.guard import Guard
+from llm4tag.serving.health import Health
+from llm4tag.serving.items import say
+from llm4tag.serving.stopping import finish_runs
+
+
+async def health(request: Request) -> Response:
+    """Say that the process answers, and what it is at; asks neither store nor model."""
+    return JSONResponse({"status": "ok", "version": version("llm4tag"), "running": items.running})
+
+
+async def ready(request: Request) -> Response:
+    """Say whether store and model answer: 200, or 503. Why not stands there for those with a key."""
+    found = await request.app.state.health.readiness()
+    known = await asyncio.to_thread(key_in, dict(request.scope["headers"])) is not None
+    shown = found if known else found.without_reasons()
+    return JSONResponse(shown.model_dump(), status_code=200 if found.ready else 503)
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Open store and model before the first request; at the end let runs finish.
+
+    LangGraph's own lifespan is around this one: its workers still work while this one ends.
+    """
+    app.state.health = Health(options())
+    opening = asyncio.create_task(_open(app.state.health))
+    say("serving", address=os.environ.get("LANGGRAPH_API_URL", ""))
+    try:
+        yield
+    finally:
+        opening.cancel()
+        if await finish_runs(items):
+            await close_resources()
+
+
+async def _open(asked: Health) -> None:
+    found = await asked.readiness()
+    say(
+        "ready" if found.ready else "not ready",
+        logging.INFO if found.ready else logging.ERROR,
+        **found.model_dump(),
+    )
+
+
+app = Starlette(
+    routes=[Route("/health", health), Route("/ready", ready), *page.routes],
+    middleware=[Middleware(Guard)],
+    lifespan=lifespan,
+)
+"""Merged into LangGraph's server, which serves all that it does not name."""

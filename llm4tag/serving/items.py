@@ -1,0 +1,98 @@
+"""One line of JSON an item on the server's output, and what else it says of itself in the same form."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import AsyncCallbackHandler
+
+from schema import Decision
+
+log = logging.getLogger("llm4tag.served")
+"""Its records carry their fields as ``fields``; see ``JsonLines``."""
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as one line of JSON: time, level, event, fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        told = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        return json.dumps(told, ensure_ascii=False, default=str)
+
+
+def say(event: str, level: int = logging.INFO, **fields: Any) -> None:
+    """Write one line."""
+    log.log(level, event, extra={"fields": fields})
+
+
+class ItemLog(AsyncCallbackHandler):
+    """Writes a line for each run of the tagging graph, however it ends."""
+
+    def __init__(self) -> None:
+        self._running: dict[UUID, tuple[float, str | None]] = {}
+
+    @property
+    def running(self) -> int:
+        """How many runs are under way."""
+        return len(self._running)
+
+    async def on_chain_start(
+        self,
+        serialized: dict[str, Any] | None,
+        inputs: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Note when a run began; nodes are runs with a parent, and of no interest here."""
+        if parent_run_id is None:
+            given = inputs.get("id") if isinstance(inputs, Mapping) else None
+            self._running[run_id] = (time.monotonic(), given)
+
+    async def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """Write what came of a run."""
+        if run_id in self._running:
+            seconds, given = self._ended(run_id)
+            whole = isinstance(outputs, Mapping) and isinstance(outputs.get("tags"), list)
+            say("tagged", **item(outputs, seconds)) if whole else say("interrupted", id=given, seconds=seconds)
+
+    async def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        """Write why there is no result."""
+        if run_id in self._running:
+            seconds, given = self._ended(run_id)
+            if isinstance(error, Exception):
+                told = {"error": type(error).__name__, "message": str(error)}
+                say("failed", logging.ERROR, id=given, seconds=seconds, **told)
+            else:
+                say("stopped", logging.WARNING, id=given, seconds=seconds)
+
+    def _ended(self, run_id: UUID) -> tuple[float, str | None]:
+        started, given = self._running.pop(run_id)
+        return round(time.monotonic() - started, 4), given
+
+
+def item(result: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """Return what a log line says of a result: never its text."""
+    usage, origin = result["usage"], result["origin"]
+    return {
+        "id": result["id"],
+        "seconds": seconds,
+        "accepted": sum(tag["decision"] == Decision.ACCEPT for tag in result["tags"]),
+        "candidates": len(result["tags"]),
+        "llm_calls": usage["llm_calls"],
+        "prompt_tokens": usage["prompt_tokens"],
+        "completion_tokens": usage["completion_tokens"],
+        "rounds": result["rounds"],
+        "recipe": origin["recipe"],
+        "degraded": result["degraded"],
+    }

@@ -1,0 +1,83 @@
+"""The shipped build is made from the sources beside it, and a wheel holds it."""
+
+import hashlib
+import runpy
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WEB = ROOT / "web"
+BUILD = ROOT / "llm4tag" / "web"
+BESIDE_SRC = (
+    "../llm4tag/reporting/look.css",
+    "index.html",
+    "package-lock.json",
+    "package.json",
+    "schema.json",
+    "tsconfig.json",
+    "vite.config.ts",
+)
+HOW = "`npm ci --prefix web && npm run build --prefix web` makes it anew"
+
+
+@pytest.fixture
+def npm() -> str:
+    """Return npm's path, or skip where the sources cannot be built."""
+    found = shutil.which("npm")
+    if found is None or not (WEB / "node_modules").is_dir():
+        pytest.skip("the build is not made again: that needs Node 20.19 or later, and `npm ci --prefix web`")
+    return found
+
+
+def test_the_build_is_of_these_sources() -> None:
+    inside = [str(path.relative_to(WEB)) for path in (WEB / "src").rglob("*") if path.is_file()]
+    sources = hashlib.sha256()
+    for name in sorted([*BESIDE_SRC, *inside]):
+        sources.update(f"{name}\n{hashlib.sha256((WEB / name).read_bytes()).hexdigest()}\n".encode())
+    assert (BUILD / "made-from.sha256").read_text().strip() == sources.hexdigest(), HOW
+
+
+def test_the_types_are_those_of_the_schema() -> None:
+    written = runpy.run_path(str(ROOT / "scripts" / "page-schema"))["written"]()
+    assert (WEB / "schema.json").read_text(encoding="utf-8") == written, "run scripts/page-schema"
+
+
+def test_the_sources_make_this_very_build(npm: str, tmp_path: Path) -> None:
+    def run(*command: str) -> str:
+        done = subprocess.run([npm, "run", "--silent", *command], cwd=WEB, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert run("types") == (WEB / "src" / "schema.ts").read_text(encoding="utf-8"), (
+        "npm run -s types > src/schema.ts"
+    )
+    made = tmp_path / "made"
+    run("build", "--", "--outDir", str(made))
+    assert files(made) == files(BUILD), HOW
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_wheel_holds_the_build_and_not_its_sources(tmp_path: Path) -> None:
+    uv = shutil.which("uv")
+    if uv is None:
+        pytest.skip("no uv here to build a wheel with")
+    done = subprocess.run(
+        [uv, "build", "--wheel", "--quiet", "--out-dir", str(tmp_path), str(ROOT)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {f"llm4tag/web/{name}" for name in files(BUILD)} <= set(names)
+    assert not [
+        name for name in names if "node_modules" in name or name.startswith("web/") or name.endswith(".ts")
+    ]

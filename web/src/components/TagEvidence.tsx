@@ -1,0 +1,33 @@
+import type { TagSoFar } from "../events";
+import { visible } from "../text";
+import { allSaid, type References } from "../words";
+
+interface Props {
+  tag: TagSoFar;
+  references: References;
+  /** Why its confidence is uncalibrated; empty where it is not. */
+  reason: string;
+}
+
+/** What speaks for a tag: path by path, then the language model. */
+export function TagEvidence({ tag, references, reason }: Props) {
+  return (
+    <ul class="evidence">
+      {allSaid(tag, references).map((said, place) => (
+        <li key={place}>
+          <span class="said">{said.line}</span>
+          {said.particulars.length > 0 && (
+            <ul>
+              {said.particulars.map((particular, at) => (
+                <li key={at} class={particular.human ? "said human" : "said"}>
+                  {particular.line}
+                </li>
+              ))}
+            </ul>
+          )}
+        </li>
+      ))}
+      {reason && <li class="reason">uncalibrated: {visible(reason)}</li>}
+    </ul>
+  );
+}
