@@ -43,9 +43,7 @@ async def test_a_content_is_tagged_a_run_cancelled_and_a_failing_model_told(
     await page.get_by_label("Title").fill("mutt")
     await page.get_by_label("Text").fill("a mail reader with imap for people who play chess")
     await page.get_by_role("button", name="Tag", exact=True).click()
-    await expect(page.get_by_role("alert")).to_contain_text(
-        "The server wants an API key. no key, or none"
-    )
+    await expect(page.get_by_role("alert")).to_contain_text("The server wants an API key. no key, or none")
     refused = seen.complaints.copy()
     assert all("401" in complaint for complaint in refused)
     await page.get_by_label("Key for this server").fill(running_server.key)
