@@ -116,4 +116,41 @@ def test_compose_runs_the_version_that_is_tested_with_keys_and_without_telemetry
     assert environment["AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED"] == "false"
     assert environment["AUTHENTICATION_APIKEY_ALLOWED_KEYS"].startswith("${LLM4TAG_WEAVIATE_API_KEY:?")
     assert environment["DISABLE_TELEMETRY"] == "true"
-    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+
+
+def test_compose_serves_on_loopback_with_keys_and_the_options_that_serve_has() -> None:
+    import yaml
+    from typer.main import get_command
+
+    from llm4tag.cli import app
+
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    services = compose["services"]
+    assert {name: service.get("profiles") for name, service in services.items()} == {
+        "weaviate": None,
+        "server": ["server"],
+        "phoenix": ["viewer"],
+    }
+    for service in services.values():
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+        named = {volume.split(":")[0] for volume in service["volumes"] if not volume.startswith("$")}
+        assert named <= set(compose["volumes"])
+    server = services["server"]
+    serve = get_command(app).commands["serve"]  # type: ignore[attr-defined]
+    options = {name for parameter in serve.params for name in parameter.opts}
+    assert {word for word in server["command"] if word.startswith("--")} <= options
+    port = server["command"][server["command"].index("--port") + 1]
+    assert server["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert f":{port}/ready" in server["healthcheck"]["test"][-1]
+    assert server["environment"]["LLM4TAG_KEYS"] in server["volumes"][0]
+    assert server["depends_on"]["weaviate"]["condition"] == "service_healthy"
+    image = server["build"]["dockerfile_inline"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    asked = [word for before, word in zip(image.split(), image.split()[1:], strict=False) if before == "--extra"]
+    assert asked == ["serve", "local"]
+    assert set(asked) <= set(extras)
+    assert "USER llm4tag" in image
+    assert services["phoenix"]["environment"]["PHOENIX_TELEMETRY_ENABLED"] == "false"
+    assert "keys.json" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()

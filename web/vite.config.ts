@@ -48,5 +48,5 @@ export default defineConfig({
     modulePreload: false,
     reportCompressedSize: false,
   },
-  server: { proxy: { "/runs": server } },
+  server: { host: "127.0.0.1", proxy: { "/runs": { target: server, changeOrigin: true } } },
 });

@@ -102,7 +102,7 @@ def serve(tagging: TaggerOptions, server: ServerOptions) -> None:
     """
     import json
 
-    from llm4tag.serving.keys import Scope, add, load
+    from llm4tag.serving.keys import Scope, add
     from llm4tag.serving.launch import check_api, locked, run
 
     check_api()
@@ -110,9 +110,9 @@ def serve(tagging: TaggerOptions, server: ServerOptions) -> None:
     if server.show_settings:
         typer.echo(json.dumps(_told(plan), indent=2, ensure_ascii=False))
         return
-    _check_parts(plan.options)
     with locked(plan.state):
-        if not load(plan.keys):
+        _check_parts(plan.options)
+        if plan.key_for_this_run:
             plan.keys.unlink(missing_ok=True)
             say(f"key for this run: {add(plan.keys, 'this-run', Scope.ADMIN)}")
         say(f"{plan.options.store} is served at {plan.address}; ready: {plan.address}/ready; Ctrl-C stops it")
@@ -130,14 +130,18 @@ def _plan(options: "TagOptions", server: ServerOptions) -> "Plan":
     assert options.store is not None, "the option is required"
     state = (server.state or state_folder(settings.cache_dir, options.store)).absolute()
     keys = (server.keys or keys_path()).absolute()
-    if not load(keys):
-        if server.keys is not None or server.host not in LOOPBACK:
-            why = "others reach it" if server.keys is None else f"{keys} holds none"
-            raise UsageError(f"--host {server.host} without keys: {why}; make one with `llm4tag keys add NAME`")
+    without = not load(keys)
+    if without:
+        mend = "make one with `llm4tag keys add NAME`"
+        if server.keys is not None:
+            raise UsageError(f"{keys} holds no key; {mend}, or leave --keys out for one that is made for this run")
+        if server.host not in LOOPBACK:
+            raise UsageError(f"--host {server.host}: others reach it, and {keys} holds no key; {mend}")
         keys = state / "keys.json"
     return Plan(
         options=options,
         keys=keys,
+        key_for_this_run=without,
         state=state,
         host=server.host,
         port=server.port if server.show_settings else free_port(server.host, server.port),

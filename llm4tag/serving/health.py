@@ -14,8 +14,10 @@ from graphs.resources import resources_for
 from models.cost import LOCAL
 from schema import Llm4tagError, Settings
 
-_PATIENCE = 10.0
-"""Seconds that a part may take to answer."""
+_PATIENCE = 30.0
+"""Seconds that a part may take to answer, or to be opened."""
+_PROBE = 5.0
+"""Seconds that a model's server may take to list its models."""
 _FRESH = 2.0
 """Seconds that an answer stands for: probes come often, and from many."""
 
@@ -115,12 +117,12 @@ def _remote(chosen: Settings) -> Part:
     key = key_to_send(chosen.model, chosen.api_base, chosen.api_key)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        answer = httpx.get(f"{chosen.api_base.rstrip('/')}/models", headers=headers, timeout=_PATIENCE / 2)
+        answer = httpx.get(f"{chosen.api_base.rstrip('/')}/models", headers=headers, timeout=_PROBE)
     except httpx.HTTPError as error:
         return Part(status="down", why=f"{where}: {error or type(error).__name__}; is a server running there?")
     if answer.status_code in (401, 403):
         return Part(status="down", why=f"{where} refuses the key; set LLM4TAG_API_KEY")
-    if answer.status_code >= 500:
+    # Not every server lists its models, but what says so is there.
+    if answer.status_code >= 500 and answer.status_code != httpx.codes.NOT_IMPLEMENTED:
         return Part(status="down", why=f"{where} answers {answer.status_code}")
-    # Not every server lists its models, but what answers is there.
     return Part(status="up")

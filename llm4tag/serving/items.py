@@ -74,7 +74,7 @@ class ItemLog(AsyncCallbackHandler):
                 told = {"error": type(error).__name__, "message": str(error)}
                 say("failed", logging.ERROR, id=given, seconds=seconds, **told)
             else:
-                say("stopped", logging.WARNING, id=given, seconds=seconds)
+                say("cancelled", logging.WARNING, id=given, seconds=seconds)
 
     def _ended(self, run_id: UUID) -> tuple[float, str | None]:
         started, given = self._running.pop(run_id)

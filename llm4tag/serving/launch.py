@@ -37,6 +37,8 @@ class Plan(BaseModel):
 
     options: TagOptions
     keys: Path
+    key_for_this_run: bool
+    """Whether nobody has a key yet, so that one is made."""
     state: Path
     host: str
     port: int

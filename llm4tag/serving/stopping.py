@@ -15,6 +15,8 @@ _LOOK = 0.05
 async def finish_runs(items: ItemLog) -> bool:
     """Wait for the runs under way and those that wait for a worker; say what came of it.
 
+    Runs on threads that are left go on when a server is started with the same state.
+
     Returns:
         Whether all are finished.
     """
@@ -28,7 +30,7 @@ async def finish_runs(items: ItemLog) -> bool:
         await asyncio.sleep(_LOOK)
         left = await _left(items)
     level = logging.WARNING if left else logging.INFO
-    say("stopped", level, finished=at_first - left, cut_off=left, seconds=round(time.monotonic() - started, 2))
+    say("ended", level, finished=at_first - left, left=left, seconds=round(time.monotonic() - started, 2))
     return not left
 
 

@@ -175,10 +175,19 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Be quiet."""
 
+    def do_GET(self) -> None:
+        """List the models, which is what probes ask for."""
+        status = 200 if self._may_ask() else 401
+        self._write(status, json.dumps({"object": "list", "data": []}).encode(), {})
+
+    def _may_ask(self) -> bool:
+        key = self.server.fake.key
+        return key is None or self.headers.get("Authorization") == f"Bearer {key}"
+
     def do_POST(self) -> None:
         fake = self.server.fake
         body: Request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if fake.key is not None and self.headers.get("Authorization") != f"Bearer {fake.key}":
+        if not self._may_ask():
             sent = self.headers.get("Authorization", "").removeprefix("Bearer ")
             answer: Any = Failure(401, f"Incorrect API key provided: {sent}.", code="invalid_api_key")
         else:

@@ -234,6 +234,8 @@ async def test_a_key_is_asked_for_and_kept_in_this_tab_alone(page: Page, server:
     await key.fill("wrong-key")
     await key.press("Enter")
     await expect(page.get_by_role("alert")).to_contain_text("refuses this API key")
+    states = await page.locator(".stages > li").evaluate_all("all => all.map(one => one.dataset.state)")
+    assert states == ["waiting"] * 6
     await key.fill("right-key")
     await key.press("Enter")
     await expect(page.get_by_role("status").first).to_contain_text("Done")

@@ -24,13 +24,21 @@ BESIDE_SRC = (
 HOW = "`npm ci --prefix web && npm run build --prefix web` makes it anew"
 
 
+LEAST_NODE = (20, 19)
+
+
 @pytest.fixture
 def npm() -> str:
     """Return npm's path, or skip where the sources cannot be built."""
-    found = shutil.which("npm")
-    if found is None or not (WEB / "node_modules").is_dir():
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None or not (WEB / "node_modules").is_dir() or version(node) < LEAST_NODE:
         pytest.skip("the build is not made again: that needs Node 20.19 or later, and `npm ci --prefix web`")
-    return found
+    return npm
+
+
+def version(node: str) -> tuple[int, ...]:
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(part) for part in said.strip().lstrip("v").split(".")[:2])
 
 
 def test_the_build_is_of_these_sources() -> None:

@@ -1,4 +1,4 @@
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { ContentForm } from "./components/ContentForm";
 import { JsonView } from "./components/JsonView";
 import { KeyForm } from "./components/KeyForm";
@@ -12,7 +12,6 @@ import { useRun } from "./useRun";
 export function App() {
   const { run, key, start, cancel, useKey } = useRun();
   const [keyWanted, setKeyWanted] = useState(false);
-  const page = useRef<HTMLElement>(null);
   const running = run.phase === "running";
   return (
     <>
@@ -20,7 +19,7 @@ export function App() {
         <h1>llm4tag</h1>
         <p class="quiet">Tags for a text, stage by stage, with what speaks for each.</p>
       </header>
-      <main ref={page}>
+      <main>
         <div class="beside">
           <ContentForm running={running} onTag={start} onCancel={cancel} />
           <StageList run={run} />
@@ -40,7 +39,7 @@ export function App() {
         )}
         {run.tags.length > 0 && <TagList run={run} />}
         {run.result && <Remarks result={run.result} />}
-        {run.phase !== "idle" && <JsonView run={run} />}
+        {(run.result || run.tags.length > 0) && <JsonView run={run} />}
       </main>
       <footer>
         <p class="quiet small">

@@ -8,6 +8,8 @@ export interface Problem {
   todo: string;
   /** Whether an API key would help. */
   key?: boolean;
+  /** Whether nothing was begun. */
+  refused?: boolean;
 }
 
 export class ProblemError extends Error {
@@ -50,6 +52,10 @@ export function ofRun(error: ServerError): Problem {
 
 /** Return the problem that a status other than 2xx tells. */
 export function ofStatus(status: number, told: string, keySent: boolean): Problem {
+  return { ...saidBy(status, told, keySent), refused: true };
+}
+
+function saidBy(status: number, told: string, keySent: boolean): Problem {
   if (status === 401 || status === 403) {
     return {
       title: keySent ? "The server refuses this API key" : "The server wants an API key",
@@ -74,6 +80,7 @@ export const UNREACHABLE: Problem = {
   title: "The server does not answer",
   told: "",
   todo: "Check that it runs and can be reached from here, then try again.",
+  refused: true,
 };
 
 export const CUT_OFF: Problem = {

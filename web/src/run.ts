@@ -54,7 +54,7 @@ const OF_LLM: ReadonlySet<StageName> = new Set(["knowledge", "judge", "generate"
 const NOTHING: References = { texts: new Map(), names: new Map() };
 
 export function idle(): Run {
-  return { ...started(true), phase: "idle", stages: STAGES.map((name) => ({ name, state: "waiting", said: [] })) };
+  return { ...started(true), phase: "idle", stages: untouched() };
 }
 
 export function started(useLlm: boolean): Run {
@@ -92,11 +92,15 @@ export function ended(run: Run, problem: Problem): Run {
 }
 
 export function failed(run: Run, problem: Problem): Run {
-  return { ...run, phase: "failed", problem, stages: settled(run.stages, "failed") };
+  return { ...run, phase: "failed", problem, stages: problem.refused ? untouched() : settled(run.stages, "failed") };
 }
 
 export function cancelled(run: Run): Run {
   return run.phase === "running" ? { ...run, phase: "cancelled", stages: settled(run.stages, "cancelled") } : run;
+}
+
+function untouched(): Stage[] {
+  return STAGES.map((name) => ({ name, state: "waiting", said: [] }));
 }
 
 function fresh(useLlm: boolean): Stage[] {

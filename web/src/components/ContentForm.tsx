@@ -57,7 +57,7 @@ export function ContentForm({ running, onTag, onCancel }: Props) {
         <textarea
           id="text"
           ref={field}
-          rows={9}
+          rows={7}
           required
           aria-invalid={blank}
           aria-describedby={blank ? "blank keys" : "keys"}
