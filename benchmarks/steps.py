@@ -147,7 +147,7 @@ async def tag(
         )
 
     graphs.resources.open_llm = opening  # type: ignore[attr-defined,assignment]
-    options = {"max_rounds": 1, "top": 1000, "uncalibrated": True, **models, **chosen}
+    options = {"max_rounds": 1, "top": 1000, "uncalibrated": True, "cascade": False, **models, **chosen}
     async with Tagger(store, **options) as tagger:
         return await tagger.atag_many(contents, 1 if live else None), meter
 

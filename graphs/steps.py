@@ -36,12 +36,12 @@ def steps_for(options: TagOptions, profile: StepChoices, plan: RecallPlan, *, tu
         tuned: whether a fine-tuned judge is asked.
     """
     measured: dict[str, Any] = {
-        # Beside a fine-tuned judge lists gain nothing: docs/calibration.md.
+        # Beside a fine-tuned judge lists gain nothing, and where recall is sure it is right: docs/calibration.md.
         "samples": 0 if tuned else 3,
         "generate_top": plan.asked,
         "judge_top": plan.asked,
         "verbal": None,
-        "cascade": False,
+        "cascade": tuned,
         "adaptive": False,
         "examples": 3,
         "passages": 1,

@@ -36,7 +36,8 @@ class StepChoices(BaseModel):
     """Ask for the probabilities of these in words, in one question, in place of judging them; None: where the
     model gives no log-probabilities; False: never."""
     cascade: bool | None = None
-    """Judge only candidates whose confidence by recall is uncertain, and ask nothing where none is. None: no."""
+    """Judge only candidates whose confidence by recall is uncertain, and ask nothing where none is.
+    None: where a fine-tuned judge is asked."""
     adaptive: bool | None = None
     """Draw samples one after another, and stop when those to come can change no decision. None: no."""
     examples: int | None = Field(default=None, ge=0, le=10)

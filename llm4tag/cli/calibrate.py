@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llm4tag.cli.common import ExitCode, progress_bar, run_async, say
+from llm4tag.cli.grouping import grouped
 from llm4tag.cli.keeping import KeepOptions
-from llm4tag.cli.options import RunOptions, TaggerOptions, grouped
+from llm4tag.cli.options import RunOptions, TaggerOptions
 
 if TYPE_CHECKING:
     from graphs.context import TagOptions

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llm4tag.cli.common import ExitCode, run_async
-from llm4tag.cli.options import TaggerOptions, grouped
+from llm4tag.cli.grouping import grouped
+from llm4tag.cli.options import TaggerOptions
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

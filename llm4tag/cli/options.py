@@ -1,11 +1,8 @@
 """Options that several commands share, declared once."""
 
-import functools
-import inspect
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,8 +10,6 @@ from llm4tag.cli.common import EmbeddingOption, StoreOption, WithoutOption, reca
 
 if TYPE_CHECKING:
     from graphs.context import TagOptions
-
-R = TypeVar("R")
 
 _TAGGING = "How to tag"
 _MODEL = "LLM"
@@ -105,7 +100,8 @@ class TaggerOptions:
         bool | None,
         typer.Option(
             "--cascade/--no-cascade",
-            help="Judge only candidates that recall is unsure of; ask nothing where there is none. Default: no.",
+            help="Judge only candidates that recall is unsure of; ask nothing where there is none. Default: where "
+            "a fine-tuned judge is asked.",
             show_default=False,
             rich_help_panel=_MODEL,
         ),
@@ -286,34 +282,3 @@ class RunOptions:
             rich_help_panel=_RUN,
         ),
     ] = None
-
-
-def grouped(command: Callable[..., R]) -> Callable[..., R]:
-    """Let Typer see the fields of a command's dataclass parameters as options of their own."""
-    hints = get_type_hints(command, include_extras=True)
-    groups = {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
-    shown: list[inspect.Parameter] = []
-    for name, parameter in inspect.signature(command).parameters.items():
-        if name not in groups:
-            shown.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
-            continue
-        inner = get_type_hints(groups[name], include_extras=True)
-        for one in fields(groups[name]):
-            shown.append(
-                inspect.Parameter(
-                    one.name,
-                    inspect.Parameter.KEYWORD_ONLY,
-                    default=inspect.Parameter.empty if one.default is MISSING else one.default,
-                    annotation=inner[one.name],
-                )
-            )
-
-    @functools.wraps(command)
-    def wrapper(**given: Any) -> R:
-        for name, group in groups.items():
-            given[name] = group(**{one.name: given.pop(one.name) for one in fields(group)})
-        return command(**given)
-
-    wrapper.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
-    return wrapper

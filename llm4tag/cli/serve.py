@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llm4tag.cli.common import run_async, say
+from llm4tag.cli.grouping import grouped
 from llm4tag.cli.keys import KeysOption
-from llm4tag.cli.options import TaggerOptions, grouped
+from llm4tag.cli.options import TaggerOptions
 
 if TYPE_CHECKING:
     from graphs.context import TagOptions

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from llm4tag.cli.common import ExitCode, run_async
-from llm4tag.cli.options import RunOptions, TaggerOptions, grouped
+from llm4tag.cli.grouping import grouped
+from llm4tag.cli.options import RunOptions, TaggerOptions
 
 
 def register(root: typer.Typer) -> None:

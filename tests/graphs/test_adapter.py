@@ -47,7 +47,14 @@ def tuned(options: Callable[..., TagOptions], base: Path, tmp_path: Path) -> Cal
 
     def make(**chosen: Any) -> TagOptions:
         return options(
-            **{"model": f"local/{base}", "api_base": None, "adapter": str(folder), "samples": 3, **chosen}
+            **{
+                "model": f"local/{base}",
+                "api_base": None,
+                "adapter": str(folder),
+                "samples": 3,
+                "cascade": False,
+                **chosen,
+            }
         )
 
     return make

@@ -26,8 +26,9 @@ def test_options_beat_the_profile_which_beats_what_was_measured() -> None:
     assert (found.samples, found.examples, found.passages) == (0, 0, 2)
     assert found.cascade is False
     assert found.judge_top == PLAN.asked
-    assert chosen(TagOptions(), StepChoices(), tuned=True).samples == 0
-    assert chosen(TagOptions(), StepChoices()).samples == 3
+    tuned, bare = (chosen(TagOptions(), StepChoices(), tuned=one) for one in (True, False))
+    assert (tuned.samples, tuned.cascade) == (0, True)
+    assert (bare.samples, bare.cascade) == (3, False)
     assert chosen(TagOptions(samples=2), StepChoices(), tuned=True).samples == 2
 
 
