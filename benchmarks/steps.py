@@ -1,11 +1,13 @@
 """What each step of the LLM gains and costs, on the same documents, from answers that are known already.
 
-    python -m benchmarks.steps STORE LABELLED [--limit N] [--seed S] [--live] [--only NAME …] [--json FILE]
+    python -m benchmarks.steps STORE LABELLED [--limit N] [--seed S] [--adapter DIR] [--whole NAME] [--live]
+        [--only NAME …] [--json FILE]
 
-Documents with an answer that is not known are left out of all configurations, and a configuration that lacks one
-of the others is left out itself; --live asks instead. Ranking is by the result's own order. Log loss is by a
-calibration on the signals, cross-validated by document, over the 40 best candidates by recall. Differences are to
-recall alone, with 95 % intervals by a bootstrap over documents that draws the same ones for both.
+Documents for which the configuration --whole (both) has an answer that is not known are left out of all, and a
+configuration that lacks one of the others is left out itself; --live asks instead. Ranking is by the result's own
+order. Log loss is by a calibration on the signals, cross-validated by document, over the 40 best candidates by
+recall. Differences are to recall alone, with 95 % intervals by a bootstrap over documents that draws the same ones
+for both.
 """
 
 import asyncio
@@ -31,6 +33,7 @@ from llm4tag.evaluation.report import document_of
 from llm4tag.evaluation.sample import sample_ids
 from llm4tag.inputs import labelled_of
 from llm4tag.tagger import Tagger
+from models.adapter import Adapter
 from models.answers import AnswerCache
 from models.cost import count_tokens
 from models.language_model import CachedModel, open_llm
@@ -44,6 +47,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
     "1 sample": {"samples": 1, "judge_top": 0},
     "3 samples": {"samples": 3, "judge_top": 0},
     "judge": {"samples": 0},
+    "judge, cascade": {"samples": 0, "cascade": True},
     "both": BOTH,
     "verbal": {"samples": 0, "verbal": True},
     "both, cascade": {**BOTH, "cascade": True},
@@ -88,6 +92,11 @@ class Metered:
         return self.inner.local
 
     @property
+    def adapter(self) -> Adapter | None:
+        """The fine-tuned judge."""
+        return self.inner.adapter
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """For the user to read."""
         return self.inner.notes
@@ -123,7 +132,7 @@ class Unknown:
 
 
 async def tag(
-    contents: Sequence[Content], store: str, model: str | None, live: bool, chosen: Mapping[str, Any]
+    contents: Sequence[Content], store: str, models: Mapping[str, Any], live: bool, chosen: Mapping[str, Any]
 ) -> tuple[list[TagResult], Meter]:
     """Tag by one configuration; a result with an answer that is not known is degraded."""
     meter = Meter()
@@ -133,11 +142,13 @@ async def tag(
         if live:
             return Metered(llm, meter)
         known = AnswerCache(settings.cache_dir, llm.identity)
-        return Metered(CachedModel(llm.name, llm.identity, Unknown(), known, local=llm.local), meter)
+        return Metered(
+            CachedModel(llm.name, llm.identity, Unknown(), known, local=llm.local, adapter=llm.adapter), meter
+        )
 
     graphs.resources.open_llm = opening  # type: ignore[attr-defined,assignment]
-    options = {"max_rounds": 1, "top": 1000, "uncalibrated": True, **chosen}
-    async with Tagger(store, model, **options) as tagger:
+    options = {"max_rounds": 1, "top": 1000, "uncalibrated": True, **models, **chosen}
+    async with Tagger(store, **options) as tagger:
         return await tagger.atag_many(contents, 1 if live else None), meter
 
 
@@ -188,7 +199,14 @@ def figures(
 
 
 async def measure(
-    store: str, file: Path, limit: int | None, seed: int, model: str | None, live: bool, only: Sequence[str]
+    store: str,
+    file: Path,
+    limit: int | None,
+    seed: int,
+    models: Mapping[str, Any],
+    live: bool,
+    whole: str,
+    only: Sequence[str],
 ) -> dict[str, Any]:
     """Tag by every configuration, and measure on the documents that all of them have whole."""
     resources = await resources_for(Tagger(store, use_llm=False).options)
@@ -201,24 +219,24 @@ async def measure(
     found: dict[str, list[TagResult]] = {}
     meters: dict[str, Meter] = {}
     skipped: list[str] = []
-    order = ["both", *(name for name in CONFIGURATIONS if name != "both")]
-    for name in [one for one in order if not only or one in only or one in ("recall alone", "both")]:
+    order = [whole, *(name for name in CONFIGURATIONS if name != whole)]
+    for name in [one for one in order if not only or one in only or one in ("recall alone", whole)]:
         typer.echo(f"{name}: {len(contents)} documents", err=True)
-        results, meter = await tag(contents, store, model, live, CONFIGURATIONS[name])
-        whole = {one.id for one in results if one.degraded is None}
-        if name == "both":
-            contents = [one for one in contents if one.id in whole]
+        results, meter = await tag(contents, store, models, live, CONFIGURATIONS[name])
+        known = {one.id for one in results if one.degraded is None}
+        if name == whole:
+            contents = [one for one in contents if one.id in known]
             if len(contents) < FEWEST_DOCUMENTS:
                 raise SystemExit(f"{len(contents)} documents with known answers: --live asks for more")
-            if len(whole) < len(results):
-                results, meter = await tag(contents, store, model, live, CONFIGURATIONS[name])
-        elif len(whole) < len(contents):
+            if len(known) < len(results):
+                results, meter = await tag(contents, store, models, live, CONFIGURATIONS[name])
+        elif len(known) < len(contents):
             skipped.append(name)
             continue
         found[name], meters[name] = results, meter
     results_by = {name: found[name] for name in CONFIGURATIONS if name in found}
     told = figures(results_by, gold, seed)
-    most = meters["both"].questions
+    most = meters[whole].questions
     for name, meter in meters.items():
         told[name] |= {
             "second_rounds": sum(one.rounds > 1 for one in found[name]),
@@ -229,7 +247,7 @@ async def measure(
             "prompt_tokens": meter.prompt_tokens,
             "seconds": meter.questions * meter.live_seconds / meter.live if meter.live else None,
         }
-    recipe = found["both"][0].origin.recipe
+    recipe = found[whole][0].origin.recipe
     return {
         "documents": len(contents),
         "recipe": recipe.value if recipe else None,
@@ -268,14 +286,20 @@ def main(
     limit: Annotated[int | None, typer.Option(min=FEWEST_DOCUMENTS)] = None,
     seed: int = 0,
     model: str | None = None,
+    adapter: str | None = None,
+    judge_form: str | None = None,
+    whole: Annotated[str, typer.Option(help="The configuration of which all answers are to be known.")] = "both",
     live: Annotated[bool, typer.Option("--live", help="Ask what is not known.")] = False,
     only: Annotated[
-        list[str] | None, typer.Option(help="Configurations beside 'recall alone' and 'both'.")
+        list[str] | None, typer.Option(help="Configurations beside 'recall alone' and --whole.")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Measure, print a table, and write the figures as JSON."""
-    told = asyncio.run(measure(store, labelled, limit, seed, model, live, only or ()))
+    if unknown := {whole, *(only or ())} - CONFIGURATIONS.keys():
+        raise typer.BadParameter(f"no configuration {sorted(unknown)}; there are {', '.join(CONFIGURATIONS)}")
+    models = {"model": model, "adapter": adapter, "judge_form": judge_form}
+    told = asyncio.run(measure(store, labelled, limit, seed, models, live, whole, only or ()))
     Console(width=200).print(draw(told))
     if json_file is not None:
         json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

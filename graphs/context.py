@@ -3,16 +3,20 @@
 from functools import cached_property
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from models.cost import LOCAL
 from schema import Path, Recipe, Settings, UsageError, settings
+from schema.profile import StepChoices
 
 _REVIEW_AT = 0.2
 
 
-class TagOptions(BaseModel):
-    """How to tag. What is None comes from the environment (LLM4TAG_…), then from the defaults of Settings."""
+class TagOptions(StepChoices):
+    """How to tag, the steps of the LLM included.
+
+    What is None comes from the environment (LLM4TAG_…), then from the profile, then from the defaults.
+    """
 
     # Their docstrings stand in the JSON schema that a server shows.
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -25,9 +29,11 @@ class TagOptions(BaseModel):
     """``local/NAME`` or any LiteLLM model."""
     api_base: str | None = None
     adapter: str | None = None
-    """Folder of a fine-tuned judge for a local model; ``none`` leaves the environment's aside."""
+    """Folder of a fine-tuned judge for a local model, ``general``, or ``none``; see ``Settings``."""
     judge_form: str | None = None
-    """Prompt form of the adapter; None: the one it was trained with."""
+    """Prompt form of the adapter; None: its card's default."""
+    profile: str | None = None
+    """For which kind of content the LLM is asked: a name, or the path of a TOML file; see ``schema.profile``."""
     use_llm: bool = True
     """False tags from recall alone."""
     answer_cache: bool | None = None
@@ -40,25 +46,6 @@ class TagOptions(BaseModel):
     """Recall paths that are not followed."""
     top: int = Field(default=50, ge=1, le=1000)
     """Tags in a result, rejected candidates included."""
-    max_rounds: int | None = Field(default=None, ge=1, le=5)
-    """Recall rounds at most, see ``widen_below``; None: by the recipe, as ``RecallPlan.rounds`` has it."""
-    samples: int = Field(default=3, ge=0, le=20)
-    """Answers of the generator over shuffled candidate lists; one or two candidates have fewer orders. 0: none."""
-    generate_top: int | None = Field(default=None, ge=1, le=200)
-    """Candidates shown to the generator; None: 10 where there is history, 20 where there is none."""
-    judge_top: int | None = Field(default=None, ge=0, le=200)
-    """Candidates judged yes or no, one question each; None as above, 0: none."""
-    verbal: bool | None = None
-    """Ask for the probabilities of these in words, in one question, in place of judging them; None: where the
-    model gives no log-probabilities; False: never."""
-    cascade: bool = False
-    """Judge only candidates whose confidence by recall is uncertain, and ask nothing where none is."""
-    adaptive: bool = False
-    """Draw samples one after another, and stop when those to come can change no decision."""
-    examples: int = Field(default=3, ge=0, le=10)
-    """Similar tagged contents in the prompt."""
-    passages: int = Field(default=1, ge=0, le=10)
-    """Passages of background knowledge in the prompt."""
     widen_below: float = Field(default=0.5, ge=0, le=1)
     """Another round starts while no candidate's uncalibrated confidence reaches this. Neither a calibrator nor the
     thresholds have a part in it: signals must come about as they did when the calibrator was fitted."""
@@ -114,6 +101,7 @@ class TagOptions(BaseModel):
             adapter=self.adapter,
             judge_form=self.judge_form,
             answer_cache=self.answer_cache,
+            profile=self.profile,
             recipe=self.recipe,
             max_error=self.max_error,
         )

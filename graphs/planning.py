@@ -1,10 +1,11 @@
-"""The first round of recall, by the options and what the store holds."""
+"""The first round of recall and the steps of the LLM, by the options and what the store holds."""
 
 from typing import NamedTuple
 
 from graphs.context import TagOptions
 from graphs.resources import Resources
 from graphs.state import TaggingState
+from graphs.steps import Steps, steps_for
 from tools.plan import RecallPlan
 from tools.recipe import first_plan
 
@@ -15,19 +16,20 @@ class Planned(NamedTuple):
     tagged_contents: int
     """How many contents people had tagged."""
     plan: RecallPlan
+    steps: Steps
 
 
 async def planned(options: TagOptions, resources: Resources) -> Planned:
-    """Plan the first round.
+    """Plan the first round, and the steps of all.
 
     Raises:
         UsageError: the fitted fusion is wanted, and there is none that fits.
     """
     tagged = (await resources.store.statistics()).tagged_contents
     plan = first_plan(tagged, await resources.fitted(), options.settings().recipe, options.without)
-    return Planned(tagged, plan)
+    return Planned(tagged, plan, steps_for(options, resources.profile.steps, plan, tuned=resources.tuned))
 
 
 def planned_in(state: TaggingState) -> Planned:
     """Return what ``prepare`` planned, or a later round made of it."""
-    return Planned(state["tagged_contents"], state["plan"])
+    return Planned(state["tagged_contents"], state["plan"], state["steps"])

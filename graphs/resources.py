@@ -12,8 +12,9 @@ from knowledge_store.opening import open_store
 from knowledge_store.protocol import KnowledgeStore
 from models.language_model import open_llm
 from models.llm import LanguageModel
-from prompts import prompt_hashes
+from prompts import prompt_hashes, read_profile
 from schema import UsageError
+from schema.profile import Profile
 from tools.fitted_recall import FittedRecall, fit_in, load_fitted
 from tools.kept_calibrator import calibrator_in, load_calibrator
 from tools.phrases import PhraseIndex
@@ -25,6 +26,7 @@ class Resources:
 
     store: KnowledgeStore
     llm: LanguageModel | None
+    profile: Profile
     _phrases: PhraseIndex | None = None
     _fitted: FittedRecall | None = None
     _fit: str | None = None
@@ -32,12 +34,17 @@ class Resources:
     _calibrated: str | None = None
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def tuned(self) -> bool:
+        """Whether it is a fine-tuned judge that is asked."""
+        return self.llm is not None and self.llm.adapter is not None
+
     def prompts(self) -> dict[str, str]:
         """Return the content hash of each prompt that the LLM is asked with, by name."""
         if self.llm is None:
             return {}
         tuned = {} if self.llm.adapter is None else {"judge": self.llm.adapter.form_hash}
-        return prompt_hashes() | tuned
+        return prompt_hashes(self.profile) | tuned
 
     async def phrases(self) -> PhraseIndex:
         """Return the phrase index of the vocabulary as it stands now."""
@@ -95,7 +102,7 @@ async def resources_for(options: TagOptions) -> Resources:
     """Return the store and, unless recall alone is wanted, the LLM that the options name; opened once a loop.
 
     Raises:
-        UsageError: no store was named, or the model cannot take the adapter that was.
+        UsageError: no store was named, no such profile, or the model cannot take the adapter that was named.
         StoreError: the store cannot be opened.
         ModelNotFoundError: no local model is known by that name, or there is no such file.
     """
@@ -112,15 +119,18 @@ async def resources_for(options: TagOptions) -> Resources:
         return await open_llm(chosen)
 
     async def make_resources() -> Resources:
-        await asyncio.to_thread(prompt_hashes)  # reads the templates: file work, kept off the event loop
+        # Profile and templates: file work, kept off the event loop.
+        profile = await asyncio.to_thread(read_profile, chosen.profile)
+        await asyncio.to_thread(prompt_hashes, profile)
         store: KnowledgeStore = await pool.get(("store", location, chosen.embedding or ""), make_store)
-        return Resources(store, await pool.get(("llm", *llm), make_llm) if options.use_llm else None)
+        model = await pool.get(("llm", *llm), make_llm) if options.use_llm else None
+        return Resources(store, model, profile)
 
     llm = (
         *(chosen.model, chosen.api_base or "", chosen.adapter or "", chosen.judge_form or ""),
         *(str(chosen.answer_cache), str(chosen.cache_dir)),
     )
-    parts = ("all", location, chosen.embedding or "", str(options.use_llm), *llm)
+    parts = ("all", location, chosen.embedding or "", chosen.profile, str(options.use_llm), *llm)
     resources: Resources = await pool.get(parts, make_resources)
     return resources
 

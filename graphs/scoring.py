@@ -15,7 +15,12 @@ _TOO_DEEP = CalibrationNote(reason="it lies below the candidates that the calibr
 
 
 def weigh(
-    state: TaggingState, options: TagOptions, standing: Standing, shares: Mapping[str, tuple[float, int]]
+    state: TaggingState,
+    options: TagOptions,
+    standing: Standing,
+    shares: Mapping[str, tuple[float, int]],
+    *,
+    tuned: bool,
 ) -> tuple[list[Scored], Verdict]:
     """Return the candidates of a content, best first, and what follows for the decisions on them.
 
@@ -24,11 +29,12 @@ def weigh(
         options: of the run.
         standing: of its confidences.
         shares: the agreement of the samples.
+        tuned: whether the judge is a fine-tuned one.
     """
     plan, candidates = state["plan"], state["candidates"]
     recall = recall_of(plan, candidates)
     signals = gather(recall, shares, state.get("judgements", {}), state.get("ratings", {}))
-    scored = combine(candidates, signals, weights_of(plan), tuned=options.settings().tuned)
+    scored = combine(candidates, signals, weights_of(plan), tuned=tuned)
     here = standing.on(scored, bool(state.get("llm_failure")), spared(state, options))
     if here.calibrator is not None:
         scored = calibrate_all(scored, here.calibrator)

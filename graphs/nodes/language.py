@@ -4,13 +4,14 @@ A model that fails degrades the result to what recall knows; only one that is no
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from langgraph.runtime import Runtime
 
 from calibration.adaptive import settled
 from calibration.agreement import Sample, agreement, generation_question, read_sample, shuffled
+from calibration.confidence import Scored
 from calibration.judgement import judgement_question, read_judgement, read_tuned, tuned_question
 from calibration.labels import labels_for
 from calibration.listwise import listwise_question, read_ratings
@@ -20,20 +21,20 @@ from graphs.nodes.recall import Update, open_for
 from graphs.planning import planned_in
 from graphs.resources import Resources
 from graphs.scoring import decision_on, weigh
-from graphs.standing import Standing, standing_of
-from graphs.state import LLMFailure, TaggingState
+from graphs.standing import standing_of
+from graphs.state import LLMFailure, TaggingState, Verdict
 from models.llm import Answer, Ask, LanguageModel
 from schema import Decision, ModelError, ModelNotFoundError, ModelSetupError, Usage
 
 
 async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Ask of each of the best candidates whether it fits, unless an earlier round did."""
-    options, resources = await open_for(runtime)
+    _, resources = await open_for(runtime)
     vocabulary = await resources.store.vocabulary()
-    tags = to_judge(state, options)
+    tags = to_judge(state)
     adapter = _llm(resources).adapter
     if adapter is None:
-        labels = labels_for(best(state, options.judge_top), vocabulary)
+        labels = labels_for(best(state, state["steps"].judge_top), vocabulary)
         questions = [judgement_question(state["prompt"], labels[tag]) for tag in tags]
     else:
         questions = [tuned_question(state["prompt"], vocabulary[tag], adapter) for tag in tags]
@@ -52,9 +53,9 @@ async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
 
 async def rate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Ask in one question for the probability of each of the best candidates, in words."""
-    options, resources = await open_for(runtime)
-    tags = to_judge(state, options)
-    labels = labels_for(best(state, options.judge_top), await resources.store.vocabulary())
+    _, resources = await open_for(runtime)
+    tags = to_judge(state)
+    labels = labels_for(best(state, state["steps"].judge_top), await resources.store.vocabulary())
     # Shuffled, so that recall's order tells the model nothing.
     shown = {tag: labels[tag] for tag in shuffled(tags, state["content"].full_text, 0)}
     answer, usage, failure = await ask_one(resources, listwise_question(state["prompt"], list(shown.values())))
@@ -70,13 +71,13 @@ async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Ask several times which candidates fit, each time in another order; later rounds ask of new ones alone."""
     options, resources = await open_for(runtime)
     vocabulary = await resources.store.vocabulary()
-    tags = to_sample(state, options)
+    tags = to_sample(state)
     labels = labels_for(tags, vocabulary)
     text = state["content"].full_text
     # The same order twice is the same question, and its answer would agree with itself.
-    orders = dict.fromkeys(tuple(shuffled(tags, text, number)) for number in range(options.samples))
+    orders = dict.fromkeys(tuple(shuffled(tags, text, number)) for number in range(state["steps"].samples))
     lists = [{tag: labels[tag] for tag in order} for order in orders]
-    standing = await standing_of(options, resources, planned_in(state)) if options.adaptive else None
+    standing = await standing_of(options, resources, planned_in(state)) if state["steps"].adaptive else None
     samples: list[Sample] = []
     usage = Usage()
     failure: LLMFailure | None = None
@@ -89,7 +90,8 @@ async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
             break
         left = len(lists) - len(samples)
         if standing is not None:
-            done: bool = await asyncio.to_thread(_settled, state, options, standing, samples, tags, left)
+            weighed = partial(weigh, state, options, standing, tuned=resources.tuned)
+            done: bool = await asyncio.to_thread(_settled, state, options, weighed, samples, tags, left)
             if done:
                 break
     runtime.stream_writer({"stage": "generate", "samples": len(samples), "round": state["plan"].round})
@@ -99,7 +101,7 @@ async def generate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
 def _settled(
     state: TaggingState,
     options: TagOptions,
-    standing: Standing,
+    weighed: Callable[[Mapping[str, tuple[float, int]]], tuple[list[Scored], Verdict]],
     samples: Sequence[Sample],
     tags: Sequence[str],
     left: int,
@@ -108,7 +110,7 @@ def _settled(
     earlier = agreement(state.get("samples", []))
 
     def decide(shares: Mapping[str, tuple[float, int]]) -> dict[str, tuple[Decision, bool]]:
-        scored, verdict = weigh(state, options, standing, {**earlier, **shares})
+        scored, verdict = weighed({**earlier, **shares})
         return {
             item.tag: (decision_on(item, options, verdict), item.raw >= options.widen_below) for item in scored
         }

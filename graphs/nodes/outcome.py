@@ -23,7 +23,7 @@ async def calibrate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update
     """Combine all signals of each candidate into one confidence: the store's calibrator's, where it holds."""
     options, resources = await open_for(runtime)
     standing = await standing_of(options, resources, planned_in(state))
-    scored, verdict = weigh(state, options, standing, agreement(state.get("samples", [])))
+    scored, verdict = weigh(state, options, standing, agreement(state.get("samples", [])), tuned=resources.tuned)
     runtime.stream_writer({"stage": "calibrate", "scored": len(scored), "status": verdict.note.status})
     return {"scored": scored, "verdict": verdict}
 

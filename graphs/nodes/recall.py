@@ -69,7 +69,7 @@ async def prepare(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     options, resources = await open_for(runtime)
     await check_within(resources.store, options.within)
     runtime.stream_writer({"stage": "prepare", "id": content.id})
-    tagged, plan = await planned(options, resources)
+    tagged, plan, steps = await planned(options, resources)
     fitted = await resources.fitted()
     stale = fitted.stale(tagged) if fitted and (plan.recipe is Recipe.LEARNED or Path.LINEAR in plan.paths) else ""
     return {
@@ -77,6 +77,7 @@ async def prepare(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
         "content": content,
         "query": await query_for(resources.store, content.full_text),
         "plan": plan,
+        "steps": steps,
         "tagged_contents": tagged,
         "remarks": [stale] if stale else [],
     }

@@ -13,6 +13,7 @@ from llm4tag.cli import (
     ingest,
     keys,
     model,
+    profiles,
     report,
     serve,
     store,
@@ -59,7 +60,7 @@ def root(
 
 for commands in (
     *(ingest, tag, evaluate, calibrate, report, explain, accept),
-    *(serve, keys, store, model, train, demo),
+    *(serve, keys, store, model, train, profiles, demo),
 ):
     commands.register(app)
 wrap_help(app)

@@ -92,9 +92,10 @@ def serve(
         str | None,
         typer.Option(
             "--adapter",
-            metavar="DIR",
+            metavar="DIR|general|none",
             envvar="LLM4TAG_ADAPTER",
-            help="Folder of a fine-tuned judge to load beside it, for those who name the same.",
+            help="Folder of a fine-tuned judge to load beside it, for those who name the same. Default: general "
+            "with the model that it was trained on.",
             show_default=False,
         ),
     ] = None,

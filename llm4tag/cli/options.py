@@ -45,9 +45,10 @@ class TaggerOptions:
     adapter: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR",
+            metavar="DIR|general|none",
             envvar="LLM4TAG_ADAPTER",
-            help="Folder of a fine-tuned judge for the local model; none: no adapter.",
+            help="Folder of a fine-tuned judge for the local model; general: the one that comes with llm4tag, "
+            "which is the default with the model that it was trained on; none: the model judges as it comes.",
             show_default=False,
             rich_help_panel=_MODEL,
         ),
@@ -57,8 +58,7 @@ class TaggerOptions:
         typer.Option(
             metavar="NAME",
             envvar="LLM4TAG_JUDGE_FORM",
-            help="Prompt form of the adapter, such as generic for a vocabulary that it was not trained on. "
-            "Default: prompt, the trained one.",
+            help="Prompt form of the adapter, as its adapter.json names it. Default: its default_form.",
             show_default=False,
             rich_help_panel=_MODEL,
         ),
@@ -71,11 +71,16 @@ class TaggerOptions:
         typer.Option("--no-cache", help="Ask the LLM again though its answer is known.", rich_help_panel=_MODEL),
     ] = False
     samples: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=0, max=20, help="Answers over shuffled candidates, a content. 0: none.", rich_help_panel=_MODEL
+            min=0,
+            max=20,
+            help="Answers over shuffled candidates, a content. 0: none. Default: 0 where a fine-tuned judge is "
+            "asked, else 3.",
+            show_default=False,
+            rich_help_panel=_MODEL,
         ),
-    ] = 3
+    ] = None
     judge_top: Annotated[
         int | None,
         typer.Option(
@@ -97,21 +102,35 @@ class TaggerOptions:
         ),
     ] = None
     cascade: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--cascade/--no-cascade",
-            help="Judge only candidates that recall is unsure of; ask nothing where there is none.",
+            help="Judge only candidates that recall is unsure of; ask nothing where there is none. Default: no.",
+            show_default=False,
             rich_help_panel=_MODEL,
         ),
-    ] = False
+    ] = None
     adaptive: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--adaptive/--no-adaptive",
-            help="Stop asking for answers over shuffled candidates when no further one can change a decision.",
+            help="Stop asking for answers over shuffled candidates when no further one can change a decision. "
+            "Default: no.",
+            show_default=False,
             rich_help_panel=_MODEL,
         ),
-    ] = False
+    ] = None
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.toml",
+            envvar="LLM4TAG_PROFILE",
+            help="For which kind of content the LLM is asked: news, advertisement, query, catalogue, each also in "
+            "Chinese (news-zh …), or a file of your own; see `llm4tag profiles`. Default: general.",
+            show_default=False,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
     embedding: EmbeddingOption = None
     top: Annotated[
         int,
@@ -195,6 +214,7 @@ class TaggerOptions:
             api_base=self.api_base,
             adapter=self.adapter,
             judge_form=self.judge_form,
+            profile=self.profile,
             use_llm=not self.no_llm,
             answer_cache=False if self.no_cache else None,
             samples=self.samples,

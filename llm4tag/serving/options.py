@@ -9,6 +9,7 @@ from pydantic import ModelWrapValidatorHandler, ValidationError, create_model, f
 from pydantic.json_schema import SkipJsonSchema
 
 from graphs.context import TagOptions, wrong_option
+from prompts import profile_names
 from schema import UsageError
 
 OPTIONS_VARIABLE = "LLM4TAG_SERVE_OPTIONS"
@@ -27,6 +28,14 @@ class _Served(TagOptions):
             raise UsageError(
                 f"option {info.field_name!r}: the server decides that, when it is started; leave it out"
             )
+        return value
+
+    @field_validator("profile", mode="before")
+    @classmethod
+    def _comes_with_llm4tag(cls, value: Any) -> Any:
+        names = profile_names()
+        if value != cls.model_fields["profile"].default and value not in names:
+            raise UsageError(f"option 'profile': a server reads no file for a caller; give {', '.join(names)}")
         return value
 
     @field_validator("use_llm", mode="before")

@@ -4,7 +4,6 @@ Names, shapes and metadata as llama.cpp's own converter writes them; ``gguf`` an
 something is converted.
 """
 
-import importlib
 import os
 import re
 import tempfile
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from models.adapter import Adapter
 from models.local.files import ModelFile, file_sha256
+from models.local.lora_weights import matrix, matrix_names, opened, package
 from models.local.registry import MODELS, models_folder
 from schema import ModelError, ModelNotFoundError, ModelSetupError
 
@@ -86,7 +86,7 @@ def convert(adapter: Adapter, base: Path, out: Path, done: Done = lambda _: None
         ModelSetupError: a tensor or the base's architecture has no known counterpart.
         ModelError: a file cannot be read or written.
     """
-    gguf = _package("gguf")
+    gguf = package("gguf")
     architecture, heads = _base_facts(gguf, base)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -120,8 +120,8 @@ def tensor_count(adapter: Adapter) -> int:
         ModelNotFoundError: the package that reads them is not installed.
         ModelSetupError: the file is none of safetensors.
     """
-    with _opened(adapter.weights) as tensors:
-        return len(tensors.keys())
+    with opened(adapter.weights) as tensors:
+        return len(matrix_names(tensors))
 
 
 def base_of(adapter: Adapter, cache_dir: Path) -> Path:
@@ -164,15 +164,15 @@ def _carried(
     """Yield each tensor under its name in GGUF: A is (rank, in), B is (out, rank)."""
     seen: dict[str, set[str]] = {}
     rank = adapter.card.adapter.rank
-    with _opened(adapter.weights) as tensors:
-        for name in sorted(tensors.keys()):
+    with opened(adapter.weights) as tensors:
+        for name in matrix_names(tensors):
             match = _NAME.fullmatch(name)
             if match is None or match["projection"] not in _PROJECTIONS:
                 raise ModelSetupError(
                     f"{adapter.weights}: tensor {name!r} is no LoRA matrix of a projection "
                     f"({', '.join(_PROJECTIONS)}); train with these as targets alone"
                 )
-            values = _numbers(tensors, name, adapter.weights)
+            values = matrix(tensors, name, adapter.weights)
             side, projection = match["side"], match["projection"]
             if values.ndim != 2 or values.shape[0 if side == "A" else 1] != rank:
                 raise ModelSetupError(
@@ -213,31 +213,3 @@ def _base_facts(gguf: Any, base: Path) -> tuple[str, dict[str, int]]:
         if field := fields.get(f"{architecture}.attention.{key}"):
             heads[projection] = int(field.contents())
     return architecture, heads
-
-
-def _opened(weights: Path) -> Any:
-    safetensors = _package("safetensors")
-    try:
-        return safetensors.safe_open(weights, framework="numpy")
-    except safetensors.SafetensorError as error:
-        raise ModelSetupError(f"{weights}: is no safetensors file ({error}); save the adapter anew") from error
-
-
-def _numbers(tensors: Any, name: str, weights: Path) -> NDArray[Any]:
-    try:
-        values: NDArray[Any] = tensors.get_tensor(name)
-    except (TypeError, AttributeError) as error:  # NumPy has no bfloat16
-        raise ModelSetupError(f"{weights}: tensor {name!r}: {error}; save it as float16 or float32") from error
-    if not np.isfinite(values.astype(np.float16)).all():
-        raise ModelSetupError(f"{weights}: tensor {name!r} holds numbers that float16 cannot; train anew")
-    return values
-
-
-def _package(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ModelNotFoundError(
-            f"the package {name}, which adapters are converted with, is not installed; run "
-            "`pip install 'llm4tag[local]'`"
-        ) from error

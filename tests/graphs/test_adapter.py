@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from graphs.context import TagOptions
+from graphs.planning import planned
 from graphs.resources import resources_for
 from graphs.standing import conditions_of
 from graphs.state import TaggingInput
@@ -18,7 +19,6 @@ from schema import TagResult, UsageError
 from tests.fakes.adapters import adapter_folder, base_file, sha256
 from tests.fakes.openai_server import FakeOpenAI, Reply
 from tests.graphs.conftest import asked_labels, likes
-from tools.recipe import first_plan
 
 MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 
@@ -46,7 +46,9 @@ def tuned(options: Callable[..., TagOptions], base: Path, tmp_path: Path) -> Cal
     folder = adapter_folder(tmp_path / "judge", base)
 
     def make(**chosen: Any) -> TagOptions:
-        return options(**{"model": f"local/{base}", "api_base": None, "adapter": str(folder), **chosen})
+        return options(
+            **{"model": f"local/{base}", "api_base": None, "adapter": str(folder), "samples": 3, **chosen}
+        )
 
     return make
 
@@ -83,7 +85,7 @@ async def test_results_conditions_and_answers_are_of_the_adapter_and_its_form(
     found = []
     for chosen in (tuned(), tuned(judge_form="generic"), tuned(adapter="none")):
         resources = await resources_for(chosen)
-        conditions = await conditions_of(chosen, resources, first_plan(8, None, None, frozenset()))
+        conditions = await conditions_of(chosen, resources, await planned(chosen, resources))
         result = TagResult.model_validate(await graph.ainvoke(MAIL, context=chosen))
         found.append((conditions["adapter"], conditions["prompts"], result))
     (adapter, prompts, _), (same, generic, _), (none, zero_shot, bare) = found

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from graphs.context import TagOptions
+from graphs.planning import planned
 from graphs.resources import resources_for
 from graphs.standing import Standing, conditions_of
 from graphs.state import TaggingInput
@@ -15,7 +16,6 @@ from schema import TagResult
 from tests.calibration.test_calibrator import calibrator, scored
 from tests.fakes.openai_server import FakeOpenAI, Reply
 from tests.graphs.conftest import asked_labels, judged_label, likes, rated_labels
-from tools.plan import RecallPlan
 
 MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 Options = Callable[..., TagOptions]
@@ -143,11 +143,13 @@ async def test_samples_stop_when_no_further_one_can_change_a_decision(options: O
 async def test_the_cascade_is_a_condition_of_a_calibrator_and_adaptive_sampling_is_none(options: Options) -> None:
     async def conditions(**chosen: Any) -> dict[str, str]:
         made = options(**chosen)
-        return await conditions_of(made, await resources_for(made), RecallPlan.first(8))
+        resources = await resources_for(made)
+        return await conditions_of(made, resources, await planned(made, resources))
 
     plain = await conditions()
     assert await conditions(adaptive=True) == plain
-    for chosen in ({"cascade": True}, {"verbal": True}, {"samples": 0}):
+    assert await conditions(samples=3) == plain, "the default by another name"
+    for chosen in ({"cascade": True}, {"verbal": True}, {"samples": 0}, {"profile": "news"}):
         assert await conditions(**chosen) != plain
 
 

@@ -8,11 +8,12 @@ import gguf
 import numpy as np
 import pytest
 
-from models.adapter import open_adapter, read_adapter
+from models.adapter import SHIPPED_FOLDER, open_adapter, read_adapter
 from models.litellm_chat import LiteLLMChat
 from models.llm import Ask, Message
 from models.local.files import ModelFile
-from models.local.lora import check_base, convert, converted_path, with_adapter
+from models.local.lora import check_base, convert, converted_path, tensor_count, with_adapter
+from models.local.lora_weights import matrix, matrix_names, opened, shrink
 from models.local.process import running_server, state_path
 from schema import Llm4tagError, ModelSetupError, Settings, UsageError, settings
 from tests.fakes.adapters import FORM, GENERIC, adapter_folder, base_file, sha256, tensors
@@ -97,6 +98,7 @@ def test_half_a_pair_and_a_wrong_rank_are_told(tmp_path: Path, base: Path) -> No
         ({"prompt": FORM | {"tag": "{name.__class__}"}}, r"prompt\.tag: unknown slot \{name\.__class__\}; known"),
         ({"prompt": FORM | {"content": "{text"}}, r"prompt\.content: expected '}'"),
         ({"forms_that_travelled": {"prompt": GENERIC}}, "'prompt' is the trained form's name"),
+        ({"default_form": "job"}, "default_form: no form 'job'; there are prompt, generic"),
     ],
 )
 def test_cards_that_cannot_be_used_name_field_and_mend(
@@ -136,6 +138,45 @@ def test_other_models_than_the_base_are_refused(folder: Path, base: Path) -> Non
     assert open_adapter(chosen(model="openai/gpt", adapter="none")) is None
     with pytest.raises(UsageError, match="--judge-form generic: needs --adapter"):
         open_adapter(chosen(adapter=None, judge_form="generic"))
+
+
+def test_the_shipped_judge_is_asked_where_its_base_is_the_model(base: Path, tmp_path: Path) -> None:
+    # The model need not be here: its name says what its file hashes to.
+    shipped = open_adapter(settings(model="local/qwen2.5-coder-1.5b", cache_dir=tmp_path))
+    assert shipped is not None
+    assert (shipped.card.name, shipped.form_name) == ("general", "general")
+    assert open_adapter(settings(adapter="general", cache_dir=tmp_path)) == shipped
+    trained = open_adapter(settings(judge_form="prompt", cache_dir=tmp_path))
+    assert trained is not None
+    assert "{id}" in trained.form.tag
+    assert "{id}" not in shipped.form.tag
+    assert open_adapter(settings(adapter="none", cache_dir=tmp_path)) is None
+    assert open_adapter(settings(model=f"local/{base}", cache_dir=tmp_path)) is None
+    assert open_adapter(settings(model="openai/gpt", cache_dir=tmp_path)) is None
+
+
+def test_the_shipped_judge_is_whole(tmp_path: Path) -> None:
+    adapter = read_adapter(SHIPPED_FOLDER, tmp_path)
+    assert tensor_count(adapter) == 392
+    assert adapter.weights.stat().st_size < 20e6
+    assert (SHIPPED_FOLDER / "CARD.md").is_file()
+
+
+def test_bytes_with_a_scale_keep_the_matrices(folder: Path, base: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small.safetensors"
+    shrink(folder / "adapter.safetensors", small)
+    with opened(small) as tensors_of:
+        names = matrix_names(tensors_of)
+        assert names == sorted(tensors())
+        for name in names:
+            assert tensors_of.get_tensor(name).dtype == np.int8
+            kept, given = matrix(tensors_of, name, small), tensors()[name]
+            # Half a step of the direction with the largest numbers.
+            assert np.abs(kept - given).max() <= np.abs(given).max() / 127 / 2 + 1e-6
+    alone = {name: np.zeros((2, 8), dtype=np.int8) for name in tensors() if "lora_A" in name}
+    adapter = read_adapter(adapter_folder(tmp_path / "lone", base, alone), tmp_path)
+    with pytest.raises(ModelSetupError, match=r"tensor .*scale.*shrink the adapter anew"):
+        convert(adapter, base, tmp_path / "x.gguf")
 
 
 def test_explicit_beats_environment_beats_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from prompts import (
     judgement_messages,
     listwise_messages,
     prompt_hashes,
+    read_profile,
     rewriting_messages,
 )
 from prompts.rendering import CONTENT_BUDGET, TEMPLATES, quote
@@ -103,6 +104,8 @@ def test_long_contents_are_cut_and_say_so() -> None:
 
 
 def test_every_template_has_a_hash() -> None:
-    hashes = prompt_hashes()
-    assert set(hashes) == set(TEMPLATES)
-    assert len(set(hashes.values())) == len(TEMPLATES)
+    english, chinese = (prompt_hashes(read_profile(name)) for name in ("general", "general-zh"))
+    for hashes in (english, chinese):
+        assert set(hashes) == {*TEMPLATES, "words"}
+        assert len(set(hashes.values())) == len(TEMPLATES) + 1
+    assert not set(english.values()) & set(chinese.values())

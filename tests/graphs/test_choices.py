@@ -1,0 +1,47 @@
+"""What is chosen explicitly beats the profile, which beats what was measured; the profile reaches the LLM."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from graphs.context import TagOptions
+from graphs.steps import Steps, steps_for
+from prompts import profile_source
+from schema.profile import StepChoices
+from tests.fakes.openai_server import FakeOpenAI
+from tests.graphs.test_steps import MAIL, tag
+from tools.plan import RecallPlan
+
+PLAN = RecallPlan.first(8)
+
+
+def chosen(options: TagOptions, profile: StepChoices, *, tuned: bool = False) -> Steps:
+    return steps_for(options, profile, PLAN, tuned=tuned)
+
+
+def test_options_beat_the_profile_which_beats_what_was_measured() -> None:
+    profile = StepChoices(samples=5, examples=0, cascade=True)
+    found = chosen(TagOptions(samples=0, passages=2, cascade=False), profile)
+    assert (found.samples, found.examples, found.passages) == (0, 0, 2)
+    assert found.cascade is False
+    assert found.judge_top == PLAN.asked
+    assert chosen(TagOptions(), StepChoices(), tuned=True).samples == 0
+    assert chosen(TagOptions(), StepChoices()).samples == 3
+    assert chosen(TagOptions(samples=2), StepChoices(), tuned=True).samples == 2
+
+
+async def test_a_profile_of_ones_own_is_asked_with_and_hashed(
+    options: Callable[..., TagOptions], fake: FakeOpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "letters.toml"
+    body = profile_source("general").replace('"a content"', '"a letter"').replace("# samples = 3 ", "samples = 1 ")
+    mine.write_text(body, "utf-8")
+    plain = await tag(MAIL, options())
+    monkeypatch.setenv("LLM4TAG_PROFILE", str(mine))
+    by_environment = await tag(MAIL, options())
+    assert by_environment.tags[0].signals.samples == 1
+    assert "fit a letter." in fake.chat_requests[-1]["messages"][0]["content"]
+    assert by_environment.origin.prompts["words"] != plain.origin.prompts["words"]
+    explicit = await tag(MAIL, options(profile="general"))
+    assert explicit.origin.prompts == plain.origin.prompts
