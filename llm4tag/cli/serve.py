@@ -157,6 +157,7 @@ def _from_anywhere(options: "TagOptions") -> "TagOptions":
     import os
 
     from models.local.registry import PREFIX
+    from prompts import profile_names
     from schema.settings import NO_ADAPTER, SHIPPED_ADAPTER
 
     settings = options.settings()
@@ -166,10 +167,10 @@ def _from_anywhere(options: "TagOptions") -> "TagOptions":
         found["store"] = (
             settings.store if "://" in settings.store else str(Path(settings.store).expanduser().resolve())
         )
-    if settings.profile.endswith(".toml"):
-        found["profile"] = str(Path(settings.profile).expanduser().resolve())
     if settings.adapter is not None and settings.adapter not in (NO_ADAPTER, SHIPPED_ADAPTER):
         found["adapter"] = str(Path(settings.adapter).expanduser().resolve())
+    if settings.profile not in profile_names():
+        found["profile"] = str(Path(settings.profile).expanduser().resolve())
     if settings.model.startswith(PREFIX) and settings.model.endswith(".gguf"):
         found["model"] = PREFIX + str(Path(settings.model.removeprefix(PREFIX)).expanduser().resolve())
     return options.model_validate(options.model_dump() | found)

@@ -63,8 +63,10 @@ class ItemLog(AsyncCallbackHandler):
         """Write what came of a run."""
         if run_id in self._running:
             seconds, given = self._ended(run_id)
-            whole = isinstance(outputs, Mapping) and isinstance(outputs.get("tags"), list)
-            say("tagged", **item(outputs, seconds)) if whole else say("interrupted", id=given, seconds=seconds)
+            if isinstance(outputs, Mapping) and isinstance(outputs.get("tags"), list):
+                say("tagged", run=run_id, **item(outputs, seconds))
+            else:
+                say("interrupted", run=run_id, id=given, seconds=seconds)
 
     async def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Write why there is no result."""
@@ -72,9 +74,9 @@ class ItemLog(AsyncCallbackHandler):
             seconds, given = self._ended(run_id)
             if isinstance(error, Exception):
                 told = {"error": type(error).__name__, "message": str(error)}
-                say("failed", logging.ERROR, id=given, seconds=seconds, **told)
+                say("failed", logging.ERROR, run=run_id, id=given, seconds=seconds, **told)
             else:
-                say("cancelled", logging.WARNING, id=given, seconds=seconds)
+                say("cancelled", logging.WARNING, run=run_id, id=given, seconds=seconds)
 
     def _ended(self, run_id: UUID) -> tuple[float, str | None]:
         started, given = self._running.pop(run_id)

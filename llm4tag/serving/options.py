@@ -9,11 +9,12 @@ from pydantic import ModelWrapValidatorHandler, ValidationError, create_model, f
 from pydantic.json_schema import SkipJsonSchema
 
 from graphs.context import TagOptions, wrong_option
+from prompts import profile_names
 from schema import UsageError
 
 OPTIONS_VARIABLE = "LLM4TAG_SERVE_OPTIONS"
 """The options that the server was started with, as JSON."""
-DECIDED = ("store", "embedding", "model", "api_base", "adapter", "judge_form", "profile")
+DECIDED = ("store", "embedding", "model", "api_base", "adapter", "judge_form")
 """What names files and hosts, and where the server's own API key is sent."""
 _HIDDEN: Any = SkipJsonSchema
 _DESCRIPTION = "How to tag. What is left out is as the server was started."
@@ -27,6 +28,14 @@ class _Served(TagOptions):
             raise UsageError(
                 f"option {info.field_name!r}: the server decides that, when it is started; leave it out"
             )
+        return value
+
+    @field_validator("profile", mode="before")
+    @classmethod
+    def _comes_with_llm4tag(cls, value: Any) -> Any:
+        names = profile_names()
+        if value != cls.model_fields["profile"].default and value not in names:
+            raise UsageError(f"option 'profile': a server reads no file for a caller; give {', '.join(names)}")
         return value
 
     @field_validator("use_llm", mode="before")

@@ -83,6 +83,7 @@ def test_wrong_options_are_refused_and_not_dropped(server: Running) -> None:
         ({"tpo": 3}, "option 'tpo': extra inputs are not permitted"),
         ({"top": 0}, "option 'top': input should be greater than or equal to 1"),
         ({"review_at": 0.9}, "must not be above accept_at"),
+        ({"profile": "/etc/passwd"}, "option 'profile': a server reads no file for a caller"),
     ):
         answer = server.post("/runs/wait", {**RUN, "context": context})
         assert answer.status_code == 422

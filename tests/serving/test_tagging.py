@@ -99,7 +99,8 @@ def test_a_run_is_cancelled_while_the_llm_thinks(server: Running, fake: FakeOpen
         time.sleep(0.05)
     client.runs.cancel(thread, run["run_id"], wait=True)
     assert client.runs.get(thread, run["run_id"])["status"] == "interrupted"
-    assert [line for line in server.lines("cancelled") if line["id"] == "cancelled"]
+    (line,) = [line for line in server.lines("cancelled") if line["id"] == "cancelled"]
+    assert line["run"] == run["run_id"]
     assert server.wait(context=RECALL)["tags"]
 
 
