@@ -29,7 +29,7 @@ _POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
-HEADERS = {
+_HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -37,7 +37,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""Of every answer here."""
 
 
 class _Assets(StaticFiles):
@@ -47,7 +46,7 @@ class _Assets(StaticFiles):
         self, full_path: PathLike, stat_result: object, scope: Scope, status_code: int = 200
     ) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)  # type: ignore[arg-type]
-        response.headers.update({**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"})
+        response.headers.update({**_HEADERS, "Cache-Control": "public, max-age=31536000, immutable"})
         return response
 
 
@@ -61,7 +60,7 @@ def _index() -> tuple[bytes, str]:
 def _page(request: Request) -> Response:
     # Not async, so that Starlette reads the file in a thread.
     body, etag = _index()
-    headers = {**HEADERS, "Cache-Control": "no-cache", "ETag": etag}
+    headers = {**_HEADERS, "Cache-Control": "no-cache", "ETag": etag}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return HTMLResponse(body, headers=headers)

@@ -6,13 +6,18 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
 from tests.fakes.page_server import PageServer
 from tests.graphs.conftest import api_key, fake, store  # noqa: F401
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 HOW = "no Chromium here: install one (Debian: apt-get install chromium), or name it in LLM4TAG_TEST_CHROMIUM"
+
+
+PATIENCE = 20_000
+"""Milliseconds that a busy machine may take to show something."""
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +73,7 @@ class Seen:
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """Return a profile with nothing in it."""
     fresh = await browser.new_context(viewport={"width": 1200, "height": 900}, reduced_motion="reduce")
-    fresh.set_default_timeout(15_000)
+    fresh.set_default_timeout(PATIENCE)
     yield fresh
     await fresh.close()
 

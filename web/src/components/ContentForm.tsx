@@ -1,4 +1,4 @@
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Content, Options } from "../api";
 
 interface Props {
@@ -14,7 +14,13 @@ export function ContentForm({ running, onTag, onCancel }: Props) {
   const [useLlm, setUseLlm] = useState(true);
   const [blank, setBlank] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
-  const tagButton = useRef<HTMLButtonElement>(null);
+
+  useEffect(() => {
+    if (!running) return;
+    const onKey = (event: KeyboardEvent) => event.key === "Escape" && onCancel();
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [running, onCancel]);
 
   const submit = () => {
     if (running) return;
@@ -25,11 +31,6 @@ export function ContentForm({ running, onTag, onCancel }: Props) {
     }
     setBlank(false);
     onTag({ title, text }, { useLlm });
-  };
-  const cancel = () => {
-    // Before the button that has the focus goes away.
-    tagButton.current?.focus();
-    onCancel();
   };
 
   return (
@@ -46,7 +47,6 @@ export function ContentForm({ running, onTag, onCancel }: Props) {
             event.preventDefault();
             submit();
           }
-          if (event.key === "Escape" && running) cancel();
         }}
       >
         <label for="title">
@@ -77,14 +77,13 @@ export function ContentForm({ running, onTag, onCancel }: Props) {
           Ask the language model <span class="quiet">(slower; unticked: recall alone)</span>
         </label>
         <div class="buttons">
-          <button type="submit" class="main" ref={tagButton} aria-disabled={running}>
+          {/* Never disabled, which would take the focus away from whoever is at them. */}
+          <button type="submit" class="main" aria-disabled={running}>
             Tag
           </button>
-          {running && (
-            <button type="button" onClick={cancel}>
-              Cancel
-            </button>
-          )}
+          <button type="button" aria-disabled={!running} onClick={() => running && onCancel()}>
+            Cancel
+          </button>
           <span id="keys" class="quiet small">
             Ctrl+Enter tags, Esc cancels
           </span>
