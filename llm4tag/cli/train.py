@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from llm4tag.cli.common import progress_bar
+from llm4tag.cli.train_export import export
 
 app = typer.Typer(no_args_is_help=True, help="Fine-tuned judges.", rich_markup_mode="rich")
 
@@ -13,6 +14,9 @@ app = typer.Typer(no_args_is_help=True, help="Fine-tuned judges.", rich_markup_m
 def register(root: typer.Typer) -> None:
     """Add the commands to the root."""
     root.add_typer(app, name="train")
+
+
+app.command()(export)
 
 
 @app.command()
