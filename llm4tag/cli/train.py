@@ -7,6 +7,7 @@ import typer
 
 from llm4tag.cli.common import progress_bar
 from llm4tag.cli.train_export import export
+from llm4tag.cli.train_run import run
 
 app = typer.Typer(no_args_is_help=True, help="Fine-tuned judges.", rich_markup_mode="rich")
 
@@ -17,6 +18,7 @@ def register(root: typer.Typer) -> None:
 
 
 app.command()(export)
+app.command()(run)
 
 
 @app.command()

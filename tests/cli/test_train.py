@@ -1,5 +1,6 @@
 """``llm4tag train export`` and ``convert``, and the refusals of ``--adapter`` on the command line."""
 
+import sys
 from pathlib import Path
 
 import gguf
@@ -90,3 +91,11 @@ def test_an_export_that_cannot_be_is_refused_before_anything_is_done(
         assert done.exit_code == 2, done.output
         assert words in done.stderr
     assert not list(tmp_path.glob("out*"))
+
+
+def test_training_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    done = llm4tag("train", "run", tmp_path / "data.jsonl", "--out", tmp_path / "judge")
+    assert done.exit_code == 1
+    assert "the package torch, which judges are trained with, is not installed" in done.stderr
+    assert "pip install 'llm4tag[train]'" in done.stderr
