@@ -77,7 +77,7 @@ class TrainingExample(_Part):
     """The least id among its near-duplicates, and theirs; a group is held out as a whole."""
     split: Literal["train", "held_out"]
     text: str
-    """Title and text, cut at the form's limit."""
+    """Title and text, cut a little beyond the form's limit."""
     similar: tuple[SimilarItem, ...] = ()
     """The best first, as many as the form's limit allows."""
     tags: tuple[ExampleTag, ...]

@@ -20,6 +20,8 @@ from training.recall import MOST_CONTENTS, Bar, fit_linear_showing, note_of_fit
 
 TOP, MISSED = 14, 2
 HELD_OUT_SHARE = 0.1
+_SLACK = 32
+"""Characters beyond the limit: what breaks a control token looks ahead of it."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ async def export_set(
                 id=history.ids[row],
                 group=history.ids[int(first[group])],
                 split=split,
-                text=history.texts[row][: limits.text],
+                text=history.texts[row][: limits.text + _SLACK],
                 similar=await _similar(store, candidates, limits.similar),
                 tags=_tags(candidates, set(history.tags[row]), vocabulary, options.top, missed, random),
             )

@@ -45,7 +45,7 @@ def run(
             min=1, help="Contents in memory at once. Default: a batch on a GPU, else 1.", show_default=False
         ),
     ] = None,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Of AdamW, at its highest.")] = 2e-4,
+    learning_rate: Annotated[float, typer.Option(min=1e-8, help="Of AdamW, at its highest.")] = 2e-4,
     rank: Annotated[int, typer.Option(min=1, max=256, help="Of the LoRA matrices; alpha is twice as much.")] = 16,
     measures: Annotated[int, typer.Option(min=1, help="How often held-out contents are judged.")] = 10,
     measure_on: Annotated[int, typer.Option(min=1, help="Held-out contents at most.")] = 200,
