@@ -67,6 +67,12 @@ def judge_base_path() -> Path:
     return _pulled("qwen2.5-coder-1.5b")
 
 
+@pytest.fixture(scope="session")
+def small_model_path() -> Path:
+    """Return the file of the 135M model: too small to judge, small enough to be trained in minutes."""
+    return _pulled("smollm2-135m")
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Have a Weaviate server ready before the first test: building one takes longer than a test may."""
     if session.config.option.collectonly or not any(item.get_closest_marker("weaviate") for item in session.items):

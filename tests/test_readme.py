@@ -38,6 +38,9 @@ def test_commands_of_the_readme_exist() -> None:
 
 
 def test_test_command_is_the_one_that_ci_runs() -> None:
-    command = "uv run --all-extras pytest"
+    command = "uv run --all-extras --no-extra train pytest"
     assert f"```sh\n{command}\n```" in README
-    assert f"\n{command}\n" in (Path(__file__).parents[1] / ".ci" / "run").read_text(encoding="utf-8")
+    ci = (Path(__file__).parents[1] / ".ci" / "run").read_text(encoding="utf-8")
+    assert f"\n{command}\n" in ci
+    assert "`scripts/test-training`" in README
+    assert "\nscripts/test-training\n" in ci

@@ -1,1 +1,1 @@
-"""What is fitted: on a store's history the linear scorer and the fusion of evidence, on labels the calibrator."""
+"""What is fitted: recall on a store's history, the calibrator on labels, a judge on examples."""

@@ -5,7 +5,7 @@ so that the fusion learns what to make of tags that have just emerged.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Self
 
@@ -93,7 +93,7 @@ class HeldOutEvidence:
             for tag in tags:
                 carriers.setdefault(tag, []).append(content)
         self._carriers = carriers
-        self._backing = Backing(
+        self.backing = Backing(
             counts={tag: len(contents) for tag, contents in carriers.items()},
             classified=linear.model.known if Path.LINEAR in plan.paths else frozenset(),
         )
@@ -104,16 +104,30 @@ class HeldOutEvidence:
         Raises:
             StoreError: a search failed.
         """
-        vocabulary = await self._store.vocabulary()
-        phrases = PhraseIndex(vocabulary)
+        assignable = (await self._store.vocabulary()).assignable
         parts: list[Pairs] = []
+        async for found in self._each(rows):
+            parts.extend(self._pairs(found, assignable))
+            if progress is not None:
+                progress(1)
+        return Pairs.joined(parts)
+
+    async def candidates(self, rows: Sequence[int]) -> AsyncIterator[tuple[int, list[Candidate]]]:
+        """Yield each document with its candidates in the order of their relative scores, nothing withheld.
+
+        Raises:
+            StoreError: a search failed.
+        """
+        assignable = (await self._store.vocabulary()).assignable
+        async for found in self._each(rows):
+            yield found.row, self._whole(found, assignable)
+
+    async def _each(self, rows: Sequence[int]) -> AsyncIterator[_Found]:
+        phrases = PhraseIndex(await self._store.vocabulary())
         for start in range(0, len(rows), _AT_ONCE):
             some = rows[start : start + _AT_ONCE]
             for found in await asyncio.gather(*(self._search(row, phrases) for row in some)):
-                parts.extend(self._pairs(found, vocabulary.assignable))
-            if progress is not None:
-                progress(len(some))
-        return Pairs.joined(parts)
+                yield found
 
     async def _search(self, row: int, phrases: PhraseIndex) -> _Found:
         text, vector = self._history.texts[row], self._vector(row)
@@ -133,23 +147,28 @@ class HeldOutEvidence:
     def _pairs(self, found: _Found, assignable: frozenset[str]) -> Iterator[Pairs]:
         """Yield the pairs of one document: all candidates as they are, then the withheld ones as if new."""
         gold = set(self._history.tags[found.row])
-        linear: dict[str, Evidence] = {}
-        if Path.LINEAR in self._plan.paths:
-            scores = self._linear.held_out(found.row)
-            linear = {**linear_evidence(self._linear.model.tags, scores, self._plan, assignable)}
+        linear = self._scored(found.row, assignable)
         candidates = self._candidates(found, linear, found.assignments, assignable)
-        yield Pairs.of(candidates, self._backing, gold)
+        yield Pairs.of(candidates, self.backing, gold)
 
         kept = self._withheld([candidate.tag for candidate in candidates])
         linear = {tag: evidence for tag, evidence in linear.items() if tag not in kept}
         candidates = self._candidates(found, linear, _without(found.assignments, kept), assignable)
         backing = Backing(
-            counts={**self._backing.counts, **{tag: len(examples) for tag, examples in kept.items()}},
-            classified=self._backing.classified - kept.keys(),
+            counts={**self.backing.counts, **{tag: len(examples) for tag, examples in kept.items()}},
+            classified=self.backing.classified - kept.keys(),
         )
         pairs = Pairs.of(candidates, backing, gold)
         chosen = np.array([candidate.tag in kept for candidate in candidates], dtype=bool)
         yield Pairs(pairs.rows[chosen], pairs.known[chosen], pairs.right[chosen])
+
+    def _whole(self, found: _Found, assignable: frozenset[str]) -> list[Candidate]:
+        return self._candidates(found, self._scored(found.row, assignable), found.assignments, assignable)
+
+    def _scored(self, row: int, assignable: frozenset[str]) -> Mapping[str, Evidence]:
+        if Path.LINEAR not in self._plan.paths:
+            return {}
+        return linear_evidence(self._linear.model.tags, self._linear.held_out(row), self._plan, assignable)
 
     def _candidates(
         self,

@@ -19,7 +19,7 @@ from tools.plan import ALL_PATHS, RecallPlan
 from training.evidence import HeldOutEvidence
 from training.fusion import fit_weights
 from training.history import History, read_history
-from training.linear import fit_linear
+from training.linear import LinearFit, fit_linear
 
 FEWEST_CONTENTS = 200
 """Tagged contents below which nothing is fitted: a cautious choice, not a measured one."""
@@ -78,18 +78,8 @@ async def fit_recall(
     random = np.random.default_rng(seed)
     if total > MOST_CONTENTS:
         history = history.rows(np.sort(random.choice(total, MOST_CONTENTS, replace=False)))
-    fitted = Fitted(
-        time=now(),
-        vocabulary=(await store.vocabulary()).version,
-        embedding=store.embedding,
-        tagged_contents=total,
-        documents=len(history),
-        seed=seed,
-        versions={name: importlib.metadata.version(name) for name in ("numpy", "scipy", "scikit-learn")},
-    )
-    with bar("fitting the linear scorer", len(history), "contents") as advance:
-        linear = await asyncio.to_thread(fit_linear, history, fitted)
-        advance(len(history))
+    fitted = await note_of_fit(store, history, total, seed)
+    linear = await fit_linear_showing(history, fitted, bar)
     least = fewest_tags or average_tags(history)
     rows = sample_rows(history, least, random)
     fusion = None
@@ -114,6 +104,27 @@ async def fit_recall(
         fusion_documents=len(rows) if fusion else 0,
         fewest_tags=least if fusion else 0,
     )
+
+
+async def note_of_fit(store: KnowledgeStore, history: History, total: int, seed: int) -> Fitted:
+    """Return what to note of a fit on some of the store's ``total`` tagged contents."""
+    return Fitted(
+        time=now(),
+        vocabulary=(await store.vocabulary()).version,
+        embedding=store.embedding,
+        tagged_contents=total,
+        documents=len(history),
+        seed=seed,
+        versions={name: importlib.metadata.version(name) for name in ("numpy", "scipy", "scikit-learn")},
+    )
+
+
+async def fit_linear_showing(history: History, fitted: Fitted, bar: Bar) -> LinearFit:
+    """Fit the linear scorer with a progress bar."""
+    with bar("fitting the linear scorer", len(history), "contents") as advance:
+        linear = await asyncio.to_thread(fit_linear, history, fitted)
+        advance(len(history))
+    return linear
 
 
 def average_tags(history: History) -> int:

@@ -161,6 +161,9 @@ class Bar:
         """Count finished items."""
         self.done += count
 
+    def label(self, text: str) -> None:
+        """Say anew what is going on."""
+
 
 @contextmanager
 def progress_bar(label: str, total: int | None = None, unit: str = "rows") -> Iterator[Bar]:
@@ -215,3 +218,7 @@ class _ShownBar(Bar):
     def __call__(self, count: int) -> None:
         super().__call__(count)
         self._progress.advance(self._task, count)
+
+    def label(self, text: str) -> None:
+        """Say anew what is going on."""
+        self._progress.update(self._task, description=text)

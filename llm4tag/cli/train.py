@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from llm4tag.cli.common import progress_bar
+from llm4tag.cli.train_export import export
+from llm4tag.cli.train_run import run
 
 app = typer.Typer(no_args_is_help=True, help="Fine-tuned judges.", rich_markup_mode="rich")
 
@@ -13,6 +15,10 @@ app = typer.Typer(no_args_is_help=True, help="Fine-tuned judges.", rich_markup_m
 def register(root: typer.Typer) -> None:
     """Add the commands to the root."""
     root.add_typer(app, name="train")
+
+
+app.command()(export)
+app.command()(run)
 
 
 @app.command()

@@ -1,5 +1,6 @@
-"""``llm4tag train convert``, and the refusals of ``--adapter`` on the command line."""
+"""``llm4tag train export`` and ``convert``, and the refusals of ``--adapter`` on the command line."""
 
+import sys
 from pathlib import Path
 
 import gguf
@@ -8,7 +9,8 @@ import pytest
 from schema import settings
 from tests.cli.running import ROWS, llm4tag
 from tests.fakes.adapters import adapter_folder, base_file, sha256
-from tests.ingest.files import jsonl
+from tests.ingest.files import jsonl, written
+from training.examples import read_examples
 
 
 def test_an_adapter_is_converted_to_a_file_or_to_the_cache(tmp_path: Path) -> None:
@@ -50,3 +52,50 @@ def test_an_adapter_for_another_model_is_refused_and_the_option_beats_the_enviro
     remote = llm4tag(*args, "--adapter", folder, "--model", "openai/x")
     assert remote.exit_code == 2
     assert "merge the adapter into its base, serve that, name it with --model" in remote.stderr
+
+
+def test_examples_of_two_stores_are_exported_and_read_back(full: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.store"
+    copied = llm4tag("store", "copy", full, other)
+    assert copied.exit_code == 0, copied.output
+    out = tmp_path / "mixed.jsonl"
+    stores = ("--store", full, "--store", other, "--form", "ids", "--form", "names")
+    args = ("train", "export", out, *stores, "--chat")
+    done = llm4tag(*args)
+    assert done.exit_code == 0, done.output
+    assert "6 contents with" in done.stderr
+    found = read_examples([str(out)])
+    assert {head.set: head.form for head in found.sets.values()} == {"my": "ids", "other": "names"}
+    chats = [*written(tmp_path / "mixed.chat-train.jsonl"), *written(tmp_path / "mixed.chat-held_out.jsonl")]
+    asked = [tag for one in (*found.train, *found.held_out) for tag in one.tags]
+    assert len(chats) == len(asked) >= 6
+    assert sum(chat["messages"][-1]["content"] == "Yes" for chat in chats) == sum(tag.right for tag in asked)
+    again = llm4tag(*args)
+    assert again.exit_code == 2
+    assert f"{out} exists; name another file, or replace it with --overwrite" in again.stderr
+    assert llm4tag(*args, "--overwrite").exit_code == 0
+
+
+def test_an_export_that_cannot_be_is_refused_before_anything_is_done(
+    store: Path, full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.jsonl"
+    for args, words in (
+        ((out,), "no store; name one with --store, or in LLM4TAG_STORE"),
+        ((out, "--store", full, "--store", full), "--name: my, my for 2 stores; give each set a name of its own"),
+        ((out, "--store", full, "--form", "other"), "no such prompt form; there are ids, generic, names"),
+        ((tmp_path / "out.json", "--store", full), "give a name that ends in .jsonl"),
+        ((out, "--store", full, "--fewest-tags", 9), "no content has so many; give a lower number"),
+    ):
+        done = llm4tag("train", "export", *args)
+        assert done.exit_code == 2, done.output
+        assert words in done.stderr
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_training_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    done = llm4tag("train", "run", tmp_path / "data.jsonl", "--out", tmp_path / "judge")
+    assert done.exit_code == 1
+    assert "the package torch, which judges are trained with, is not installed" in done.stderr
+    assert "pip install 'llm4tag[train]'" in done.stderr

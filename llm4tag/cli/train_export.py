@@ -1,0 +1,134 @@
+"""``llm4tag train export``: supervised examples from stores."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llm4tag.cli.common import progress_bar, run_async, say
+
+if TYPE_CHECKING:
+    from prompts.forms import PromptForm
+    from training.examples import Line
+    from training.export import ExportOptions
+
+
+def export(
+    file: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="Where to.")],
+    store: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STORE",
+            help="Whose history; several times to mix sets. Default: LLM4TAG_STORE.",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Prompt form: ids, generic (without ids and similar items), names (no descriptions either), or a "
+            ".json file with the fields prompt and limits, such as an adapter.json. Once for all stores, or once "
+            "for each. Default: ids.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What the set is called, once for each store. Default: as the store.", show_default=False
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, max=200, help="Best candidates of each content.")] = 14,
+    missed: Annotated[
+        int, typer.Option(min=0, help="Right tags at most that are added where they are not among these.")
+    ] = 2,
+    held_out: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Share of the contents to hold out, near-duplicates together.")
+    ] = 0.1,
+    fewest_tags: Annotated[int, typer.Option(min=1, help="Leave out contents with fewer.")] = 1,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only a sample of so many contents.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the sample, of what is held out and of what is drawn.")] = 0,
+    chat: Annotated[
+        bool,
+        typer.Option(
+            "--chat",
+            help="Write beside it OUT.chat-train.jsonl and OUT.chat-held_out.jsonl: one question and its answer a "
+            "line, as OpenAI, Axolotl and Unsloth take it.",
+        ),
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+) -> None:
+    r"""Write what a judge can be trained on: history with the candidates that tagging would find for it.
+
+    Each content gets its candidates as if it and its near-duplicates were not
+    in history. Some contents are held out, to see what training gains.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag train export examples.jsonl --store my.store
+    llm4tag train export mixed.jsonl --store news.store --store jobs.store --form ids --form generic
+    llm4tag train export examples.jsonl --store my.store --limit 500 --chat
+    """
+    from training.export import ExportOptions
+    from training.writing import check_fresh, write_examples
+
+    files = check_fresh(file, chat, overwrite)
+    wanted = _sets(store, form, name)
+    options = ExportOptions(
+        top=top, missed=missed, held_out=held_out, fewest_tags=fewest_tags, limit=limit, seed=seed
+    )
+    try:
+        written = run_async(write_examples(_lines(wanted, options), files, seed))
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"nothing was written to {file}; run the same command again") from error
+    say(
+        f"{written.contents:,} contents with {written.pairs:,} candidates, {written.right:,} of them right, "
+        f"{written.held_out:,} contents held out, in {', '.join(map(str, written.files))}"
+    )
+
+
+async def _lines(wanted: "Sequence[_Set]", options: "ExportOptions") -> "AsyncIterator[Line]":
+    from knowledge_store.opening import open_store
+    from training.export import export_set
+
+    for location, name, form in wanted:
+        async with await open_store(location) as opened:
+            async for line in export_set(opened, name, form, options, progress_bar):
+                yield line
+
+
+_Set = tuple[str, str, "tuple[str, PromptForm]"]
+"""Location, name and form of a set."""
+
+
+def _sets(stores: list[str] | None, forms: list[str] | None, names: list[str] | None) -> list[_Set]:
+    """Return what is to be exported.
+
+    Raises:
+        UsageError: no store; other numbers of forms or names than of stores; a form or a name that cannot be.
+    """
+    from prompts.forms import prompt_form
+    from schema import UsageError, settings
+    from training.examples import default_name
+
+    locations = stores or [found for found in [settings().store] if found]
+    if not locations:
+        raise UsageError("no store; name one with --store, or in LLM4TAG_STORE")
+    given = forms or ["ids"]
+    if len(given) not in (1, len(locations)):
+        raise UsageError(f"--form: {len(given)} for {len(locations)} stores; give one, or one for each")
+    given = given * len(locations) if len(given) == 1 else given
+    called = names or [default_name(location) for location in locations]
+    if len(called) != len(locations) or len(set(called)) != len(called):
+        raise UsageError(
+            f"--name: {', '.join(called)} for {len(locations)} stores; give each set a name of its own"
+        )
+    found = [prompt_form(form) for form in given]
+    if any(form.limits != found[0][1].limits for _, form in found):
+        raise UsageError("--form: the forms' limits differ, and a judge has one set of them; make them the same")
+    return list(zip(locations, called, found, strict=True))

@@ -1,0 +1,180 @@
+"""``llm4tag train run``: a judge from examples."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from llm4tag.cli.common import Bar, progress_bar, say
+
+if TYPE_CHECKING:
+    from training.judge.checkpoint import Progress
+    from training.judge.loop import Training
+    from training.judge.measuring import HeldOut
+    from training.judge.run import Plan
+
+_ESTIMATED_AFTER = 3
+"""Batches."""
+
+
+def run(
+    data: Annotated[
+        list[str],
+        typer.Argument(metavar="DATA...", help="What `llm4tag train export` wrote, one file or several."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the judge.")],
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Model to train on: local/NAME, local/FILE.gguf, or a folder in Hugging Face's form. Default: "
+            "local/qwen2.5-coder-1.5b.",
+            show_default=False,
+        ),
+    ] = None,
+    served: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.gguf", help="For a folder: the GGUF file of it that is served.", show_default=False
+        ),
+    ] = None,
+    passes: Annotated[int, typer.Option(min=1, help="Passes over the examples.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Contents a step.")] = 8,
+    at_once: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Contents in memory at once. Default: a batch on a GPU, else 1.", show_default=False
+        ),
+    ] = None,
+    learning_rate: Annotated[float, typer.Option(min=1e-8, help="Of AdamW, at its highest.")] = 2e-4,
+    rank: Annotated[int, typer.Option(min=1, max=256, help="Of the LoRA matrices; alpha is twice as much.")] = 16,
+    measures: Annotated[int, typer.Option(min=1, help="How often held-out contents are judged.")] = 10,
+    measure_on: Annotated[int, typer.Option(min=1, help="Held-out contents at most.")] = 200,
+    patience: Annotated[
+        int, typer.Option(min=1, help="Stop after so many measurements without less held-out log loss.")
+    ] = 3,
+    seed: Annotated[int, typer.Option(help="Of the matrices, the order and the similar items shown.")] = 0,
+    device: Annotated[Literal["auto", "cuda", "cpu"], typer.Option(help="auto: a GPU if there is one.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew whatever is in the folder.")] = False,
+) -> None:
+    r"""Fine-tune a judge with LoRA, on the very weights that are served.
+
+    Ctrl-C keeps what is done, and the same command goes on from there. The
+    folder is what `--adapter` takes. Needs `pip install 'llm4tag\[train]'`, and
+    a GPU for anything but a small model.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag train run examples.jsonl --out my-judge
+    llm4tag train run debtags.jsonl jobs.jsonl --out my-judge --passes 2
+    llm4tag train run examples.jsonl --out small-judge --base local/smollm2-135m --device cpu
+    """
+    from schema import DEFAULT_MODEL, settings
+    from training.judge.base import chosen_device, find_base
+    from training.judge.options import TrainOptions
+    from training.judge.run import Plan, check_folder
+
+    options = TrainOptions(
+        passes=passes,
+        batch=batch,
+        learning_rate=learning_rate,
+        rank=rank,
+        alpha=2.0 * rank,
+        measures=measures,
+        measure_on=measure_on,
+        patience=patience,
+        seed=seed,
+    )
+    found = chosen_device(device)
+    plan = Plan.of(data, find_base(base or DEFAULT_MODEL, served, settings().cache_dir), options, out)
+    check_folder(out, overwrite)
+    _say_data(plan)
+    on_gpu = found.type == "cuda"
+    if not on_gpu:
+        say("no GPU is used: how long it takes is said after the first steps", "yellow")
+    training = plan.load(found, at_once or (batch if on_gpu else 1))
+    if training.progress.step:
+        say(f"going on after step {training.progress.step:,} of {training.steps:,}")
+    with progress_bar("training", training.steps - training.progress.step, "steps") as bar:
+        card = plan.finish(training, _Shown(bar, training, estimate=not on_gpu), _words(found))
+    _say_outcome(training, out)
+    say(f"{out} is a judge for {card.base.file}: llm4tag tag … --adapter {out}")
+
+
+class _Shown:
+    """Shows how a training goes."""
+
+    def __init__(self, bar: Bar, training: "Training", *, estimate: bool) -> None:
+        self._bar = bar
+        self._training = training
+        self._seconds: list[float] = []
+        self._measuring = 0.0
+        self._estimate = estimate
+
+    def trained(self, progress: "Progress", seconds: float) -> None:
+        """Count a batch."""
+        recent = progress.losses[-20:]
+        if recent:
+            self._bar.label(f"training, loss {sum(recent) / len(recent):.3f}")
+        self._bar(1)
+        self._seconds.append(seconds)
+        if self._estimate and len(self._seconds) == _ESTIMATED_AFTER:
+            self._say_estimate()
+
+    def measured(self, found: "HeldOut", seconds: float) -> None:
+        """Say what held-out contents came to."""
+        self._measuring = seconds
+        auroc = "" if found.auroc is None else f", AUROC {found.auroc:.3f}"
+        say(
+            f"step {found.step:,} of {self._training.steps:,}: held-out log loss {found.log_loss:.4f}{auroc} "
+            f"({found.contents:,} contents; the share of right ones alone: {found.constant_log_loss:.4f})"
+        )
+
+    def _say_estimate(self) -> None:
+        left = self._training.steps - self._training.progress.step
+        seconds = left * sum(self._seconds) / len(self._seconds)
+        seconds += self._training.measures_left * self._measuring
+        say(
+            f"about {_duration(seconds)} for the {left:,} steps left, if they take as long as the first; "
+            "Ctrl-C keeps what is done",
+            "yellow",
+        )
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes / 60:.1f} h" if minutes >= 90 else f"{max(1, minutes)} min"
+
+
+def _say_data(plan: "Plan") -> None:
+    for head in plan.examples.sets.values():
+        own = [one for one in plan.examples.train if one.set == head.set]
+        pairs = sum(len(one.tags) for one in own)
+        say(f"{head.set}: {len(own):,} contents with {pairs:,} candidates to train on, asked as {head.form!r}")
+    if plan.examples.repeated:
+        say(f"note: {plan.examples.repeated:,} held-out contents left out: another set trains on the same text")
+    if not plan.examples.held_out:
+        say("note: nothing is held out, so training cannot stop early, nor say what it gains", "yellow")
+
+
+def _say_outcome(training: "Training", out: Path) -> None:
+    progress = training.progress
+    if progress.skipped:
+        say(f"{progress.skipped:,} batches skipped: their gradients were not finite")
+    if progress.best is not None and progress.step < training.steps:
+        say(f"stopped at step {progress.step:,}: held-out log loss did not fall after step {progress.best.step:,}")
+    if progress.best is not None and not progress.best.step:
+        say(
+            f"note: no step made the judge better on held-out contents; {out} is as good as untrained",
+            "yellow",
+        )
+
+
+def _words(device: object) -> str:
+    """Say what a device is."""
+    from training.judge.base import package
+
+    torch = package("torch")
+    if getattr(device, "type", "") == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return f"CPU, {torch.get_num_threads()} threads"
