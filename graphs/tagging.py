@@ -25,6 +25,7 @@ from graphs.nodes.recall import (
 )
 from graphs.routing import route_by_confidence, route_by_llm, route_by_questions
 from graphs.state import TaggingInput, TaggingOutput, TaggingState
+from graphs.tracing import NAME, runs, traced
 
 TaggingGraph: TypeAlias = CompiledStateGraph[TaggingState, TagOptions, TaggingInput, TaggingOutput]
 
@@ -78,17 +79,20 @@ def build(
     builder.add_edge(calibrate.__name__, decide.__name__)
     builder.add_conditional_edges(decide.__name__, route_by_confidence)
     builder.add_edge(report.__name__, END)
-    return builder.compile(checkpointer=checkpointer, name="tagging")
+    compiled = builder.compile(checkpointer=checkpointer, name=NAME)
+    # Not with_config: the copy that it makes forgets which types a checkpoint may be read back as.
+    compiled.config = {"callbacks": [runs]}
+    return compiled
 
 
 def _callable_both_ways(node: Node) -> Runnable[TaggingState, Update]:
     """Make a node that ``ainvoke`` awaits on the caller's loop and ``invoke`` runs on the background loop."""
 
     def sync(state: TaggingState) -> Update:
-        return run(node(state, get_runtime(TagOptions)))
+        return run(traced(node, node.__name__, state, get_runtime(TagOptions)))
 
     async def asynchronous(state: TaggingState) -> Update:
-        return await node(state, get_runtime(TagOptions))
+        return await traced(node, node.__name__, state, get_runtime(TagOptions))
 
     return RunnableLambda(sync, asynchronous, name=node.__name__)
 

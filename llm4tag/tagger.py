@@ -18,6 +18,7 @@ from graphs.tagging import graph
 from knowledge_store.protocol import StoreStatistics
 from llm4tag.evaluation.calibration import Circumstances
 from llm4tag.output import STORE_HOLDS
+from models import tracing
 from models.cost import count_tokens, estimate_cost
 from prompts.rendering import CONTENT_BUDGET
 from schema import Content, TagResult, UsageError
@@ -56,6 +57,7 @@ class Tagger:
 
     def __init__(self, store: str | FilePath | None = None, model: str | None = None, **options: Any) -> None:
         self.options = TagOptions.checked(store=None if store is None else str(store), model=model, **options)
+        tracing.set_up()
 
     async def atag(self, content: str | Content | Mapping[str, Any]) -> TagResult:
         """Tag one content: its text, a Content, or a mapping with ``text`` and perhaps ``id`` and ``title``.
@@ -161,10 +163,11 @@ class Tagger:
     async def aclose(self) -> None:
         """Close the store and the LLM; idempotent."""
         await close_resources()
+        await asyncio.to_thread(tracing.flush)
 
     def close(self) -> None:
         """Close what ``tag`` and ``tag_many`` opened; idempotent."""
-        run(close_resources())
+        run(self.aclose())
 
     async def __aenter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ import numpy as np
 
 from models.disk import GIBIBYTE, DiskStore
 from models.embedding import Embedder, EmbeddingKind, Progress, Vectors
+from models.traced import Embedding, embedding
 
 _SLICE = 128
 """Texts between two writes: what an interruption can lose."""
@@ -41,11 +42,19 @@ class CachedEmbedder:
         Raises:
             ModelError: the model failed, or the cache cannot be used.
         """
+        with embedding(self.name, texts) as traced:
+            return await self._embed(texts, kind, progress, traced)
+
+    async def _embed(
+        self, texts: Sequence[str], kind: EmbeddingKind, progress: Progress | None, traced: Embedding
+    ) -> Vectors:
         keys = [self._key(text, kind) for text in texts]
         known = {
             key: np.frombuffer(value, dtype="<f4") for key, value in (await self._store.get(set(keys))).items()
         }
-        if progress is not None and (hits := sum(key in known for key in keys)):
+        hits = sum(key in known for key in keys)
+        traced.known(hits)
+        if progress is not None and hits:
             progress(hits)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         repeats = sum(key in missing for key in keys) - len(missing)

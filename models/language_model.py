@@ -10,6 +10,7 @@ from models.answers import AnswerCache, replayed
 from models.cost import LOCAL
 from models.llm import Answer, Ask
 from models.loop import on_provider_loop
+from models.traced import asking
 from schema import Settings
 
 
@@ -81,8 +82,11 @@ class CachedModel:
         Raises:
             ModelError: the model cannot be reached, refuses the request, or failed ``max_attempts`` times.
         """
-        work = self._chat.ask(question) if self._cache is None else self._ask_once(question, self._cache)
-        return await on_provider_loop(work)
+        with asking(self._name, question) as traced:
+            work = self._chat.ask(question) if self._cache is None else self._ask_once(question, self._cache)
+            answer = await on_provider_loop(work)
+            traced.answered(answer)
+            return answer
 
     async def close(self) -> None:
         """Release the cache's files, and the local server if nobody else in this process uses it; idempotent."""

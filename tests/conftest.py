@@ -14,15 +14,16 @@ from models.local.pull import pull
 from tests.weaviate_server import SCRIPT, Server, running
 
 KEPT = {"LLM4TAG_SHARED_DATA", "LLM4TAG_TEST_MODELS", "LLM4TAG_TEST_WEAVIATE", "LLM4TAG_WEAVIATE_HOME"}
+SETTINGS = ("LLM4TAG_", "OTEL_", "OPENINFERENCE_", "LANGSMITH_", "LANGCHAIN_")
 
 NO_SERVER = pytest.StashKey[str]()
 
 
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Give every test a cache folder of its own and none of the caller's LLM4TAG_… settings."""
+    """Give every test a cache folder of its own and none of the caller's settings; nothing is traced anywhere."""
     for name in list(os.environ):
-        if name.startswith("LLM4TAG_") and name not in KEPT:
+        if name.startswith(SETTINGS) and name not in KEPT:
             monkeypatch.delenv(name)
     monkeypatch.setenv("LLM4TAG_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 

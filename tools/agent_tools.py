@@ -1,6 +1,8 @@
 """The recall paths as LangChain tools, for any agent: search tags, expand by similar contents, follow tags."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
 from typing import Any
 
 from langchain_core.tools import BaseTool, StructuredTool
@@ -8,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from knowledge_store.protocol import KnowledgeStore
 from models.embedding import Vector
+from models.tracing import span
 from schema import Evidence
 from tools.content_to_tag import recall_by_text
 from tools.fitted_recall import load_fitted
@@ -71,31 +74,45 @@ def recall_tools(store: KnowledgeStore) -> list[BaseTool]:
         return await _listed(store, found, limit)
 
     return [
-        StructuredTool.from_function(
-            coroutine=search_tags,
-            name="search_tags",
-            description="Find tags of the closed vocabulary whose name, alias or meaning resembles a text (C2T).",
-            args_schema=TextQuery,
+        _tool(
+            search_tags,
+            "Find tags of the closed vocabulary whose name, alias or meaning resembles a text (C2T).",
+            TextQuery,
         ),
-        StructuredTool.from_function(
-            coroutine=expand_tag_graph,
-            name="expand_tag_graph",
-            description="Find tags that similar, already tagged contents carry (C2C2T).",
-            args_schema=TextQuery,
+        _tool(expand_tag_graph, "Find tags that similar, already tagged contents carry (C2C2T).", TextQuery),
+        _tool(
+            classify_content,
+            "Find tags by a linear scorer fitted on all tagged contents; none where none was fitted.",
+            TextQuery,
         ),
-        StructuredTool.from_function(
-            coroutine=classify_content,
-            name="classify_content",
-            description="Find tags by a linear scorer fitted on all tagged contents; none where none was fitted.",
-            args_schema=TextQuery,
-        ),
-        StructuredTool.from_function(
-            coroutine=related_tags,
-            name="related_tags",
-            description="Find tags that often go with given tags, and their parents and children (T2T).",
-            args_schema=TagQuery,
+        _tool(
+            related_tags,
+            "Find tags that often go with given tags, and their parents and children (T2T).",
+            TagQuery,
         ),
     ]
+
+
+def _tool(
+    work: Callable[..., Awaitable[list[dict[str, Any]]]], description: str, arguments: type[BaseModel]
+) -> BaseTool:
+    """Make a tool of a coroutine function, under its name; each call is traced where traces are on."""
+
+    @wraps(work)
+    async def traced(**given: Any) -> list[dict[str, Any]]:
+        with span(work.__name__, "tool") as spanned:
+            if spanned:
+                spanned.add({"tool.name": work.__name__, "input.value": json.dumps(given)})
+            found = await work(**given)
+            spanned.tell(found=len(found))
+            return found
+
+    return StructuredTool.from_function(
+        coroutine=traced,
+        name=work.__name__,
+        description=description,
+        args_schema=arguments,
+    )
 
 
 async def _plan(store: KnowledgeStore) -> RecallPlan:
