@@ -52,4 +52,7 @@ def spared(state: TaggingState, options: TagOptions) -> bool:
 
 
 def _unsure(tags: list[str], state: TaggingState) -> list[str]:
-    return uncertain(tags, recall_of(state["plan"], state["candidates"])) if state["steps"].cascade else tags
+    if not state["steps"].cascade:
+        return tags
+    plan = state["plan"]
+    return uncertain(tags, recall_of(plan, state["candidates"]), plan.recipe)

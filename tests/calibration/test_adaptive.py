@@ -11,7 +11,7 @@ from calibration.agreement import Sample, agreement
 from calibration.cascade import uncertain
 from calibration.confidence import Weights, combine
 from calibration.signals import gather
-from schema import Candidate
+from schema import Candidate, Recipe
 
 TAGS = ("a", "b", "c")
 CANDIDATES = [Candidate(tag=tag, score=0.5, evidence=()) for tag in TAGS]
@@ -64,4 +64,6 @@ def test_nothing_is_settled_before_an_answer_can_be_read() -> None:
 
 
 def test_the_cascade_keeps_what_recall_is_unsure_of() -> None:
-    assert uncertain(["a", "b", "c", "d"], {"a": 0.95, "b": 0.9, "c": 0.05, "d": 0.01}) == ["b", "c"]
+    recall = {"a": 0.95, "b": 0.9, "c": 0.15, "d": 0.05, "e": 0.01}
+    assert uncertain(recall, recall, Recipe.LEARNED) == ["b", "c", "d"]
+    assert uncertain(recall, recall, Recipe.VOCABULARY) == ["b", "c"]

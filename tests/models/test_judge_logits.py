@@ -10,13 +10,14 @@ import pytest
 
 from calibration.judgement import Judgement, read_tuned, tuned_question
 from models import open_llm
-from models.adapter import read_adapter
+from models.adapter import SHIPPED_FOLDER, read_adapter
 from prompts import Example, PromptContext
 from schema import Content, Tag, settings
-from schema.adapter import AdapterCard
+from schema.adapter import TRAINED_FORM, AdapterCard
 
 PAIRS = {True: 24, False: 6}
 """How many are asked with the adapter, and without it."""
+SHIPPED_PAIRS = 12
 _SIMILAR = "Similar items and the tags people gave them:\n"
 
 pytestmark = pytest.mark.shared
@@ -86,6 +87,26 @@ async def test_the_served_adapter_gives_the_trainers_logits(
     assert np.abs(np.subtract(served[True], trainer[: PAIRS[True]])).mean() < 0.2
     assert np.abs(np.subtract(served[False], bare[: PAIRS[False]])).mean() < 0.3
     assert np.corrcoef(served[False], trainer[: PAIRS[False]])[0, 1] < 0.9
+
+
+@pytest.mark.llm
+@pytest.mark.timeout(900)
+async def test_the_shipped_judge_answers_as_the_one_it_was_made_from(
+    reference: list[dict[str, Any]], asked: list[tuple[PromptContext, Tag]], judge_base_path: Path
+) -> None:
+    chosen = settings(model=f"local/{judge_base_path}", judge_form=TRAINED_FORM, timeout=240.0)
+    llm = await open_llm(chosen)
+    adapter = llm.adapter
+    assert adapter is not None, "it is the default with its base"
+    assert adapter.folder == SHIPPED_FOLDER
+    try:
+        answers = [await llm.ask(tuned_question(context, tag, adapter)) for context, tag in asked[:SHIPPED_PAIRS]]
+    finally:
+        await llm.close()
+    served = [_logit(read_tuned(answer, adapter.card.answer)) for answer in answers]
+    trainer = [row["logit_adapter"] for row in reference[:SHIPPED_PAIRS]]
+    assert np.corrcoef(served, trainer)[0, 1] >= 0.999
+    assert np.abs(np.subtract(served, trainer)).mean() < 0.2
 
 
 def _logit(judgement: Judgement) -> float:
