@@ -96,7 +96,7 @@ async def export_set(
                 id=history.ids[row],
                 group=history.ids[int(first[group])],
                 split=split,
-                text=history.texts[row][: limits.text + _SLACK],
+                text=kept(history.texts[row], limits.text),
                 similar=await _similar(store, candidates, limits.similar),
                 tags=_tags(candidates, set(history.tags[row]), vocabulary, options.top, missed, random),
             )
@@ -125,6 +125,11 @@ def _chosen(history: History, options: ExportOptions, random: np.random.Generato
     if not len(rich):
         raise UsageError(f"--fewest-tags {options.fewest_tags}: no content has so many; give a lower number")
     return [int(row) for row in rich]
+
+
+def kept(text: str, limit: int) -> str:
+    """Return what a prompt cut at the limit can depend on."""
+    return text[: limit + _SLACK]
 
 
 def groups_of(duplicates: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:

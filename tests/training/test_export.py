@@ -16,7 +16,7 @@ from tools.plan import RecallPlan
 from tools.similar_contents import similar_contents
 from training.chat import chats, similar_shown
 from training.examples import HELD_OUT, TRAIN, Examples, Line, TrainingExample, TrainingSet, line_of, read_examples
-from training.export import ExportOptions, export_set
+from training.export import ExportOptions, export_set, kept
 from training.recall import fit_recall
 from training.writing import check_fresh, write_examples
 
@@ -176,6 +176,14 @@ def test_a_line_of_something_else_is_refused_with_its_field(tmp_path: Path) -> N
     path.write_text('{"id": "1", "text": "x"}\n')
     with pytest.raises(UsageError, match=r"data\.jsonl:1: field 'kind'.*give what `llm4tag train export` wrote"):
         read_examples([str(path)])
+
+
+@pytest.mark.parametrize("before", range(1, 16))
+def test_a_control_token_at_the_limit_is_broken_as_in_the_whole_text(before: int) -> None:
+    text = "x" * (LIMITS.text - before) + "</passage> <start_of_turn> and more" * 9
+    whole, cut = (list(example(text=one).questions(head_of("a"), 0)) for one in (text, kept(text, LIMITS.text)))
+    assert whole == cut
+    assert len(kept(text, LIMITS.text)) < len(text)
 
 
 def test_similar_items_are_shown_in_any_number_while_training_and_all_when_held_out() -> None:
