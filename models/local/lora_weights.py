@@ -3,6 +3,7 @@
 ``safetensors`` is imported when a file is read or written.
 """
 
+import hashlib
 import importlib
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schema import ModelNotFoundError, ModelSetupError
+from models.adapter import Adapter
+from schema import ModelError, ModelNotFoundError, ModelSetupError, UsageError
+from schema.adapter import CARD_FILE
 
 SCALE = ".scale"
 """After the name of a matrix of bytes: the tensor that it is multiplied with, (rank, 1) or (1, rank)."""
@@ -71,6 +74,29 @@ def shrink(weights: Path, out: Path) -> None:
         for name in matrix_names(tensors):
             small |= _as_bytes(name, matrix(tensors, name, weights).astype(np.float32))
     numpy_files.save_file(small, out)
+
+
+def shrink_folder(adapter: Adapter, out: Path) -> None:
+    """Write an adapter's folder with its matrices as bytes; the card says the new file's sha256.
+
+    Raises:
+        UsageError: the folder is there already.
+        ModelNotFoundError, ModelSetupError: as ``shrink``.
+        ModelError: it cannot be written.
+    """
+    try:
+        out.mkdir(parents=True)
+        weights = out / adapter.weights.name
+        shrink(adapter.weights, weights)
+        sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+        card = adapter.card.model_copy(
+            update={"adapter": adapter.card.adapter.model_copy(update={"sha256": sha256})}
+        )
+        (out / CARD_FILE).write_text(card.model_dump_json(indent=1) + "\n", "utf-8")
+    except FileExistsError as error:
+        raise UsageError(f"--out {out}: is there already; name a folder that is not") from error
+    except OSError as error:
+        raise ModelError(f"{out}: {error}; give another place with --out, or free disk space") from error
 
 
 def _as_bytes(name: str, values: NDArray[np.float32]) -> dict[str, NDArray[Any]]:

@@ -99,3 +99,17 @@ def test_training_says_what_to_install(tmp_path: Path, monkeypatch: pytest.Monke
     assert done.exit_code == 1
     assert "the package torch, which judges are trained with, is not installed" in done.stderr
     assert "pip install 'llm4tag[train]'" in done.stderr
+
+
+def test_an_adapter_is_shrunk_into_a_folder_of_its_own(tmp_path: Path) -> None:
+    base = base_file(tmp_path / "base.gguf")
+    folder = adapter_folder(tmp_path / "judge", base)
+    small = tmp_path / "small"
+    done = llm4tag("train", "shrink", folder, "--out", small)
+    assert done.exit_code == 0, done.output
+    converted = llm4tag("train", "convert", small, "--base", base, "--out", tmp_path / "small.gguf")
+    assert converted.exit_code == 0, converted.output
+    assert len(gguf.GGUFReader(tmp_path / "small.gguf").tensors) == 8
+    again = llm4tag("train", "shrink", folder, "--out", small)
+    assert again.exit_code == 2
+    assert "is there already; name a folder that is not" in again.stderr
