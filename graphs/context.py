@@ -18,7 +18,6 @@ class TagOptions(StepChoices):
     What is None comes from the environment (LLM4TAG_…), then from the profile, then from the defaults.
     """
 
-    # Their docstrings stand in the JSON schema that a server shows.
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     store: str | None = None

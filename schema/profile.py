@@ -23,7 +23,8 @@ class PromptWords(BaseModel):
 class StepChoices(BaseModel):
     """How the LLM is asked; None leaves it to what was measured."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Their docstrings stand in the JSON schema that a server shows.
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     samples: int | None = Field(default=None, ge=0, le=20)
     """Answers of the generator over shuffled candidate lists; one or two candidates have fewer orders. 0: none.
