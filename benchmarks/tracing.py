@@ -3,8 +3,9 @@
     python -m benchmarks.tracing STORE CONTENTS.jsonl [--limit 100] [--langchain]
 
 Every content goes all ways in turn, in another order each time. What is sent goes to a server in another process
-that throws it away; sending is timed apart, as a run does it in a thread beside its work. ``--langchain`` measures
-OpenInference's instrumentation of LangChain besides, where it is installed.
+that throws it away; sending is timed apart, as a run does it in a thread beside its work. CPU time, which a busy
+machine changes less, includes it. ``--langchain`` measures OpenInference's instrumentation of LangChain besides,
+where it is installed.
 """
 
 import asyncio
@@ -127,18 +128,21 @@ async def measure(store: str, contents: list[Content], endpoint: str, langchain:
         ways["langchain"] = _langchain(endpoint, counts["langchain"])
     took: dict[str, list[float]] = {name: [] for name in ways}
     sent: dict[str, list[float]] = {name: [] for name in ways}
+    used: dict[str, list[float]] = {name: [] for name in ways}
     order = list(ways)
     for number, content in enumerate([*contents[:_WARM_UP], *contents]):
         order = [*order[1:], order[0]]
         for name in order:
             with ways[name]() as send:
-                started = time.perf_counter()
+                started, busy = time.perf_counter(), time.process_time()
                 await graph.ainvoke({"id": content.id, "text": content.text}, context=options)
                 ended = time.perf_counter()
                 send()
+                busy = time.process_time() - busy
             if number >= _WARM_UP:
                 took[name].append(1000 * (ended - started))
                 sent[name].append(1000 * (time.perf_counter() - ended))
+                used[name].append(1000 * busy)
     await close_resources()
     off, runs = statistics.median(took["off"]), len(contents) + min(len(contents), _WARM_UP)
     return {
@@ -147,6 +151,8 @@ async def measure(store: str, contents: list[Content], endpoint: str, langchain:
             "added_ms_p50": round(statistics.median(b - a for a, b in zip(took["off"], times, strict=True)), 2),
             "ratio": round(statistics.median(times) / off, 3),
             "sending_ms_p50": round(statistics.median(sent[name]), 2),
+            "cpu_ms_p50": round(statistics.median(used[name]), 2),
+            "cpu_ratio": round(statistics.median(used[name]) / statistics.median(used["off"]), 3),
             "spans": round(counts[name].spans / runs, 1) if name in counts else 0,
             "kilobytes": round(counts[name].characters / runs / 1000, 1) if name in counts else 0,
         }
