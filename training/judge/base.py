@@ -99,8 +99,6 @@ def load_base(files: BaseFiles, device: Any) -> Base:
         ModelNotFoundError: the packages for it are not installed.
         ModelSetupError: the model cannot be trained as a judge.
     """
-    if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_DISABLE", "1")  # the bar of dequantising, which goes where nobody looks
     torch, transformers = package("torch"), package("transformers")
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -140,6 +138,9 @@ def package(name: str) -> Any:
     Raises:
         ModelNotFoundError: it is not installed.
     """
+    if not sys.stderr.isatty():
+        # The bars of others, such as that of dequantising; read when tqdm is imported, which PyTorch does.
+        os.environ.setdefault("TQDM_DISABLE", "1")
     try:
         return importlib.import_module(name)
     except ImportError as error:
