@@ -116,7 +116,10 @@ def serve(tagging: TaggerOptions, server: ServerOptions) -> None:
         if plan.key_for_this_run:
             plan.keys.unlink(missing_ok=True)
             say(f"key for this run: {add(plan.keys, 'this-run', Scope.ADMIN)}")
-        say(f"{plan.options.store} is served at {plan.address}; ready: {plan.address}/ready; Ctrl-C stops it")
+        say(
+            f"{plan.options.store} is served at {plan.address}; a page to try it: {plan.address}/app; "
+            f"ready: {plan.address}/ready; Ctrl-C stops it"
+        )
         run(plan, _told(plan))
 
 

@@ -21,6 +21,7 @@ from llm4tag.serving.guard import Guard
 from llm4tag.serving.health import Health
 from llm4tag.serving.items import say
 from llm4tag.serving.stopping import finish_runs
+from models import tracing
 
 
 async def health(request: Request) -> Response:
@@ -43,6 +44,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     LangGraph's own lifespan is around this one: its workers still work while this one ends.
     """
     app.state.health = Health(options())
+    await asyncio.to_thread(tracing.set_up)
     opening = asyncio.create_task(_open(app.state.health))
     say("serving", address=os.environ.get("LANGGRAPH_API_URL", ""))
     try:
@@ -51,6 +53,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         opening.cancel()
         if await finish_runs(items):
             await close_resources()
+        await asyncio.to_thread(tracing.flush)
 
 
 async def _open(asked: Health) -> None:
