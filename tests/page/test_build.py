@@ -72,7 +72,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_wheel_holds_the_build_and_not_its_sources(tmp_path: Path) -> None:
+def test_a_wheel_holds_the_build_and_what_else_is_no_code_and_not_the_sources(tmp_path: Path) -> None:
     uv = shutil.which("uv")
     if uv is None:
         pytest.skip("no uv here to build a wheel with")
@@ -86,6 +86,8 @@ def test_a_wheel_holds_the_build_and_not_its_sources(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {f"llm4tag/web/{name}" for name in files(BUILD)} <= set(names)
+    judge = {f"models/judges/general/{name}" for name in ("adapter.json", "adapter.safetensors", "CARD.md")}
+    assert judge | {"prompts/zh/judge.jinja", "prompts/profiles/news-zh.toml"} <= set(names)
     assert not [
         name for name in names if "node_modules" in name or name.startswith("web/") or name.endswith(".ts")
     ]
