@@ -48,6 +48,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
     "3 samples": {"samples": 3, "judge_top": 0},
     "judge": {"samples": 0},
     "judge, cascade": {"samples": 0, "cascade": True},
+    "judge, two rounds": {"samples": 0, "max_rounds": 2},
     "both": BOTH,
     "verbal": {"samples": 0, "verbal": True},
     "both, cascade": {**BOTH, "cascade": True},
