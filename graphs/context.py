@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_v
 
 from models.cost import LOCAL
 from schema import Path, Recipe, Settings, UsageError, settings
+from schema.errors import first_fault
 from schema.profile import StepChoices
 
 _REVIEW_AT = 0.2
@@ -132,7 +133,5 @@ class TagOptions(StepChoices):
 
 def wrong_option(error: ValidationError) -> UsageError:
     """Return what is wrong with the first option that is, in a line."""
-    first = error.errors(include_url=False)[0]
-    told = first["msg"].removeprefix("Value error, ")
-    name = first["loc"][0] if first["loc"] else "?"
-    return UsageError(f"option {name!r}: {told[0].lower()}{told[1:]}; give another")
+    fault = first_fault(error)
+    return UsageError(f"option {fault.field.partition('.')[0] or '?'!r}: {fault.words}; give another")

@@ -18,6 +18,7 @@ from typing import IO, Any, Protocol
 from pydantic import ValidationError
 
 from schema import Content, TagResult, UsageError
+from schema.errors import first_fault
 
 SETTINGS_SUFFIX = ".settings.json"
 _ANEW = "start anew with --overwrite, or give another -o"
@@ -177,10 +178,9 @@ def read_results(path: Path) -> Iterator[TagResult]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
+        fault = first_fault(error)
         raise UsageError(
-            f"{path}:{number}: field '{field}': {first['msg']}; give a file that `llm4tag tag` wrote"
+            f"{path}:{number}: field '{fault.field}': {fault.message}; give a file that `llm4tag tag` wrote"
         ) from error
 
 

@@ -10,6 +10,7 @@ from models.local.files import file_sha256, model_sha256
 from models.local.registry import MODELS, PREFIX
 from schema import ModelError, ModelNotFoundError, ModelSetupError, Settings, UsageError
 from schema.adapter import CARD_FILE, AdapterCard, JudgeForm
+from schema.errors import first_fault
 from schema.settings import NO_ADAPTER, SHIPPED_ADAPTER
 
 SHIPPED_FOLDER = Path(__file__).parent / "judges" / SHIPPED_ADAPTER
@@ -135,10 +136,8 @@ def _read_card(path: Path) -> AdapterCard:
     try:
         return AdapterCard.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the whole"
-        told = first["msg"].removeprefix("Value error, ")
+        fault = first_fault(error)
         mend = "correct it"
-        if first["type"] in ("extra_forbidden", "literal_error"):
+        if fault.kind in ("extra_forbidden", "literal_error"):
             mend = "correct it, or use the version of llm4tag that the adapter was made for"
-        raise ModelSetupError(f"{path}: {field}: {told[0].lower()}{told[1:]}; {mend}") from error
+        raise ModelSetupError(f"{path}: {fault.field or 'the whole'}: {fault.words}; {mend}") from error

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schema import UsageError
 from schema.adapter import AdapterLimits, JudgeForm
+from schema.errors import first_fault
 
 _SYSTEM = "You check tags for a catalogue. Answer only Yes or No."
 _CONTENT = "Item:\n{text}\n"
@@ -57,6 +58,7 @@ def prompt_form(name: str) -> tuple[str, PromptForm]:
     except OSError as error:
         raise UsageError(f"--form {name}: cannot be read ({error.strerror}); check the path") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the whole"
-        raise UsageError(f"--form {name}: field '{field}': {first['msg']}; correct it") from error
+        fault = first_fault(error)
+        raise UsageError(
+            f"--form {name}: field '{fault.field or 'the whole'}': {fault.message}; correct it"
+        ) from error

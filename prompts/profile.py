@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from schema import UsageError
+from schema.errors import first_fault
 from schema.profile import Profile
 
 _FOLDER = "profiles"
@@ -37,16 +38,13 @@ def read_profile(name: str) -> Profile:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{name}: is no TOML file: {error}; correct it") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
+        fault = first_fault(error)
         known = (
             ""
-            if first["type"] != "extra_forbidden"
+            if fault.kind != "extra_forbidden"
             else "; `llm4tag profiles show general` prints one with all fields"
         )
-        raise UsageError(
-            f"{name}: {field}: {first['msg'][0].lower()}{first['msg'][1:]}; correct it{known}"
-        ) from error
+        raise UsageError(f"{name}: {fault.field}: {fault.words}; correct it{known}") from error
 
 
 def profile_source(name: str) -> str:

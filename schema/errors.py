@@ -15,7 +15,10 @@
 Every message names what went wrong, where, and what to do about it.
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class Llm4tagError(RuntimeError):
@@ -67,3 +70,25 @@ class ModelSetupError(ModelError):
 
 class CostLimitError(ModelError):
     """The run would cost more than the user allows."""
+
+
+class Fault(NamedTuple):
+    """The first thing that is wrong with given data."""
+
+    field: str
+    """With dots; empty: the whole."""
+    message: str
+    """As pydantic has it."""
+    kind: str
+
+    @property
+    def words(self) -> str:
+        """The message, to go on a sentence with."""
+        told = self.message.removeprefix("Value error, ")
+        return told[0].lower() + told[1:]
+
+
+def first_fault(error: "ValidationError") -> Fault:
+    """Return what an error says first."""
+    first = error.errors(include_url=False)[0]
+    return Fault(".".join(map(str, first["loc"])), first["msg"], first["type"])

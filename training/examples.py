@@ -16,6 +16,7 @@ from models.llm import Message
 from prompts import Example, PromptContext, tuned_judgement_messages
 from schema import Content, Recipe, Tag, UsageError
 from schema.adapter import AdapterLimits, JudgeForm
+from schema.errors import first_fault
 
 TRAIN, HELD_OUT = "train", "held_out"
 _MEND = "give what `llm4tag train export` wrote"
@@ -143,9 +144,10 @@ def _lines(file: str) -> Iterator[tuple[int, Line]]:
         try:
             yield row.line or 0, _LINE.validate_python(row.data)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(map(str, first["loc"])) or "kind"
-            raise UsageError(f"{file}:{row.line}: field '{field}': {first['msg']}; {_MEND}") from error
+            fault = first_fault(error)
+            raise UsageError(
+                f"{file}:{row.line}: field '{fault.field or 'kind'}': {fault.message}; {_MEND}"
+            ) from error
 
 
 def _add_set(sets: dict[str, TrainingSet], head: TrainingSet, place: str) -> None:

@@ -18,6 +18,7 @@ from knowledge_store.protocol import KnowledgeStore
 from knowledge_store.querying import tags_under
 from models.embedding import Vector
 from schema import Content, Path, Recipe, UsageError
+from schema.errors import first_fault
 from tools.content_to_tag import recall_by_text
 from tools.fitted_recall import FittedRecall
 from tools.fusion import fuse, fuse_by_probability
@@ -53,10 +54,9 @@ def content_of(state: TaggingState) -> Content:
     try:
         content = Content.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
+        fault = first_fault(error)
         raise UsageError(
-            f"Content field {field!r}: {first['msg']}. Give {{'text': …}} with text as a string."
+            f"Content field {fault.field!r}: {fault.message}. Give {{'text': …}} with text as a string."
         ) from error
     if not content.full_text.strip():
         raise UsageError(f"Content {content.id!r} has no text. Give 'text' at least one word.")

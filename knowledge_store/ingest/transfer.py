@@ -17,6 +17,7 @@ from knowledge_store.protocol import KnowledgeStore, Writing
 from knowledge_store.records import Record
 from models.embedding import Progress
 from schema import UsageError
+from schema.errors import first_fault
 
 
 async def export_file(
@@ -101,8 +102,7 @@ def _records(path: Path) -> Iterator[Record]:
         try:
             yield Record.model_validate(row.data)
         except ValidationError as error:
-            details = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in details["loc"])
+            fault = first_fault(error)
             raise UsageError(
-                f"{path}:{row.line}: field '{field}': {details['msg']}; give what llm4tag store export wrote"
+                f"{path}:{row.line}: field '{fault.field}': {fault.message}; give what llm4tag store export wrote"
             ) from error

@@ -12,6 +12,7 @@ from platformdirs import user_config_path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from schema import UsageError, now
+from schema.errors import first_fault
 
 KEYS_VARIABLE = "LLM4TAG_KEYS"
 _PREFIX = "llm4tag_"
@@ -67,10 +68,9 @@ def load(path: Path) -> tuple[Key, ...]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
+        fault = first_fault(error)
         raise UsageError(
-            f"{path}, {where}: {first['msg']}; mend it, or move it away and make the keys anew"
+            f"{path}, {fault.field or 'file'}: {fault.message}; mend it, or move it away and make the keys anew"
         ) from error
 
 

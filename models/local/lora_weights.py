@@ -4,7 +4,6 @@
 """
 
 import hashlib
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.adapter import Adapter
-from schema import ModelError, ModelNotFoundError, ModelSetupError, UsageError
+from models.optional import optional_package
+from schema import ModelError, ModelSetupError, UsageError
 from schema.adapter import CARD_FILE
 
 SCALE = ".scale"
@@ -113,10 +113,4 @@ def package(name: str) -> Any:
     Raises:
         ModelNotFoundError: it is not installed.
     """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ModelNotFoundError(
-            f"the package {name.partition('.')[0]}, which adapters are converted with, is not installed; run "
-            "`pip install 'llm4tag[local]'`"
-        ) from error
+    return optional_package(name, "adapters are converted with", "local")

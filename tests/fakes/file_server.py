@@ -1,12 +1,12 @@
 """A loopback HTTP server of one file, with ranges, that can break off."""
 
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.fakes.loopback import Loopback
 
 
-class FileServer:
+class FileServer(Loopback):
     """Serves ``body`` under every path; a context manager.
 
     Attributes:
@@ -23,26 +23,12 @@ class FileServer:
         self.status: int | None = None
         self.ranges: list[str] = []
         self.paths: list[str] = []
-        self._server = _Server(self)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
+        super().__init__(_Server(self))
 
     @property
     def url(self) -> str:
         """The server's address."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return self.address
 
 
 class _Server(ThreadingHTTPServer):

@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.fakes.loopback import Loopback
 
 Request = dict[str, Any]
 """The JSON body of a request."""
@@ -77,7 +78,7 @@ def pseudo_vector(text: str, dimensions: int = 8) -> list[float]:
     return [byte / 64 - 2 for byte in digest[:dimensions]]
 
 
-class FakeOpenAI:
+class FakeOpenAI(Loopback):
     """The server; a context manager.
 
     Attributes:
@@ -98,15 +99,12 @@ class FakeOpenAI:
         self.disconnects = 0
         self._at_once = 0
         self._lock = threading.Lock()
-        self._server = _Server(self)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
+        super().__init__(_Server(self))
 
     @property
     def api_base(self) -> str:
         """What to give as ``api_base``."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        return f"{self.address}/v1"
 
     @property
     def prompts(self) -> list[str]:
@@ -114,17 +112,6 @@ class FakeOpenAI:
         return [
             "\n".join(str(message["content"]) for message in request["messages"]) for request in self.chat_requests
         ]
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def respond(self, path: str, body: Request) -> Reply | Failure | Garbage | list[list[float]]:
         """Record a request and return what the script says to it."""

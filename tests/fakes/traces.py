@@ -1,13 +1,11 @@
 """Spans where a test can read them: in memory, and as a collector on the loopback receives them."""
 
 import gzip
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -15,6 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from models import tracing
+from tests.fakes.loopback import Loopback
 
 
 @dataclass
@@ -59,7 +58,7 @@ def facts(span: ReadableSpan) -> dict[str, Any]:
     return dict(span.attributes or {})
 
 
-class Collector:
+class Collector(Loopback):
     """A server that takes traces by OTLP over HTTP; a context manager.
 
     Attributes:
@@ -68,13 +67,12 @@ class Collector:
 
     def __init__(self) -> None:
         self.requests: list[ExportTraceServiceRequest] = []
-        self._server = _Server(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        super().__init__(_Server(self))
 
     @property
     def endpoint(self) -> str:
         """What to set OTEL_EXPORTER_OTLP_ENDPOINT to."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self.address
 
     @property
     def names(self) -> list[str]:
@@ -90,17 +88,6 @@ class Collector:
         return {
             item.key: item.value.string_value for item in self.requests[0].resource_spans[0].resource.attributes
         }
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 class _Server(ThreadingHTTPServer):

@@ -1,6 +1,5 @@
 """The model that an adapter is trained on: the very weights that are served, dequantised, or a folder of them."""
 
-import importlib
 import os
 import sys
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from models.cost import LOCAL
 from models.local.files import file_sha256, find_model
 from models.local.lora import ARCHITECTURES
 from models.local.registry import MODELS
+from models.optional import optional_package
 from schema import ModelError, ModelNotFoundError, ModelSetupError, UsageError
 from schema.adapter import AdapterBase
 from training.chat import NO, YES
@@ -141,10 +141,4 @@ def package(name: str) -> Any:
     if not sys.stderr.isatty():
         # The bars of others, such as that of dequantising; read when tqdm is imported, which PyTorch does.
         os.environ.setdefault("TQDM_DISABLE", "1")
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ModelNotFoundError(
-            f"the package {name}, which judges are trained with, is not installed; run "
-            "`pip install 'llm4tag[train]'`"
-        ) from error
+    return optional_package(name, "judges are trained with", "train")
