@@ -49,7 +49,7 @@ def read_judgement(answer: Answer) -> Judgement:
 def tuned_question(context: PromptContext, tag: Tag, adapter: Adapter) -> Ask:
     """Build the question to a fine-tuned judge whether one tag fits."""
     messages = tuned_judgement_messages(context, tag, adapter.form, adapter.card.limits)
-    return Ask(messages=messages, max_tokens=1, top_logprobs=_ALTERNATIVES, adapter=adapter.sha256)
+    return Ask(messages=messages, max_tokens=1, top_logprobs=_ALTERNATIVES, adapter=adapter.beside)
 
 
 def read_tuned(answer: Answer, words: AdapterAnswer) -> Judgement:

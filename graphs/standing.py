@@ -98,7 +98,7 @@ async def conditions_of(options: TagOptions, resources: Resources, made: Planned
         return found
     prompts = hashlib.sha256(repr(sorted(resources.prompts().items())).encode()).hexdigest()[:12]
     # Not "adaptive": what it leaves out changes no decision, so a calibrator of all samples holds for it.
-    steps = ("samples", "judge_top", "generate_top", "verbal", "cascade", "examples", "passages")
+    steps = ("samples", "judge_top", "generate_top", "verbal", "cascade", "examples", "negatives", "passages")
     return {
         **found,
         "model": resources.llm.identity,

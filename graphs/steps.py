@@ -22,6 +22,7 @@ class Steps(BaseModel):
     cascade: bool
     adaptive: bool
     examples: int
+    negatives: int
     passages: int
     max_rounds: int
 
@@ -44,6 +45,7 @@ def steps_for(options: TagOptions, profile: StepChoices, plan: RecallPlan, *, tu
         "cascade": tuned,
         "adaptive": False,
         "examples": 3,
+        "negatives": 4,
         "passages": 1,
         "max_rounds": plan.rounds,
     }

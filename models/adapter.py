@@ -37,6 +37,16 @@ class Adapter(BaseModel):
         return self.card.adapter.sha256
 
     @property
+    def merged(self) -> bool:
+        """Whether the model itself has the weights in it."""
+        return self.card.merged is not None
+
+    @property
+    def beside(self) -> str | None:
+        """Sha256 of what is loaded beside the model to answer a question; None: the model answers alone."""
+        return None if self.merged else self.sha256
+
+    @property
     def form(self) -> JudgeForm:
         """The prompt form that it is asked with."""
         return self.card.forms[self.form_name]
@@ -49,7 +59,7 @@ class Adapter(BaseModel):
 
 
 def read_adapter(folder: Path, cache_dir: Path, form: str | None = None) -> Adapter:
-    """Return the adapter of a folder, the weights' sha256 verified.
+    """Return the adapter of a folder, the weights' sha256 verified; those of a merged one are in the model.
 
     Args:
         folder: holds ``adapter.json`` and the file that it names.
@@ -69,6 +79,8 @@ def read_adapter(folder: Path, cache_dir: Path, form: str | None = None) -> Adap
         raise UsageError(
             f"--judge-form {form}: {folder / CARD_FILE} has no such prompt form; it has {', '.join(card.forms)}"
         )
+    if adapter.merged:
+        return adapter
     if not adapter.weights.is_file():
         raise ModelNotFoundError(
             f"{adapter.weights}: no such file, though {CARD_FILE} names it (adapter.file); copy it there"
@@ -84,7 +96,8 @@ def read_adapter(folder: Path, cache_dir: Path, form: str | None = None) -> Adap
 def open_adapter(settings: Settings) -> Adapter | None:
     """Return the adapter that the settings name, once it is sure that their model is the one it was trained on.
 
-    Where none is named it is the one that comes with llm4tag, if that is its model.
+    Where none is named it is the one that comes with llm4tag, if that is its model. What a server elsewhere runs
+    under the model's name cannot be known: a merged adapter is taken for what was named.
 
     Raises:
         UsageError: another model, or one that cannot take an adapter.
@@ -94,23 +107,31 @@ def open_adapter(settings: Settings) -> Adapter | None:
         return None
     if settings.adapter is None:
         return _shipped(settings)
-    if not settings.model.startswith(LOCAL):
-        raise UsageError(
-            f"--adapter {settings.adapter}: {settings.model} is not run by llm4tag, which can load an adapter "
-            "into a local model alone; merge the adapter into its base, serve that, name it with --model, and "
-            f"give --adapter {NO_ADAPTER}"
-        )
     folder = SHIPPED_FOLDER if settings.adapter == SHIPPED_ADAPTER else Path(settings.adapter)
     adapter = read_adapter(folder, settings.cache_dir, settings.judge_form)
-    base, given = adapter.card.base, model_sha256(settings.model, settings.cache_dir)
-    if given != base.sha256:
-        known = [model.name for model in MODELS.values() if model.sha256 == base.sha256]
-        right = PREFIX + (known[0] if known else f"PATH of {base.file}")
+    if settings.model.startswith(LOCAL):
+        _check_local(adapter, settings)
+    elif not adapter.merged:
         raise UsageError(
-            f"--adapter {settings.adapter}: was trained on {base.file} (sha256 {base.sha256[:12]}…), "
-            f"{settings.model} is another file ({given[:12]}…); give --model {right}, or --adapter {NO_ADAPTER}"
+            f"--adapter {settings.adapter}: {settings.model} is not run by llm4tag, which can load an adapter "
+            "beside a local model alone; merge it into its base (`llm4tag train merge`), serve that, name it with "
+            f"--model and the merged folder with --adapter, or give --adapter {NO_ADAPTER}"
         )
     return adapter
+
+
+def _check_local(adapter: Adapter, settings: Settings) -> None:
+    """Refuse a local model that is not the adapter's."""
+    model = adapter.card.merged or adapter.card.base
+    given = model_sha256(settings.model, settings.cache_dir)
+    if given != model.sha256:
+        known = [one.name for one in MODELS.values() if one.sha256 == model.sha256]
+        right = PREFIX + (known[0] if known else f"PATH of {model.file}")
+        made = "was merged into" if adapter.merged else "was trained on"
+        raise UsageError(
+            f"--adapter {settings.adapter}: {made} {model.file} (sha256 {model.sha256[:12]}…), "
+            f"{settings.model} is another file ({given[:12]}…); give --model {right}, or --adapter {NO_ADAPTER}"
+        )
 
 
 def _shipped(settings: Settings) -> Adapter | None:

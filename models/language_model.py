@@ -152,10 +152,10 @@ async def open_llm(settings: Settings) -> CachedModel:
         opening = await asyncio.to_thread(importlib.import_module, "models.local.opening")
         model: CachedModel = await opening.open_local(settings, adapter)
         return model
-    return await asyncio.to_thread(_open_remote, settings)
+    return await asyncio.to_thread(_open_remote, settings, adapter)
 
 
-def _open_remote(settings: Settings) -> CachedModel:
+def _open_remote(settings: Settings, adapter: Adapter | None) -> CachedModel:
     from models.litellm_chat import LiteLLMChat
     from models.provider import warm_up
     from models.urls import public_url
@@ -170,4 +170,4 @@ def _open_remote(settings: Settings) -> CachedModel:
     )
     identity = f"{settings.model}@{public_url(settings.api_base)}" if settings.api_base else settings.model
     cache = AnswerCache(settings.cache_dir, identity) if settings.answer_cache else None
-    return CachedModel(settings.model, identity, chat, cache)
+    return CachedModel(settings.model, identity, chat, cache, adapter=adapter)

@@ -55,6 +55,13 @@ class AdapterWeights(_Part):
     """Projections, such as ``q_proj``."""
 
 
+class MergedModel(_Part):
+    """A model file that has the matrices in its weights: nothing is loaded beside it."""
+
+    file: Annotated[str, AfterValidator(_bare)]
+    sha256: _Sha256
+
+
 class AdapterAnswer(_Part):
     """The two first tokens that are compared."""
 
@@ -91,6 +98,8 @@ class AdapterCard(_Part):
     kind: Literal["yes/no judge, LoRA"]
     base: AdapterBase
     adapter: AdapterWeights
+    merged: MergedModel | None = None
+    """What came of merging it; the matrices themselves are not in this folder then."""
     trained_on: dict[str, JsonValue]
     """Sets, contents, passes, seeds, … in whatever form the trainer writes."""
     licence: str

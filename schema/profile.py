@@ -43,6 +43,9 @@ class StepChoices(BaseModel):
     """Draw samples one after another, and stop when those to come can change no decision. None: no."""
     examples: int | None = Field(default=None, ge=0, le=10)
     """Similar tagged contents in the prompt. None: 3."""
+    negatives: int | None = Field(default=None, ge=0, le=10)
+    """Candidates that look right and that nobody gave to it, named with each similar content. None: 4. A
+    fine-tuned judge is shown none."""
     passages: int | None = Field(default=None, ge=0, le=10)
     """Passages of background knowledge in the prompt. None: 1."""
     max_rounds: int | None = Field(default=None, ge=1, le=5)

@@ -8,13 +8,15 @@ from prompts import Example
 from schema import C2C2TEvidence, Candidate, Passage, Path, Provenance
 
 _TAGS_SHOWN = 8
-_WRONG_SHOWN = 4
 
 
-async def similar_examples(store: KnowledgeStore, candidates: Sequence[Candidate], limit: int) -> list[Example]:
+async def similar_examples(
+    store: KnowledgeStore, candidates: Sequence[Candidate], limit: int, negatives: int
+) -> list[Example]:
     """Return the most similar human-tagged contents, each with candidates that look right for it and are not.
 
-    The hard negatives are the best candidates of the content at hand that nobody gave to the example.
+    The hard negatives, so many at most, are the best candidates of the content at hand that nobody gave to the
+    example.
     """
     ids = _nearest(candidates, limit)
     if not ids:
@@ -32,7 +34,7 @@ async def similar_examples(store: KnowledgeStore, candidates: Sequence[Candidate
                     text=content.full_text,
                     tags=tuple(vocabulary[tag].name for tag in right[:_TAGS_SHOWN]),
                     ids=tuple(sorted(right)),
-                    wrong=tuple(vocabulary[tag].name for tag in wrong[:_WRONG_SHOWN]),
+                    wrong=tuple(vocabulary[tag].name for tag in wrong[:negatives]),
                 )
             )
     return examples

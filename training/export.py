@@ -163,7 +163,7 @@ def held_out_groups(groups: NDArray[np.int64], share: float, random: np.random.G
 
 
 async def _similar(store: KnowledgeStore, candidates: Sequence[Candidate], limit: int) -> tuple[SimilarItem, ...]:
-    found = await similar_examples(store, candidates, limit)
+    found = await similar_examples(store, candidates, limit, negatives=0)
     return tuple(SimilarItem(first_line=one.text.partition("\n")[0], tags=one.ids) for one in found)
 
 

@@ -30,12 +30,12 @@ async def emerging_rows(
     name = f"{len(gone)} tags withheld"
     rows = {f"{name}: these alone": await measure(store, contents)}
     rows[f"{name}: fixed weights"] = await measure(store, contents, recipe="history")
-    await _give_examples(store, data, gone)
+    await give_examples(store, data, gone)
     rows[f"{name}: with one example each, no refit"] = await measure(store, contents)
     return rows
 
 
-async def _give_examples(store: Path, data: DataSet, gone: frozenset[str]) -> None:
+async def give_examples(store: Path, data: DataSet, gone: frozenset[str]) -> None:
     """Store the first content of history that has one of the withheld tags, with these alone."""
     wanted = set(gone)
     async with await open_store(str(store)) as opened:

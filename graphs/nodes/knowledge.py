@@ -28,7 +28,7 @@ async def retrieve_knowledge(state: TaggingState, runtime: Runtime[TagOptions]) 
         return {}
     query, steps = state["query"], state["steps"]
     examples, passages = await asyncio.gather(
-        similar_examples(resources.store, state["candidates"], steps.examples),
+        similar_examples(resources.store, state["candidates"], steps.examples, steps.negatives),
         related_passages(resources.store, query.text, vector_of(query), steps.passages),
     )
     prompt = PromptContext(

@@ -82,3 +82,40 @@ def shrink(
 
     shrink_folder(read_adapter(folder, settings().cache_dir), out)
     typer.echo(out)
+
+
+@app.command()
+def merge(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with adapter.json and the weights.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="A folder that is not there yet.")],
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--base", metavar="FILE", help="GGUF file of the base. Default: the pulled model of that sha256."
+        ),
+    ] = None,
+) -> None:
+    r"""Merge an adapter into its base, for servers that load no adapter.
+
+    The folder holds a GGUF file of 8 bits, to be served by llama.cpp, Ollama,
+    vLLM or llm4tag itself, and the card: `--adapter` takes the folder beside
+    `--model`, and asks with the prompt of the card.
+
+    [bold]Examples[/bold]
+
+    \b
+    llm4tag train merge my-judge --out merged
+    llm4tag tag new.jsonl --store my.store --adapter merged --model openai/my-judge --api-base http://server/v1
+    llm4tag tag new.jsonl --store my.store --adapter merged --model local/merged/my-judge.gguf
+    """
+    from models.adapter import read_adapter
+    from models.local.lora import base_of, check_base
+    from models.local.merging import merge_folder, merged_tensor_count
+    from schema import settings
+
+    cache_dir = settings().cache_dir
+    adapter = read_adapter(folder, cache_dir)
+    file = base or base_of(adapter, cache_dir)
+    check_base(adapter, file, cache_dir)
+    with progress_bar("merging", merged_tensor_count(file), "tensors") as bar:
+        typer.echo(merge_folder(adapter, file, out, bar))

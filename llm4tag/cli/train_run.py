@@ -127,7 +127,8 @@ class _Shown:
         auroc = "" if found.auroc is None else f", AUROC {found.auroc:.3f}"
         say(
             f"step {found.step:,} of {self._training.steps:,}: held-out log loss {found.log_loss:.4f}{auroc} "
-            f"({found.contents:,} contents; the share of right ones alone: {found.constant_log_loss:.4f})"
+            f"({found.contents:,} contents; the share of right ones alone: {found.constant_log_loss:.4f}); "
+            f"{found.answered:.1%} of its answers is Yes or No"
         )
 
     def _say_estimate(self) -> None:

@@ -4,9 +4,7 @@ Names, shapes and metadata as llama.cpp's own converter writes them; ``gguf`` an
 something is converted.
 """
 
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.adapter import Adapter
-from models.local.files import ModelFile, file_sha256
+from models.local.files import ModelFile, file_sha256, replacing
 from models.local.lora_weights import matrix, matrix_names, opened, package
 from models.local.registry import MODELS, models_folder
 from schema import ModelError, ModelNotFoundError, ModelSetupError
@@ -66,7 +64,7 @@ def with_adapter(model: ModelFile, adapter: Adapter | None, cache_dir: Path) -> 
     Raises:
         ModelNotFoundError, ModelSetupError, ModelError: as ``convert``.
     """
-    if adapter is None:
+    if adapter is None or adapter.merged:
         return model
     path = convert_once(adapter, model.path, cache_dir)
     return model.model_copy(update={"lora": path, "lora_sha256": adapter.sha256})
@@ -87,28 +85,22 @@ def convert(adapter: Adapter, base: Path, out: Path, done: Done = lambda _: None
         ModelError: a file cannot be read or written.
     """
     gguf = package("gguf")
-    architecture, heads = _base_facts(gguf, base)
+    architecture, _ = _base_facts(base)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=out.name, suffix=".partial", dir=out.parent)
-        os.close(handle)
-        partial = Path(name)
-        try:
+        with replacing(out) as partial:
             writer = gguf.GGUFWriter(partial, architecture)
             writer.add_type(gguf.GGUFType.ADAPTER)
             writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
             writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, adapter.card.adapter.alpha)
             writer.add_name(adapter.card.name)
-            for tensor, values in _carried(adapter, architecture, heads):
+            for tensor, values in carried_matrices(adapter, base):
                 writer.add_tensor(tensor, values)
                 done(1)
             writer.write_header_to_file()
             writer.write_kv_data_to_file()
             writer.write_tensors_to_file()
             writer.close()
-            partial.replace(out)
-        finally:
-            partial.unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(f"{out}: {error}; give another place with --out, or free disk space") from error
 
@@ -158,10 +150,14 @@ def check_base(adapter: Adapter, base: Path, cache_dir: Path) -> None:
         )
 
 
-def _carried(
-    adapter: Adapter, architecture: str, heads: dict[str, int]
-) -> Iterator[tuple[str, NDArray[np.float16]]]:
-    """Yield each tensor under its name in GGUF: A is (rank, in), B is (out, rank)."""
+def carried_matrices(adapter: Adapter, base: Path) -> Iterator[tuple[str, NDArray[np.float16]]]:
+    """Yield each matrix under its name in GGUF: A is (rank, in), B is (out, rank).
+
+    Raises:
+        ModelNotFoundError: the packages that read them are not installed.
+        ModelSetupError: a tensor or the base's architecture has no known counterpart.
+    """
+    architecture, heads = _base_facts(base)
     seen: dict[str, set[str]] = {}
     rank = adapter.card.adapter.rank
     with opened(adapter.weights) as tensors:
@@ -196,12 +192,22 @@ def interleaved(rows: NDArray[Any], heads: int) -> NDArray[Any]:
     return halves.swapaxes(1, 2).reshape(rows.shape)
 
 
-def _base_facts(gguf: Any, base: Path) -> tuple[str, dict[str, int]]:
-    """Return the base's architecture, and how many heads its queries and keys have."""
+def read_base(base: Path) -> Any:
+    """Return the base's file, open to be read.
+
+    Raises:
+        ModelNotFoundError: the package that reads it is not installed.
+        ModelSetupError: it is no GGUF file.
+    """
     try:
-        fields = gguf.GGUFReader(base).fields
+        return package("gguf").GGUFReader(base)
     except (OSError, ValueError) as error:
         raise ModelSetupError(f"{base}: cannot be read as GGUF ({error}); pull or copy it anew") from error
+
+
+def _base_facts(base: Path) -> tuple[str, dict[str, int]]:
+    """Return the base's architecture, and how many heads its queries and keys have."""
+    fields = read_base(base).fields
     architecture = str(fields["general.architecture"].contents())
     if architecture not in ARCHITECTURES:
         raise ModelSetupError(

@@ -20,13 +20,18 @@ FORM = {
 GENERIC = {"system": "You check.", "content": "Item:\n{text}\n", "tag": "\nTag: {name}\nDoes this tag apply?"}
 
 
-def base_file(path: Path, architecture: str = "qwen2") -> Path:
-    """Write a GGUF file without tensors."""
+def base_file(
+    path: Path, architecture: str = "qwen2", weights: dict[str, np.ndarray[Any, Any]] | None = None
+) -> Path:
+    """Write a GGUF file with these tensors, or without any."""
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_head_count(2)
     writer.add_head_count_kv(1)
+    for name, one in (weights or {}).items():
+        writer.add_tensor(name, one)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
     writer.close()
     return path
 

@@ -103,8 +103,25 @@ async def test_results_conditions_and_answers_are_of_the_adapter_and_its_form(
     assert bare.usage.cached_answers == 3, "the generator's answers do not depend on the adapter"
 
 
+async def test_a_merged_one_is_asked_elsewhere_in_its_own_words(
+    tuned: Callable[..., TagOptions], fake: FakeOpenAI, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    base = base_file(tmp_path / "other" / "base.gguf")
+    merged = {"file": "judge.gguf", "sha256": sha256(base)}
+    folder = adapter_folder(tmp_path / "merged", base, merged=merged)
+    (folder / "adapter.safetensors").unlink()
+    chosen = tuned(model="openai/judge", api_base=fake.api_base, adapter=str(folder), samples=0)
+    result = TagResult.model_validate(await graph.ainvoke(MAIL, context=chosen))
+    assert result.degraded is None
+    assert result.usage.llm_calls == len(fake.chat_requests) > 1
+    assert all("Does this tag apply?" in request["messages"][-1]["content"] for request in fake.chat_requests)
+    assert all("lora" not in request for request in fake.chat_requests)
+    assert result.origin.adapter == sha256(tmp_path / "judge" / "adapter.safetensors")
+
+
 async def test_a_model_that_cannot_take_it_is_refused(tuned: Callable[..., TagOptions], fake: FakeOpenAI) -> None:
-    with pytest.raises(UsageError, match="merge the adapter into its base"):
+    with pytest.raises(UsageError, match="llm4tag train merge"):
         await graph.ainvoke(MAIL, context=tuned(model="openai/fake", api_base=fake.api_base))
     alone = await graph.ainvoke(MAIL, context=tuned(model="openai/fake", use_llm=False))
     assert alone["origin"]["adapter"] is None

@@ -133,7 +133,7 @@ def test_other_models_than_the_base_are_refused(folder: Path, base: Path) -> Non
         UsageError, match=r"was trained on base\.gguf .* local/qwen2\.5-coder-0\.5b is another file"
     ):
         open_adapter(chosen(model="local/qwen2.5-coder-0.5b"))
-    with pytest.raises(UsageError, match=r"openai/gpt is not run by llm4tag.*merge the adapter into its base"):
+    with pytest.raises(UsageError, match=r"openai/gpt is not run by llm4tag.*`llm4tag train merge`"):
         open_adapter(chosen(model="openai/gpt"))
     assert open_adapter(chosen(model="openai/gpt", adapter="none")) is None
     with pytest.raises(UsageError, match="--judge-form generic: needs --adapter"):

@@ -17,7 +17,7 @@ from training.chat import similar_shown
 from training.examples import Examples, TrainingExample
 from training.judge.base import Base, package
 from training.judge.checkpoint import Checkpoint, Progress, save_checkpoint
-from training.judge.lora import logit_differences, lora_parameters, lora_state, set_lora_state
+from training.judge.lora import judged, lora_parameters, lora_state, set_lora_state
 from training.judge.measuring import HeldOut, measure
 from training.judge.options import TrainOptions
 from training.judge.packing import packed
@@ -142,10 +142,10 @@ class Training:
         loss = 0.0
         for start in range(0, len(batch), self._at_once):
             part = packed(batch[start : start + self._at_once], self._base.device, self._base.model.dtype)
-            found = torch.nn.functional.binary_cross_entropy_with_logits(
-                logit_differences(self._base, part), part.right, reduction="sum"
-            )
-            (found / pairs).backward()
+            differences, answered = judged(self._base, part)
+            found = torch.nn.functional.binary_cross_entropy_with_logits(differences, part.right, reduction="sum")
+            # The difference alone would let both answers sink below others, and a server lists the likeliest only.
+            ((found - self._options.answer_weight * answered.sum()) / pairs).backward()
             loss += float(found.detach()) / pairs
         norm = float(torch.nn.utils.clip_grad_norm_(lora_parameters(self._base).values(), 1.0))
         rate = self._options.rate(self.progress.step, self.steps)
@@ -196,9 +196,7 @@ class Training:
                 batch = packed([sequence], self._base.device, self._base.model.dtype)
                 head = self._examples.sets[one.set]
                 asked = one.questions(head, similar_shown(one, head, self._options.seed, 0))
-                for (tag, messages), logit in zip(
-                    asked, logit_differences(self._base, batch).tolist(), strict=True
-                ):
+                for (tag, messages), logit in zip(asked, judged(self._base, batch)[0].tolist(), strict=True):
                     said = {"set": one.set, "content": one.id, "tag": tag.id, "right": tag.right, "logit": logit}
                     said["messages"] = [message.model_dump() for message in messages]
                     out.write(json.dumps(said, ensure_ascii=False) + "\n")

@@ -1,4 +1,4 @@
-"""LoRA matrices in a base model, and the judge's answer: logit(Yes) - logit(No) at the end of each branch."""
+"""LoRA matrices in a base model, and the judge's answer at the end of each branch."""
 
 from typing import Any
 
@@ -37,15 +37,16 @@ def set_lora_state(base: Base, state: dict[str, Any]) -> None:
             one.copy_(state[name])
 
 
-def logit_differences(base: Base, batch: Packed) -> Any:
-    """Return logit(Yes) - logit(No) of each branch, shape (b,), in float32.
+def judged(base: Base, batch: Packed) -> tuple[Any, Any]:
+    """Return logit(Yes) - logit(No) and log(P(Yes) + P(No)) of each branch, each of shape (b,), in float32.
 
-    Only the two answers' rows of the output matrix are multiplied, in float32: a difference of two large numbers
-    loses too much in bfloat16.
+    For the difference only the two answers' rows of the output matrix are multiplied, in float32: a difference of
+    two large numbers loses too much in bfloat16.
     """
     hidden = base.model.model(
         input_ids=batch.tokens, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False
-    ).last_hidden_state
-    answers = base.model.lm_head.weight
-    direction = answers[base.yes].float() - answers[base.no].float()
-    return hidden[batch.ends].float() @ direction
+    ).last_hidden_state[batch.ends]
+    rows = base.model.lm_head.weight
+    direction = rows[base.yes].float() - rows[base.no].float()
+    log_shares = base.model.lm_head(hidden).float().log_softmax(dim=-1)
+    return hidden.float() @ direction, log_shares[:, [base.yes, base.no]].logsumexp(dim=-1)

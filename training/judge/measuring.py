@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from training.judge.base import Base, package
-from training.judge.lora import logit_differences
+from training.judge.lora import judged
 from training.judge.packing import packed
 from training.judge.sequences import TokenSequence
 
@@ -24,6 +24,8 @@ class HeldOut(BaseModel):
     """Over all pairs; None where all or none are right."""
     constant_log_loss: float
     """Of the share of right pairs, given to each."""
+    answered: float
+    """Mean P(Yes) + P(No): a server lists the likeliest tokens alone, and what is not among them goes unheard."""
     pairs: int
     contents: int
 
@@ -42,20 +44,29 @@ def measure(
     """
     torch = package("torch")
     logits: list[NDArray[np.float64]] = []
+    shares: list[float] = []
     base.model.eval()
     # By length: little padding.
     ordered = sorted(sequences, key=lambda one: one.length)
     with torch.no_grad():
         for start in range(0, len(ordered), at_once):
             batch = packed(ordered[start : start + at_once], base.device, base.model.dtype)
-            logits.append(logit_differences(base, batch).cpu().numpy().astype(np.float64))
+            differences, answered = judged(base, batch)
+            logits.append(differences.cpu().numpy().astype(np.float64))
+            shares += answered.exp().tolist()
             between()
     right = np.array([value for one in ordered for value in one.right], dtype=bool)
-    return figures(np.concatenate(logits), right, step, len(sequences))
+    return figures(np.concatenate(logits), right, np.array(shares), step, len(sequences))
 
 
-def figures(logits: NDArray[np.float64], right: NDArray[np.bool_], step: int, contents: int) -> HeldOut:
-    """Return log loss and AUROC of log odds, both of shape (pairs,)."""
+def figures(
+    logits: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    answered: NDArray[np.float64],
+    step: int,
+    contents: int,
+) -> HeldOut:
+    """Return log loss and AUROC of log odds, and how much of the answers is one; all of shape (pairs,)."""
     from sklearn.metrics import roc_auc_score
 
     share = float(right.mean())
@@ -65,6 +76,7 @@ def figures(logits: NDArray[np.float64], right: NDArray[np.bool_], step: int, co
         log_loss=float(np.logaddexp(0.0, np.where(right, -logits, logits)).mean()),
         auroc=float(roc_auc_score(right, logits)) if mixed else None,
         constant_log_loss=-share * np.log(share) - (1 - share) * np.log(1 - share) if mixed else 0.0,
+        answered=float(answered.mean()),
         pairs=len(right),
         contents=contents,
     )

@@ -16,6 +16,8 @@ class TrainOptions(BaseModel):
     """Of AdamW, reached after the warm-up; from there it falls to 0 in a line."""
     warm_up: float = Field(default=0.05, ge=0, lt=1)
     """Share of the steps."""
+    answer_weight: float = Field(default=0.1, ge=0)
+    """Of -log(P(Yes) + P(No)) beside the cross-entropy of the two."""
     rank: int = Field(default=16, ge=1)
     alpha: float = Field(default=32.0, gt=0)
     measures: int = Field(default=10, ge=1)

@@ -15,7 +15,7 @@ from tests.training.judge.examples import write
 from training.judge.base import Base, BaseFiles
 from training.judge.checkpoint import CHECKPOINT, Progress
 from training.judge.loop import Training
-from training.judge.lora import logit_differences
+from training.judge.lora import judged
 from training.judge.measuring import HeldOut, figures
 from training.judge.options import TrainOptions
 from training.judge.run import Plan, check_folder
@@ -97,7 +97,7 @@ def test_it_learns_and_says_what_of(tmp_path: Path, tiny_files: BaseFiles) -> No
     ]
     answers = [json.loads(line) for line in (plan.folder / "logits.jsonl").read_text().splitlines()]
     logits, right = (np.array([one[name] for one in answers]) for name in ("logit", "right"))
-    assert figures(logits, right, best.step, 8).log_loss == pytest.approx(best.log_loss, abs=1e-4)
+    assert figures(logits, right, logits, best.step, 8).log_loss == pytest.approx(best.log_loss, abs=1e-4)
     assert len(weights(plan.folder)) == 28
     with pytest.raises(UsageError, match="a trained judge is there"):
         check_folder(plan.folder, overwrite=False)
@@ -159,11 +159,11 @@ def test_a_batch_without_a_finite_gradient_is_skipped(
 
     def sometimes_broken(base: Base, batch: Any) -> Any:
         calls.append(base.model.training)
-        found = logit_differences(base, batch)
+        found, answered = judged(base, batch)
         # A finite loss whose gradient is not: the root of 0.
-        return found + (found - found).sqrt().nan_to_num() if calls.count(True) == 3 else found
+        return (found + (found - found).sqrt().nan_to_num() if calls.count(True) == 3 else found), answered
 
-    monkeypatch.setattr("training.judge.loop.logit_differences", sometimes_broken)
+    monkeypatch.setattr("training.judge.loop.judged", sometimes_broken)
     training = train(plan_of(tmp_path, tiny_files), Watched())
     assert training.progress.skipped == 1
     assert len(training.progress.losses) == training.steps - 1
@@ -190,6 +190,18 @@ def test_without_held_out_contents_it_trains_to_the_end(tmp_path: Path, tiny_fil
     assert training.progress.step == training.steps
     assert training.progress.best is None
     assert any(value.any() for name, value in weights(tmp_path / "judge").items() if "lora_B" in name)
+
+
+def test_the_judge_learns_to_answer_yes_or_no_at_all(tmp_path: Path, tiny_files: BaseFiles) -> None:
+    answered = {}
+    for weight in (0.0, 0.1):
+        (folder := tmp_path / str(weight)).mkdir()
+        options = QUICK.model_copy(update={"answer_weight": weight, "patience": 9})
+        last = train(plan_of(folder, tiny_files, options, train=64), Watched()).progress.measured[-1]
+        answered[weight] = last.answered
+    # Its rows are so short that no token can have much more than this.
+    assert answered[0.1] > 0.05, answered
+    assert answered[0.0] < 0.02, answered
 
 
 def test_bfloat16_learns_too(tmp_path: Path, tiny_files: BaseFiles) -> None:

@@ -4,19 +4,21 @@ import pytest
 
 from tests.training.judge.examples import example, head
 from training.judge.base import Base
-from training.judge.lora import add_lora, logit_differences, lora_parameters
+from training.judge.lora import add_lora, judged, lora_parameters
 from training.judge.packing import packed
 from training.judge.sequences import token_sequence
 
 pytestmark = pytest.mark.training
 
 
-def asked_alone(base: Base, tokens: list[int]) -> float:
+def asked_alone(base: Base, tokens: list[int]) -> tuple[float, float]:
+    """Return logit(Yes) - logit(No), and P(Yes) + P(No)."""
     import torch
 
     with torch.no_grad():
         logits = base.model(torch.tensor([tokens])).logits[0, -1]
-    return float(logits[base.yes] - logits[base.no])
+    shares = logits.softmax(dim=-1)
+    return float(logits[base.yes] - logits[base.no]), float(shares[base.yes] + shares[base.no])
 
 
 @pytest.mark.parametrize("form", ["ids", "names"])
@@ -40,15 +42,18 @@ def test_a_branch_is_judged_as_its_whole_prompt_alone(tiny: Base, form: str) -> 
     assert all(len(one.prefix) > len("You check tags for a catalogue. mail") for one in sequences)
 
     with torch.no_grad():
-        found = logit_differences(tiny, packed(sequences, tiny.device, tiny.model.dtype))
-    assert found.tolist() == pytest.approx([asked_alone(tiny, tokens) for tokens in whole], abs=1e-4)
-    assert found.std() > 0.01
+        differences, answered = judged(tiny, packed(sequences, tiny.device, tiny.model.dtype))
+    alone = [asked_alone(tiny, tokens) for tokens in whole]
+    assert differences.tolist() == pytest.approx([difference for difference, _ in alone], abs=1e-4)
+    assert answered.exp().tolist() == pytest.approx([share for _, share in alone], abs=1e-5)
+    assert differences.std() > 0.01
 
 
 def test_gradients_reach_every_matrix_and_nothing_else(tiny: Base) -> None:
     add_lora(tiny, 4, 8.0, seed=1)
     sequence = token_sequence(example(3), head(), tiny.tokenizer, 1)
-    logit_differences(tiny, packed([sequence], tiny.device, tiny.model.dtype)).sum().backward()
+    differences, answered = judged(tiny, packed([sequence], tiny.device, tiny.model.dtype))
+    (differences.sum() - answered.sum()).backward()
     matrices = lora_parameters(tiny)
     assert len(matrices) == 2 * 2 * 7
     assert "model.layers.0.self_attn.q_proj.lora_A.default.weight" in matrices

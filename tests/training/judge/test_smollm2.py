@@ -1,12 +1,20 @@
 """A real small model learns from the shipped slice of debtags."""
 
+import asyncio
 import json
+import math
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from calibration.judgement import read_tuned
 from llm4tag.demo import demo_file
+from models import open_llm
+from models.llm import Ask, Message
 from prompts.forms import FORMS, LIMITS
+from schema import settings
 from tests.cli.running import llm4tag
 from tests.ingest.files import written
 
@@ -28,7 +36,28 @@ def short_form(path: Path) -> Path:
     return path
 
 
-def test_it_judges_held_out_contents_better_than_untrained(small_model_path: Path, tmp_path: Path) -> None:
+def served(model: Path, adapter: Path, asked: list[dict[str, Any]]) -> list[float]:
+    """Return logit(Yes) - logit(No) as the local server answers it with this judge."""
+
+    async def ask() -> list[float]:
+        llm = await open_llm(settings(model=f"local/{model}", adapter=str(adapter), timeout=240.0))
+        assert llm.adapter is not None
+        found = []
+        for one in asked:
+            messages = tuple(Message(**message) for message in one["messages"])
+            question = Ask(messages=messages, max_tokens=1, top_logprobs=20, adapter=llm.adapter.beside)
+            answer = read_tuned(await llm.ask(question), llm.adapter.card.answer)
+            assert answer.p_yes is not None
+            found.append(math.log(answer.p_yes / (1 - answer.p_yes)))
+        await llm.close()
+        return found
+
+    return asyncio.run(ask())
+
+
+def test_it_judges_held_out_contents_better_than_untrained_and_so_it_is_served(
+    small_model_path: Path, tmp_path: Path
+) -> None:
     store, examples, judge = tmp_path / "store", tmp_path / "examples.jsonl", tmp_path / "judge"
     tags, groups = demo_file("tags.jsonl"), demo_file("tag_groups.jsonl")
     done("ingest", "vocabulary", tags, "--groups", groups, "--store", store, "--embedding", "none")
@@ -44,4 +73,16 @@ def test_it_judges_held_out_contents_better_than_untrained(small_model_path: Pat
     assert after["pairs"] == before["pairs"] >= 40
     assert after["log_loss"] < before["log_loss"]
     assert card["base"]["file"] == "SmolLM2-135M-Instruct.Q4_1.gguf"
-    assert len(written(judge / "logits.jsonl")) == after["pairs"]
+    assert after["answered"] > 0.9
+    answers = written(judge / "logits.jsonl")
+    assert len(answers) == after["pairs"]
+
+    done("train", "merge", judge, "--out", tmp_path / "merged", "--base", small_model_path)
+    trainer = [one["logit"] for one in answers]
+    for model, adapter in (
+        (small_model_path, judge),
+        (tmp_path / "merged" / "judge.gguf", tmp_path / "merged"),
+    ):
+        found = served(model, adapter, answers)
+        assert np.corrcoef(found, trainer)[0, 1] >= 0.99, adapter
+        assert np.abs(np.subtract(found, trainer)).mean() < 0.2, adapter

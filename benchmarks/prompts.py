@@ -1,0 +1,133 @@
+"""What stands in the judge's prompt: similar items, hard negatives, passages, descriptions; their gain and cost.
+
+    python -m benchmarks.prompts STORE LABELLED [--limit N] [--seed S] [--adapter DIR] [--judge-form NAME]
+        [--only NAME …] [--no-live] [--json FILE]
+
+Each configuration judges the same candidates of the same documents (no lists, no cascade, one round). The
+zero-shot ones are compared to "zero-shot", which is shown the content alone; those with the adapter to "judge",
+which is asked as its card says. Ranking and log loss as in benchmarks.steps. Answers that are known are not asked
+again, so a run that was stopped goes on.
+"""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from benchmarks.asking.comparing import Configurations, compare, labelled
+from benchmarks.asking.figures import draw
+from models.adapter import Adapter, open_adapter
+from schema.adapter import CARD_FILE, AdapterCard
+from schema.settings import NO_ADAPTER, settings
+from training.calibrator import FEWEST_DOCUMENTS
+
+JUDGED = {"samples": 0}
+ZERO_SHOT = {**JUDGED, "adapter": NO_ADAPTER, "examples": 0, "passages": 0}
+SHORT = 500
+"""Characters of a content."""
+ZERO_SHOTS: Configurations = {
+    "zero-shot": ZERO_SHOT,
+    "zero-shot, similar items": {**ZERO_SHOT, "examples": 3, "negatives": 0},
+    "zero-shot, similar items with hard negatives": {**ZERO_SHOT, "examples": 3},
+    "zero-shot, passage": {**ZERO_SHOT, "passages": 1},
+}
+
+
+def variants(adapter: Adapter, folder: Path) -> dict[str, Path]:
+    """Write folders of the adapter with other prompts; return them by name.
+
+    Args:
+        adapter: with the form that is varied.
+        folder: where to.
+    """
+    card, form = adapter.card, adapter.form
+    question = form.tag.rsplit("\n", 1)
+    cards = {
+        "no descriptions": card.model_copy(
+            update={"prompt": form.model_copy(update={"tag": form.tag.replace(". {description}", "")})}
+        ),
+        "no descriptions, no question": card.model_copy(
+            update={
+                "prompt": form.model_copy(update={"tag": question[0].replace(". {description}", "")}),
+            }
+        ),
+        f"{SHORT} characters": card.model_copy(
+            update={"prompt": form, "limits": card.limits.model_copy(update={"text": SHORT})}
+        ),
+    }
+    return {name: _written(one, adapter, folder / name) for name, one in cards.items()}
+
+
+def _written(card: AdapterCard, adapter: Adapter, folder: Path) -> Path:
+    folder.mkdir()
+    (folder / card.adapter.file).symlink_to(adapter.weights)
+    changed = card.model_copy(update={"default_form": "prompt"})
+    (folder / CARD_FILE).write_text(changed.model_dump_json(), encoding="utf-8")
+    return folder
+
+
+def judges(adapter: Adapter, folder: Path) -> dict[str, Mapping[str, Any]]:
+    """Return the configurations with the adapter."""
+    asked: dict[str, Any] = {**JUDGED, "adapter": str(adapter.folder), "judge_form": adapter.form_name}
+    found = {"judge": asked, "judge, no similar items": {**asked, "examples": 0}}
+    for name, changed in variants(adapter, folder).items():
+        found[f"judge, {name}"] = {**JUDGED, "adapter": str(changed)}
+    return found
+
+
+def compared_to(names: Sequence[str]) -> dict[str, str]:
+    """Return what each configuration but the plain ones is compared to."""
+    return {name: name.partition(",")[0] for name in names if "," in name}
+
+
+def main(
+    store: str,
+    file: Annotated[Path, typer.Argument(exists=True)],
+    limit: Annotated[int | None, typer.Option(min=FEWEST_DOCUMENTS)] = None,
+    seed: int = 0,
+    model: str | None = None,
+    adapter: str | None = None,
+    judge_form: str | None = None,
+    live: Annotated[bool, typer.Option(help="Ask what is not known.")] = True,
+    only: Annotated[list[str] | None, typer.Option(help="Configurations beside 'recall alone'.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json")] = None,
+) -> None:
+    """Measure, print a table, and write the figures as JSON."""
+    tuned = open_adapter(settings(model=model, adapter=adapter, judge_form=judge_form))
+    with tempfile.TemporaryDirectory() as folder:
+        known = {
+            "recall alone": {"use_llm": False},
+            **(judges(tuned, Path(folder)) if tuned else {}),
+            **ZERO_SHOTS,
+        }
+        if unknown := set(only or ()) - known.keys():
+            raise typer.BadParameter(f"no configuration {sorted(unknown)}; there are {', '.join(known)}")
+        chosen = [name for name in known if name in ("recall alone", *(only or known))]
+
+        async def measure() -> dict[str, Any]:
+            contents, gold = await labelled(store, file, limit, seed)
+            configurations = {name: {"model": model, **known[name]} for name in chosen}
+            return await compare(
+                store,
+                contents,
+                gold,
+                configurations,
+                whole=chosen[1],
+                live=live,
+                seed=seed,
+                against=compared_to(chosen),
+            )
+
+        told = asyncio.run(measure())
+    Console(width=200).print(draw(told))
+    if json_file is not None:
+        json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
