@@ -30,9 +30,16 @@ def to_sample(state: TaggingState) -> list[str]:
 
 def to_judge(state: TaggingState) -> list[str]:
     """Return the tags that are to be judged, one by one or all at once, and have not been."""
+    if way_to_judge(state) is None:
+        return []
     known = state.get("judgements", {}).keys() | state.get("ratings", {}).keys()
-    tags = [tag for tag in best(state, state["steps"].judge_top) if tag not in known]
-    return _unsure(tags, state) if way_to_judge(state) else []
+    unsure = _unsure(best(state, state["steps"].judge_top), state)
+    return [tag for tag in dict.fromkeys([*unsure, *_new(state)]) if tag not in known]
+
+
+def judged(state: TaggingState) -> list[str]:
+    """Return the tags that a judge may be asked about in this round."""
+    return list(dict.fromkeys([*best(state, state["steps"].judge_top), *_new(state)]))
 
 
 def way_to_judge(state: TaggingState) -> Literal["judge", "rate"] | None:
@@ -49,6 +56,11 @@ def spared(state: TaggingState, options: TagOptions) -> bool:
     """Say whether the cascade left nothing to judge, or to ask at all, of a content."""
     judged = state.get("judgements") or state.get("ratings")
     return state["steps"].cascade and options.use_llm and not (judged and state.get("samples"))
+
+
+def _new(state: TaggingState) -> list[str]:
+    # A fit that has not seen a tag thinks little of it, so neither its order nor the cascade would ask about it.
+    return state.get("unfitted", [])[: state["steps"].judge_new]
 
 
 def _unsure(tags: list[str], state: TaggingState) -> list[str]:

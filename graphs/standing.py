@@ -11,6 +11,7 @@ from graphs.planning import Planned
 from graphs.resources import Resources
 from graphs.state import Verdict
 from schema import CalibrationNote, Path
+from schema.profile import StepChoices
 
 HOW_TO_FIT = "run `llm4tag calibrate` on labelled contents"
 
@@ -98,7 +99,7 @@ async def conditions_of(options: TagOptions, resources: Resources, made: Planned
         return found
     prompts = hashlib.sha256(repr(sorted(resources.prompts().items())).encode()).hexdigest()[:12]
     # Not "adaptive": what it leaves out changes no decision, so a calibrator of all samples holds for it.
-    steps = ("samples", "judge_top", "generate_top", "verbal", "cascade", "examples", "negatives", "passages")
+    steps = StepChoices.model_fields.keys() - {"adaptive"}
     return {
         **found,
         "model": resources.llm.identity,

@@ -17,6 +17,7 @@ class Steps(BaseModel):
     samples: int
     generate_top: int
     judge_top: int
+    judge_new: int
     verbal: bool | None
     """None: where the model gives no log-probabilities."""
     cascade: bool
@@ -41,6 +42,7 @@ def steps_for(options: TagOptions, profile: StepChoices, plan: RecallPlan, *, tu
         "samples": 0 if tuned else 3,
         "generate_top": plan.asked,
         "judge_top": plan.asked,
+        "judge_new": 3 if tuned else 0,
         "verbal": None,
         "cascade": tuned,
         "adaptive": False,

@@ -141,7 +141,7 @@ class Tagger:
         if resources.llm is None:
             return Estimate(llm_calls=0, prompt_tokens=0, completion_tokens=0, cost=0.0)
         steps = (await planned(self.options, resources)).steps
-        judged, rounds = steps.judge_top, steps.max_rounds
+        judged, rounds = steps.judge_top + steps.judge_new, steps.max_rounds
         lists = steps.samples * steps.generate_top
         if steps.verbal and judged:
             lists, judged = lists + judged, 1

@@ -3,7 +3,7 @@
 Relative-score sums are safe; reciprocal rank fusion with a weak list is not (measured: nDCG@10 .64 against .79).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from calibration.evidence_fusion import EvidenceFusion
 from calibration.features import Backing
@@ -61,6 +61,24 @@ def by_probability(candidates: Sequence[Candidate], fusion: EvidenceFusion, back
         for candidate, probability in zip(candidates, probabilities, strict=True)
     ]
     return sorted(scored, key=lambda candidate: -candidate.score)
+
+
+def best_by_words(candidates: Sequence[Candidate], fitted: Set[str]) -> list[str]:
+    """Return the tags that came after a fit, by how well their own words fit the content.
+
+    The fusion has no measure of them: it learned how little words say beside what it knows of other tags. Among
+    themselves words order them well: docs/recall.md.
+
+    Args:
+        candidates: of one content.
+        fitted: the tags that the fit knows; empty where it is not in use, and no tag is new to it then.
+    """
+    words = {
+        one.tag: evidence.score
+        for one in candidates
+        if fitted and one.tag not in fitted and (evidence := one.path(Path.C2T)) is not None
+    }
+    return list(strongest(words, len(words)))
 
 
 def strongest(found: Mapping[str, float], cap: int) -> dict[str, float]:

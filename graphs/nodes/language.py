@@ -15,7 +15,7 @@ from calibration.confidence import Scored
 from calibration.judgement import judgement_question, read_judgement, read_tuned, tuned_question
 from calibration.labels import labels_for
 from calibration.listwise import listwise_question, read_ratings
-from graphs.asking import NO_LOGPROBS, best, to_judge, to_sample
+from graphs.asking import NO_LOGPROBS, judged, to_judge, to_sample
 from graphs.context import TagOptions
 from graphs.nodes.recall import Update, open_for
 from graphs.planning import planned_in
@@ -35,7 +35,7 @@ async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     tags = to_judge(state)
     adapter = _llm(resources).adapter
     if adapter is None:
-        labels = labels_for(best(state, state["steps"].judge_top), vocabulary)
+        labels = labels_for(judged(state), vocabulary)
         questions = [judgement_question(state["prompt"], labels[tag]) for tag in tags]
     else:
         questions = [tuned_question(state["prompt"], vocabulary[tag], adapter) for tag in tags]
@@ -58,7 +58,7 @@ async def rate(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
     """Ask in one question for the probability of each of the best candidates, in words."""
     options, resources = await open_for(runtime)
     tags = to_judge(state)
-    labels = labels_for(best(state, state["steps"].judge_top), await resources.store.vocabulary())
+    labels = labels_for(judged(state), await resources.store.vocabulary())
     # Shuffled, so that recall's order tells the model nothing.
     shown = {tag: labels[tag] for tag in shuffled(tags, state["content"].full_text, 0)}
     answer, usage, failure = await ask_one(resources, listwise_question(state["prompt"], list(shown.values())))

@@ -21,7 +21,7 @@ from schema import Content, Path, Recipe, UsageError
 from schema.errors import first_fault
 from tools.content_to_tag import recall_by_text
 from tools.fitted_recall import FittedRecall
-from tools.fusion import fuse, fuse_by_probability
+from tools.fusion import best_by_words, fuse, fuse_by_probability
 from tools.linear_scores import recall_by_linear
 from tools.parts import parts_of
 from tools.similar_contents import recall_by_contents
@@ -170,14 +170,16 @@ async def fuse_candidates(state: TaggingState, runtime: Runtime[TagOptions]) -> 
     options, resources = await open_for(runtime)
     plan, found = state["plan"], state.get("found", {})
     fitted = await resources.fitted() if plan.recipe is Recipe.LEARNED else None
+    unfitted: list[str] = []
     if fitted is not None and fitted.fusion is not None:
         backing = await backing_of(resources.store, fitted, plan.paths)
         candidates = fuse_by_probability(found, plan, fitted.fusion, backing)
+        unfitted = best_by_words(candidates, backing.classified)
     else:
         candidates = fuse(found, plan)
     told = await tell_recall(options, resources, plan, candidates)
     runtime.stream_writer({"stage": "fuse", "candidates": len(candidates), **told})
-    return {"candidates": candidates}
+    return {"candidates": candidates, "unfitted": unfitted}
 
 
 async def backing_of(store: KnowledgeStore, fitted: FittedRecall, paths: frozenset[Path]) -> Backing:

@@ -24,6 +24,8 @@ from schema import (
     UsageError,
 )
 from tests.fakes.history import contents, fill
+from tests.fakes.openai_server import FakeOpenAI
+from tests.graphs.conftest import judged_label
 from training.recall import fit_recall
 
 TEXT: TaggingInput = {
@@ -156,3 +158,39 @@ async def test_a_content_of_history_is_tagged_as_if_it_were_new(fitted: str) -> 
     own = {t.id: t.confidence for t in (await tag({"id": "odd", "text": odd.text}, fitted)).tags}
     other = {t.id: t.confidence for t in (await tag({"id": "other", "text": odd.text}, fitted)).tags}
     assert own["rare"] < 0.1 < other["rare"], "another content of the same words is told by it, itself is not"
+
+
+async def test_tags_that_came_after_the_fit_are_judged_whatever_recall_thinks_of_them(
+    fitted: str, fake: FakeOpenAI
+) -> None:
+    text: TaggingInput = {"text": "reads mail letters, news feeds in a syndication format, and podcasts"}
+    asking = {"use_llm": True, "model": "openai/fake", "api_base": fake.api_base, "samples": 0, "cascade": True}
+    nothing_new = {**asking, "judge_top": 0, "judge_new": 2}
+    assert await judged(text, fitted, fake, **nothing_new) == []
+    async with await open_store(fitted) as opened:
+        described = "Syndication format"
+        await opened.upsert_tags(
+            [
+                Tag(id="feeds", name="Feeds", description=described),
+                Tag(id="podcasts", name="Podcasts", description=f"{described} of audio"),
+                Tag(id="planets", name="Planets"),
+            ]
+        )
+    assert await judged(text, fitted, fake, **nothing_new) == ["Feeds", "Podcasts"]
+    assert await judged(text, fitted, fake, **{**nothing_new, "judge_new": 1}) == ["Feeds"]
+    assert await judged(text, fitted, fake, **{**nothing_new, "judge_new": None}) == []
+    assert await judged(text, fitted, fake, **nothing_new, recipe="history") == []
+    known = await judged(text, fitted, fake, **{**asking, "judge_top": 20, "cascade": False, "judge_new": 2})
+    assert sorted(set(known)) == sorted(known), "none is asked about twice"
+    assert {"Feeds", "Podcasts", "Mail"} <= set(known)
+
+
+async def judged(text: TaggingInput, store: str, fake: FakeOpenAI, **options: object) -> list[str]:
+    """Return the tags that the judge was asked about."""
+    fake.chat_requests.clear()
+    result = await tag(text, store, answer_cache=False, **options)
+    assert result.degraded is None
+    asked = [label for request in fake.chat_requests if (label := judged_label(request))]
+    names = {one.name for one in result.tags if one.signals.p_yes is not None}
+    assert names == set(asked)
+    return asked

@@ -61,6 +61,10 @@ async def test_prompt_holds_candidates_examples_and_passages_in_shuffled_order(
     assert "IMAP is a protocol" in prompt
     schemas = [r["response_format"]["json_schema"]["schema"] for r in fake.chat_requests if "response_format" in r]
     assert sorted(schemas[0]["properties"]["tags"]["items"]["enum"]) == sorted(lists[0])
+    fake.chat_requests.clear()
+    await tag(MAIL, options(samples=1, negatives=0))
+    assert "imap mail reader for the terminal" in fake.prompts[-1]
+    assert "Tags that do not:" not in fake.prompts[-1]
 
 
 async def test_constant_beginning_comes_first_in_all_prompts(options: Options, fake: FakeOpenAI) -> None:
