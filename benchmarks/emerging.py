@@ -1,13 +1,14 @@
 """Tags that appear after everything was trained: what the LLM and its short-term knowledge gain on them.
 
-    python -m benchmarks.emerging SET FOLDER [--withhold .1] [--judged 30] [--limit N] [--only NAME …]
-    python -m benchmarks.emerging SET FOLDER --as-history .5 [--judged 20] …
+    python -m benchmarks.emerging SET FOLDER [--withhold .1] [--limit N] [--only NAME …] [--json FILE]
+    python -m benchmarks.emerging SET FOLDER --as-history .5 …
 
 SET is a folder as for benchmarks.quality; FOLDER keeps stores, so that a run that was stopped goes on. With
 --withhold a share of the tags is taken from all of history, recall is fitted, and these tags alone are measured on
 the contents that have them; then each gets one example, and nothing is refitted. A set without history takes a
 share of its labelled contents as history instead (--as-history): all its tags are new to a judge that was trained
-elsewhere. Every configuration judges the best --judged candidates; comparisons as in benchmarks.prompts.
+elsewhere. A judge is asked of the best candidates and, but for "not of new tags", of the best new tags besides.
+Comparisons as in benchmarks.prompts.
 """
 
 import asyncio
@@ -31,6 +32,8 @@ from llm4tag.evaluation.sample import sample_ids
 from schema.settings import SHIPPED_ADAPTER
 
 METRICS = ("recall@10", "recall@50", "rp@5", "ndcg@10")
+NEW = 5
+"""New tags that a zero-shot judge is asked about, as a fine-tuned one is by default."""
 
 
 def configurations(adapter: str, form: str | None) -> dict[str, Mapping[str, Any]]:
@@ -39,8 +42,9 @@ def configurations(adapter: str, form: str | None) -> dict[str, Mapping[str, Any
     return {
         "recall alone": {"use_llm": False},
         "judge": judge,
+        "judge, not of new tags": {**judge, "judge_new": 0},
         "judge, no similar items": {**judge, "examples": 0},
-        **ZERO_SHOTS,
+        **{name: {**asked, "judge_new": NEW} for name, asked in ZERO_SHOTS.items()},
     }
 
 
@@ -84,7 +88,6 @@ def main(
     folder: Path,
     withhold_share: Annotated[float, typer.Option("--withhold", help="Share of the tags.")] = 0.1,
     as_history: Annotated[float | None, typer.Option(help="Share of the labelled contents.")] = None,
-    judged: Annotated[int, typer.Option(help="Candidates judged.")] = 30,
     limit: int | None = None,
     seed: int = 0,
     adapter: str = SHIPPED_ADAPTER,
@@ -111,7 +114,7 @@ def main(
                 str(store),
                 [one.content for one in some],
                 gold,
-                {name: {"judge_top": judged, **known[name]} for name in chosen},
+                {name: known[name] for name in chosen},
                 whole=chosen[1],
                 live=True,
                 seed=seed,

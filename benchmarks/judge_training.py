@@ -4,7 +4,7 @@
 
 Beside them stands the log loss of the share of right candidates alone, which a judge must beat to be worth asking.
 Defaults are for a small model on two cores: few candidates, short contents, neither descriptions nor similar
-items. FOLDER keeps examples and judge; a run that was stopped goes on. Run it where the extra `train` is installed.
+items. FOLDER keeps examples and judge; a run that was stopped goes on. It needs the extra `train`.
 """
 
 import json

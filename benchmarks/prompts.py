@@ -77,6 +77,11 @@ def judges(adapter: Adapter, folder: Path) -> dict[str, Mapping[str, Any]]:
     found = {"judge": asked, "judge, no similar items": {**asked, "examples": 0}}
     for name, changed in variants(adapter, folder).items():
         found[f"judge, {name}"] = {**JUDGED, "adapter": str(changed)}
+    found["judge, no similar items, descriptions, question"] = {
+        **JUDGED,
+        "adapter": str(folder / "no descriptions, no question"),
+        "examples": 0,
+    }
     return found
 
 

@@ -5,7 +5,7 @@ docs/recall.md. They also say which candidates a calibrator looks at.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from pydantic import BaseModel, ConfigDict
 
@@ -36,6 +36,9 @@ WITHOUT_HISTORY = Weights(scale=0.5, judgement=1.0, agreement=0.6)
 
 TUNED_SHARE = 0.5
 """Of a fine-tuned judge's logit beside recall's: both mean the same probability, so neither is centred."""
+TUNED_SHARE_NEW = 0.9
+"""The same for tags that came after recall was fitted: recall's probability is not meant for them. See
+docs/recall.md."""
 
 
 class Scored(BaseModel):
@@ -84,6 +87,7 @@ def combine(
     weights: Weights,
     *,
     tuned: bool = False,
+    unfitted: Set[str] = frozenset(),
 ) -> list[Scored]:
     """Move each recall confidence by what the LLM said, in logits; best first.
 
@@ -95,6 +99,7 @@ def combine(
         signals: of each, by tag.
         weights: of a zero-shot judge, and of agreement.
         tuned: whether the judge was fine-tuned.
+        unfitted: tags that came after recall was fitted.
     """
     shares = {tag: one.agreement for tag, one in signals.items() if one.agreement is not None}
     logits = {tag: log_odds(one.p_yes) for tag, one in signals.items() if one.p_yes is not None}
@@ -109,7 +114,8 @@ def combine(
         tag = candidate.tag
         recall = log_odds(signals[tag].recall or 0.0)
         if tuned:
-            judged = TUNED_SHARE * (logits.get(tag, recall) - recall)
+            share = TUNED_SHARE_NEW if tag in unfitted else TUNED_SHARE
+            judged = share * (logits.get(tag, recall) - recall)
         else:
             judged = weights.judgement * centred_logits.get(tag, 0.0)
         moved = recall + judged + weights.agreement * centred_shares.get(tag, 0.0)

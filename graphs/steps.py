@@ -42,7 +42,7 @@ def steps_for(options: TagOptions, profile: StepChoices, plan: RecallPlan, *, tu
         "samples": 0 if tuned else 3,
         "generate_top": plan.asked,
         "judge_top": plan.asked,
-        "judge_new": 3 if tuned else 0,
+        "judge_new": 5 if tuned else 0,
         "verbal": None,
         "cascade": tuned,
         "adaptive": False,

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,3 +77,13 @@ def test_a_tuned_judge_speaks_for_itself_and_half() -> None:
     scored = combine(CANDIDATES, gather(recall, {}, said), WITH_HISTORY, tuned=True)
     # Uncentred: a judge that affirms both raises one and leaves the other; c was not judged.
     assert {item.tag: item.confidence for item in scored} == pytest.approx({"a": 0.5, "b": 0.6, "c": 0.3})
+
+
+def test_of_a_tag_that_the_fit_has_not_seen_a_tuned_judge_has_nearly_all_to_say() -> None:
+    recall = {"a": 0.01, "b": 0.01, "c": 0.01}
+    said = {tag: Judgement(p_yes=0.8, mass=1.0) for tag in "ab"}
+    scored = combine(CANDIDATES, gather(recall, {}, said), WITH_HISTORY, tuned=True, unfitted={"a", "c"})
+    found = {item.tag: item.confidence for item in scored}
+    logit = 0.9 * math.log(0.8 / 0.2) + 0.1 * math.log(0.01 / 0.99)
+    assert found["a"] == pytest.approx(1 / (1 + math.exp(-logit)))
+    assert found["a"] > 0.6 > 0.2 > found["b"] > found["c"] == pytest.approx(0.01)

