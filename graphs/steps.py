@@ -37,22 +37,30 @@ def steps_for(options: TagOptions, profile: StepChoices, plan: RecallPlan, *, tu
         plan: of the first round.
         tuned: whether a fine-tuned judge is asked.
     """
+    chosen = _chosen(profile, options)
+    # Beside a fine-tuned judge lists gain nothing, and where recall is sure it is right: docs/calibration.md.
+    samples = chosen.get("samples", 0 if tuned else 3)
+    # Nor does it gain by similar contents (docs/judge.md), and passages have no place in its prompt.
+    alone = tuned and not samples
     measured: dict[str, Any] = {
-        # Beside a fine-tuned judge lists gain nothing, and where recall is sure it is right: docs/calibration.md.
-        "samples": 0 if tuned else 3,
+        "samples": samples,
         "generate_top": plan.asked,
         "judge_top": plan.asked,
         "judge_new": 5 if tuned else 0,
         "verbal": None,
         "cascade": tuned,
         "adaptive": False,
-        "examples": 3,
+        "examples": 0 if alone else 3,
         "negatives": 4,
-        "passages": 1,
+        "passages": 0 if alone else 1,
         "max_rounds": plan.rounds,
     }
-    for choices in (profile, options):
-        measured |= {
-            name: chosen for name in StepChoices.model_fields if (chosen := getattr(choices, name)) is not None
-        }
-    return Steps(**measured)
+    return Steps(**{**measured, **chosen})
+
+
+def _chosen(*choices: StepChoices) -> dict[str, Any]:
+    """Return what was chosen at all; the later choice stands."""
+    found: dict[str, Any] = {}
+    for one in choices:
+        found |= {name: value for name in StepChoices.model_fields if (value := getattr(one, name)) is not None}
+    return found

@@ -45,12 +45,12 @@ class StepChoices(BaseModel):
     adaptive: bool | None = None
     """Draw samples one after another, and stop when those to come can change no decision. None: no."""
     examples: int | None = Field(default=None, ge=0, le=10)
-    """Similar tagged contents in the prompt. None: 3."""
+    """Similar tagged contents in the prompt. None: 3; 0 where a fine-tuned judge alone is asked."""
     negatives: int | None = Field(default=None, ge=0, le=10)
     """Candidates that look right and that nobody gave to it, named with each similar content. None: 4. A
     fine-tuned judge is shown none."""
     passages: int | None = Field(default=None, ge=0, le=10)
-    """Passages of background knowledge in the prompt. None: 1."""
+    """Passages of background knowledge in the prompt. None: 1; 0 where a fine-tuned judge alone is asked."""
     max_rounds: int | None = Field(default=None, ge=1, le=5)
     """Recall rounds at most, see ``widen_below``; None: by the recipe, as ``RecallPlan.rounds`` has it."""
 

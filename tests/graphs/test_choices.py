@@ -28,8 +28,12 @@ def test_options_beat_the_profile_which_beats_what_was_measured() -> None:
     assert found.judge_top == PLAN.asked
     tuned, bare = (chosen(TagOptions(), StepChoices(), tuned=one) for one in (True, False))
     assert (tuned.samples, tuned.cascade) == (0, True)
+    assert (tuned.examples, tuned.passages) == (0, 0), "nothing but the judge would read them"
+    assert (tuned.judge_new, bare.judge_new) == (5, 0)
     assert (bare.samples, bare.cascade) == (3, False)
-    assert chosen(TagOptions(samples=2), StepChoices(), tuned=True).samples == 2
+    both = chosen(TagOptions(samples=2), StepChoices(), tuned=True)
+    assert (both.samples, both.examples, both.passages) == (2, 3, 1)
+    assert chosen(TagOptions(examples=2), StepChoices(samples=0), tuned=True).examples == 2
 
 
 async def test_a_profile_of_ones_own_is_asked_with_and_hashed(
