@@ -42,11 +42,12 @@ def steps_for(options: TagOptions, profile: StepChoices, plan: RecallPlan, *, tu
     samples = chosen.get("samples", 0 if tuned else 3)
     # Nor does it gain by similar contents (docs/judge.md), and passages have no place in its prompt.
     alone = tuned and not samples
+    judged = chosen.get("judge_top", plan.asked)
     measured: dict[str, Any] = {
         "samples": samples,
         "generate_top": plan.asked,
-        "judge_top": plan.asked,
-        "judge_new": 5 if tuned else 0,
+        "judge_top": judged,
+        "judge_new": 5 if tuned and judged else 0,
         "verbal": None,
         "cascade": tuned,
         "adaptive": False,

@@ -35,7 +35,7 @@ class StepChoices(BaseModel):
     """Candidates judged yes or no, one question each; None as above, 0: none."""
     judge_new: int | None = Field(default=None, ge=0, le=50)
     """Candidates judged besides, whatever recall thinks of them: the best by their own words among tags that came
-    after recall was fitted, of which it cannot know. None: 5 where a fine-tuned judge is asked, else 0."""
+    after recall was fitted, of which it cannot know. None: 5 where a fine-tuned judge is asked at all, else 0."""
     verbal: bool | None = None
     """Ask for the probabilities of these in words, in one question, in place of judging them; None: where the
     model gives no log-probabilities; False: never."""

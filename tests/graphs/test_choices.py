@@ -30,6 +30,7 @@ def test_options_beat_the_profile_which_beats_what_was_measured() -> None:
     assert (tuned.samples, tuned.cascade) == (0, True)
     assert (tuned.examples, tuned.passages) == (0, 0), "nothing but the judge would read them"
     assert (tuned.judge_new, bare.judge_new) == (5, 0)
+    assert chosen(TagOptions(judge_top=0), StepChoices(), tuned=True).judge_new == 0
     assert (bare.samples, bare.cascade) == (3, False)
     both = chosen(TagOptions(samples=2), StepChoices(), tuned=True)
     assert (both.samples, both.examples, both.passages) == (2, 3, 1)
