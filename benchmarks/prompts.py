@@ -49,8 +49,8 @@ def variants(adapter: Adapter, folder: Path) -> dict[str, Path]:
     bare = form.tag.replace(". {description}", "")
     tags = {
         "no descriptions": bare,
-        "no question": form.tag.rsplit("\n", 1)[0],
-        "no descriptions, no question": bare.rsplit("\n", 1)[0],
+        "no question": _unasked(form.tag),
+        "no descriptions, no question": _unasked(bare),
     }
     cards = {
         name: card.model_copy(update={"prompt": form.model_copy(update={"tag": tag})})
@@ -60,6 +60,12 @@ def variants(adapter: Adapter, folder: Path) -> dict[str, Path]:
         update={"prompt": form, "limits": card.limits.model_copy(update={"text": SHORT})}
     )
     return {name: _written(one, adapter, folder / name) for name, one in cards.items()}
+
+
+def _unasked(tag: str) -> str:
+    """Leave out the line after the tag's, if there is one."""
+    lines = tag.split("\n")
+    return tag if "{" in lines[-1] else "\n".join(lines[:-1])
 
 
 def _written(card: AdapterCard, adapter: Adapter, folder: Path) -> Path:
