@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from graphs.context import TagOptions
+from schema import Recipe
 from schema.profile import StepChoices
 from tools.plan import RecallPlan
 
@@ -40,7 +41,7 @@ def steps_for(options: TagOptions, profile: StepChoices, plan: RecallPlan, *, tu
     chosen = _chosen(profile, options)
     # Beside a fine-tuned judge lists gain nothing, and where recall is sure it is right: docs/calibration.md.
     samples = chosen.get("samples", 0 if tuned else 3)
-    # Nor does it gain by similar contents (docs/judge.md), and passages have no place in its prompt.
+    # Similar contents help it a little where there is much history, and passages have no place in its prompt.
     alone = tuned and not samples
     judged = chosen.get("judge_top", plan.asked)
     measured: dict[str, Any] = {
@@ -51,7 +52,7 @@ def steps_for(options: TagOptions, profile: StepChoices, plan: RecallPlan, *, tu
         "verbal": None,
         "cascade": tuned,
         "adaptive": False,
-        "examples": 0 if alone else 3,
+        "examples": 0 if alone and plan.recipe is not Recipe.LEARNED else 3,
         "negatives": 4,
         "passages": 0 if alone else 1,
         "max_rounds": plan.rounds,

@@ -45,7 +45,8 @@ class StepChoices(BaseModel):
     adaptive: bool | None = None
     """Draw samples one after another, and stop when those to come can change no decision. None: no."""
     examples: int | None = Field(default=None, ge=0, le=10)
-    """Similar tagged contents in the prompt. None: 3; 0 where a fine-tuned judge alone is asked."""
+    """Similar tagged contents in the prompt. None: 3; 0 where a fine-tuned judge alone is asked and recall
+    was not fitted on history."""
     negatives: int | None = Field(default=None, ge=0, le=10)
     """Candidates that look right and that nobody gave to it, named with each similar content. None: 4. A
     fine-tuned judge is shown none."""

@@ -38,7 +38,11 @@ async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
         labels = labels_for(judged(state), vocabulary)
         questions = [judgement_question(state["prompt"], labels[tag]) for tag in tags]
     else:
-        questions = [tuned_question(state["prompt"], vocabulary[tag], adapter) for tag in tags]
+        # Nobody could give similar contents a tag that was not there yet: they would mislead (docs/recall.md).
+        alone, unfitted = state["prompt"].model_copy(update={"examples": ()}), state.get("unfitted", [])
+        questions = [
+            tuned_question(alone if tag in unfitted else state["prompt"], vocabulary[tag], adapter) for tag in tags
+        ]
     # The first alone: it fills the prefix cache for the others, and shows whether there are log-probabilities.
     answers, usage, failure = await _ask_all(_llm(resources), questions[:1])
     if answers and answers[0].first_token is None:

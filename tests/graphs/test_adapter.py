@@ -13,12 +13,16 @@ from graphs.resources import resources_for
 from graphs.standing import conditions_of
 from graphs.state import TaggingInput
 from graphs.tagging import graph
+from knowledge_store.opening import open_store
 from models.local import opening
 from models.local.process import Server
-from schema import TagResult, UsageError
+from schema import Tag, TagResult, UsageError
 from tests.fakes.adapters import adapter_folder, base_file, sha256
+from tests.fakes.history import fill
 from tests.fakes.openai_server import FakeOpenAI, Reply
 from tests.graphs.conftest import asked_labels, likes
+from tests.graphs.test_fitted import quiet
+from training.recall import fit_recall
 
 MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 
@@ -101,6 +105,25 @@ async def test_results_conditions_and_answers_are_of_the_adapter_and_its_form(
     assert bare.origin.adapter is None
     assert all("lora" not in request for request in fake.chat_requests[-bare.usage.llm_calls :])
     assert bare.usage.cached_answers == 3, "the generator's answers do not depend on the adapter"
+
+
+async def test_of_tags_newer_than_the_fit_it_is_asked_without_similar_contents(
+    tuned: Callable[..., TagOptions], fake: FakeOpenAI, tmp_path: Path
+) -> None:
+    location = str(tmp_path / "fitted.llm4tag")
+    async with await open_store(location, embedding="none", create=True) as opened:
+        await fill(opened)
+        await fit_recall(opened, quiet)
+        await opened.upsert_tags([Tag(id="feeds", name="Feeds"), Tag(id="planets", name="Planets")])
+    text: TaggingInput = {"text": "reads mail letters in the imap inbox, and news feeds"}
+    chosen = tuned(store=location, samples=0, cascade=False, judge_top=2, judge_new=None)
+    result = TagResult.model_validate(await graph.ainvoke(text, context=chosen))
+    assert result.degraded is None
+    prompts = [request["messages"][-1]["content"] for request in fake.chat_requests]
+    about = {tag: [one for one in prompts if f"Tag: {tag} (" in one] for tag in ("mail", "feeds")}
+    assert [len(found) for found in about.values()] == [1, 1]
+    assert "Similar items:" in about["mail"][0]
+    assert "Similar items:" not in about["feeds"][0]
 
 
 async def test_a_merged_one_is_asked_elsewhere_in_its_own_words(

@@ -8,6 +8,7 @@ import pytest
 from graphs.context import TagOptions
 from graphs.steps import Steps, steps_for
 from prompts import profile_source
+from schema import Recipe
 from schema.profile import StepChoices
 from tests.fakes.openai_server import FakeOpenAI
 from tests.graphs.test_steps import MAIL, tag
@@ -29,6 +30,8 @@ def test_options_beat_the_profile_which_beats_what_was_measured() -> None:
     tuned, bare = (chosen(TagOptions(), StepChoices(), tuned=one) for one in (True, False))
     assert (tuned.samples, tuned.cascade) == (0, True)
     assert (tuned.examples, tuned.passages) == (0, 0), "nothing but the judge would read them"
+    learned = RecallPlan.first(1000, Recipe.LEARNED)
+    assert steps_for(TagOptions(), StepChoices(), learned, tuned=True).examples == 3
     assert (tuned.judge_new, bare.judge_new) == (5, 0)
     assert chosen(TagOptions(judge_top=0), StepChoices(), tuned=True).judge_new == 0
     assert (bare.samples, bare.cascade) == (3, False)
