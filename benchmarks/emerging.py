@@ -44,6 +44,7 @@ def configurations(adapter: str, form: str | None) -> dict[str, Mapping[str, Any
         "recall alone": {"use_llm": False},
         "judge": judge,
         "judge, not of new tags": {**judge, "judge_new": 0},
+        "judge, no similar items": {**judge, "examples": 0},
         "judge, similar items": {**judge, "examples": 3},
         **{name: {**asked, "judge_new": NEW} for name, asked in ZERO_SHOTS.items()},
     }

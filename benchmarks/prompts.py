@@ -5,8 +5,8 @@
 
 Each configuration judges the same candidates of the same documents (no lists, no cascade, one round). The
 zero-shot ones are compared to "zero-shot", which is shown the content alone; those with the adapter to "judge",
-which is asked as its card says, without similar items. Ranking and log loss as in benchmarks.steps. Answers that
-are known are not asked again, so a run that was stopped goes on.
+which is asked as its card says, with similar items where recall is fitted on history. Ranking and log loss as in
+benchmarks.steps. Answers that are known are not asked again, so a run that was stopped goes on.
 """
 
 import asyncio
@@ -80,10 +80,10 @@ def judges(adapter: Adapter, folder: Path) -> dict[str, Mapping[str, Any]]:
     """Return the configurations with the adapter."""
     asked: dict[str, Any] = {**JUDGED, "adapter": str(adapter.folder), "judge_form": adapter.form_name}
     return {
-        "judge": {**asked, "examples": 0},
-        "judge, similar items": {**asked, "examples": 3},
+        "judge": asked,
+        "judge, no similar items": {**asked, "examples": 0},
         **{
-            f"judge, {name}": {**JUDGED, "adapter": str(changed), "examples": 0}
+            f"judge, {name}": {**JUDGED, "adapter": str(changed)}
             for name, changed in variants(adapter, folder).items()
         },
     }
