@@ -51,7 +51,7 @@ def test_an_adapter_for_another_model_is_refused_and_the_option_beats_the_enviro
     assert f"{tmp_path / 'nowhere' / 'adapter.json'}: no such file" in environment.stderr
     remote = llm4tag(*args, "--adapter", folder, "--model", "openai/x")
     assert remote.exit_code == 2
-    assert "merge the adapter into its base, serve that, name it with --model" in remote.stderr
+    assert "merge it into its base (`llm4tag train merge`), serve that, name it with --model" in remote.stderr
 
 
 def test_examples_of_two_stores_are_exported_and_read_back(full: Path, tmp_path: Path) -> None:
