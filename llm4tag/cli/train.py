@@ -97,9 +97,9 @@ def merge(
 ) -> None:
     r"""Merge an adapter into its base, for servers that load no adapter.
 
-    The folder holds a GGUF file of 8 bits, to be served by llama.cpp, Ollama,
-    vLLM or llm4tag itself, and the card: `--adapter` takes the folder beside
-    `--model`, and asks with the prompt of the card.
+    The folder holds a GGUF file of 8 bits, to be served by llama.cpp or
+    whatever else takes such files, llm4tag included, and the card: `--adapter`
+    takes the folder beside `--model`, and asks with the prompt of the card.
 
     [bold]Examples[/bold]
 
