@@ -99,7 +99,7 @@ async def conditions_of(options: TagOptions, resources: Resources, made: Planned
         return found
     prompts = hashlib.sha256(repr(sorted(resources.prompts().items())).encode()).hexdigest()[:12]
     # Not "adaptive": what it leaves out changes no decision, so a calibrator of all samples holds for it.
-    steps = StepChoices.model_fields.keys() - {"adaptive"}
+    steps = [name for name in StepChoices.model_fields if name not in ("adaptive", "max_rounds")]
     return {
         **found,
         "model": resources.llm.identity,

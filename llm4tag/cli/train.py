@@ -1,13 +1,23 @@
 """``llm4tag train``: fine-tuned judges."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llm4tag.cli.common import progress_bar
 from llm4tag.cli.train_export import export
 from llm4tag.cli.train_run import run
+
+if TYPE_CHECKING:
+    from models.adapter import Adapter
+
+BaseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--base", metavar="FILE", help="GGUF file of the base. Default: the pulled model of that sha256."
+    ),
+]
 
 app = typer.Typer(no_args_is_help=True, help="Fine-tuned judges.", rich_markup_mode="rich")
 
@@ -30,12 +40,7 @@ def convert(
             "--out", "-o", metavar="FILE", help="Default: in the cache folder, where --adapter finds it."
         ),
     ] = None,
-    base: Annotated[
-        Path | None,
-        typer.Option(
-            "--base", metavar="FILE", help="GGUF file of the base. Default: the pulled model of that sha256."
-        ),
-    ] = None,
+    base: BaseOption = None,
 ) -> None:
     r"""Write an adapter as GGUF, the form that llama.cpp loads beside its base.
 
@@ -47,15 +52,11 @@ def convert(
     llm4tag train convert my-judge
     llm4tag train convert my-judge --out my-judge.gguf
     """
-    from models.adapter import read_adapter
-    from models.local.lora import base_of, check_base, convert, converted_path, tensor_count
+    from models.local.lora import convert, converted_path, tensor_count
     from schema import settings
 
-    cache_dir = settings().cache_dir
-    adapter = read_adapter(folder, cache_dir)
-    file = base or base_of(adapter, cache_dir)
-    check_base(adapter, file, cache_dir)
-    target = out or converted_path(adapter, cache_dir)
+    adapter, file = _with_base(folder, base)
+    target = out or converted_path(adapter, settings().cache_dir)
     with progress_bar("converting", tensor_count(adapter), "tensors") as bar:
         convert(adapter, file, target, bar)
     typer.echo(target)
@@ -88,12 +89,7 @@ def shrink(
 def merge(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with adapter.json and the weights.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="A folder that is not there yet.")],
-    base: Annotated[
-        Path | None,
-        typer.Option(
-            "--base", metavar="FILE", help="GGUF file of the base. Default: the pulled model of that sha256."
-        ),
-    ] = None,
+    base: BaseOption = None,
 ) -> None:
     r"""Merge an adapter into its base, for servers that load no adapter.
 
@@ -108,14 +104,21 @@ def merge(
     llm4tag tag new.jsonl --store my.store --adapter merged --model openai/my-judge --api-base http://server/v1
     llm4tag tag new.jsonl --store my.store --adapter merged --model local/merged/my-judge.gguf
     """
+    from models.local.merging import merge_folder, merged_tensor_count
+
+    adapter, file = _with_base(folder, base)
+    with progress_bar("merging", merged_tensor_count(file), "tensors") as bar:
+        typer.echo(merge_folder(adapter, file, out, bar))
+
+
+def _with_base(folder: Path, base: Path | None) -> "tuple[Adapter, Path]":
+    """Return an adapter and the file of its base, checked to be that."""
     from models.adapter import read_adapter
     from models.local.lora import base_of, check_base
-    from models.local.merging import merge_folder, merged_tensor_count
     from schema import settings
 
     cache_dir = settings().cache_dir
     adapter = read_adapter(folder, cache_dir)
     file = base or base_of(adapter, cache_dir)
     check_base(adapter, file, cache_dir)
-    with progress_bar("merging", merged_tensor_count(file), "tensors") as bar:
-        typer.echo(merge_folder(adapter, file, out, bar))
+    return adapter, file

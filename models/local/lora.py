@@ -5,7 +5,8 @@ something is converted.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,16 @@ _NAME = re.compile(
 )
 ARCHITECTURES = ("qwen2", "qwen3", "llama")
 """Of the base: those whose tensors carry over by name; for llama queries and keys are interleaved besides."""
+
+
+@dataclass(frozen=True)
+class BaseFacts:
+    """What carrying an adapter over depends on of its base."""
+
+    architecture: str
+    heads: Mapping[str, int]
+    """Of the projections of queries and keys."""
+
 
 Done = Callable[[int], None]
 """Called with the number of tensors just written."""
@@ -85,16 +96,16 @@ def convert(adapter: Adapter, base: Path, out: Path, done: Done = lambda _: None
         ModelError: a file cannot be read or written.
     """
     gguf = package("gguf")
-    architecture, _ = _base_facts(base)
+    facts = base_facts(read_base(base), base)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with replacing(out) as partial:
-            writer = gguf.GGUFWriter(partial, architecture)
+            writer = gguf.GGUFWriter(partial, facts.architecture)
             writer.add_type(gguf.GGUFType.ADAPTER)
             writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
             writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, adapter.card.adapter.alpha)
             writer.add_name(adapter.card.name)
-            for tensor, values in carried_matrices(adapter, base):
+            for tensor, values in carried_matrices(adapter, facts):
                 writer.add_tensor(tensor, values)
                 done(1)
             writer.write_header_to_file()
@@ -150,14 +161,13 @@ def check_base(adapter: Adapter, base: Path, cache_dir: Path) -> None:
         )
 
 
-def carried_matrices(adapter: Adapter, base: Path) -> Iterator[tuple[str, NDArray[np.float16]]]:
+def carried_matrices(adapter: Adapter, base: BaseFacts) -> Iterator[tuple[str, NDArray[np.float16]]]:
     """Yield each matrix under its name in GGUF: A is (rank, in), B is (out, rank).
 
     Raises:
-        ModelNotFoundError: the packages that read them are not installed.
-        ModelSetupError: a tensor or the base's architecture has no known counterpart.
+        ModelNotFoundError: the package that reads them is not installed.
+        ModelSetupError: a tensor has no known counterpart.
     """
-    architecture, heads = _base_facts(base)
     seen: dict[str, set[str]] = {}
     rank = adapter.card.adapter.rank
     with opened(adapter.weights) as tensors:
@@ -175,8 +185,8 @@ def carried_matrices(adapter: Adapter, base: Path) -> Iterator[tuple[str, NDArra
                     f"{adapter.weights}: tensor {name!r} has the shape {values.shape}, the card's adapter.rank is "
                     f"{rank}; correct the card"
                 )
-            if architecture == "llama" and side == "B" and projection in heads:
-                values = interleaved(values, heads[projection])
+            if base.architecture == "llama" and side == "B" and projection in base.heads:
+                values = interleaved(values, base.heads[projection])
             target = f"blk.{match['layer']}.{_PROJECTIONS[projection]}.weight"
             seen.setdefault(target, set()).add(side)
             yield f"{target}.lora_{side.lower()}", values.astype(np.float16)
@@ -205,9 +215,13 @@ def read_base(base: Path) -> Any:
         raise ModelSetupError(f"{base}: cannot be read as GGUF ({error}); pull or copy it anew") from error
 
 
-def _base_facts(base: Path) -> tuple[str, dict[str, int]]:
-    """Return the base's architecture, and how many heads its queries and keys have."""
-    fields = read_base(base).fields
+def base_facts(reader: Any, base: Path) -> BaseFacts:
+    """Return what carrying over depends on, of an open file.
+
+    Raises:
+        ModelSetupError: adapters for its architecture cannot be carried over.
+    """
+    fields = reader.fields
     architecture = str(fields["general.architecture"].contents())
     if architecture not in ARCHITECTURES:
         raise ModelSetupError(
@@ -218,4 +232,4 @@ def _base_facts(base: Path) -> tuple[str, dict[str, int]]:
     for projection, key in (("q_proj", "head_count"), ("k_proj", "head_count_kv")):
         if field := fields.get(f"{architecture}.attention.{key}"):
             heads[projection] = int(field.contents())
-    return architecture, heads
+    return BaseFacts(architecture, heads)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.adapter import Adapter
 from models.local.files import hash_file, replacing
-from models.local.lora import carried_matrices, read_base
+from models.local.lora import BaseFacts, base_facts, carried_matrices, read_base
 from models.local.lora_weights import package
 from schema import ModelError, ModelSetupError, UsageError
 from schema.adapter import CARD_FILE, MergedModel
@@ -67,13 +67,13 @@ def merge_folder(adapter: Adapter, base: Path, out: Path, done: Done = lambda _:
 def _write(adapter: Adapter, base: Path, out: Path, done: Done) -> None:
     gguf = package("gguf")
     reader = read_base(base)
-    architecture = str(reader.fields["general.architecture"].contents())
-    changes = _changes(adapter, base)
+    facts = base_facts(reader, base)
+    changes = _changes(adapter, facts)
     known = {tensor.name for tensor in reader.tensors}
     if unknown := sorted(changes.keys() - known):
         raise ModelSetupError(f"{base}: has no tensor {unknown[0]!r}, which the adapter changes; check the card")
     kind = gguf.GGMLQuantizationType.Q8_0
-    writer = gguf.GGUFWriter(out, architecture)
+    writer = gguf.GGUFWriter(out, facts.architecture)
     writer.add_name(adapter.card.name)
     for field in reader.fields.values():
         _copy_field(gguf, writer, field)
@@ -100,7 +100,7 @@ def _write(adapter: Adapter, base: Path, out: Path, done: Done) -> None:
     writer.close()
 
 
-def _changes(adapter: Adapter, base: Path) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+def _changes(adapter: Adapter, base: BaseFacts) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Return A and B by the name of the tensor that they change."""
     sides: dict[str, dict[str, NDArray[np.float32]]] = {}
     for name, values in carried_matrices(adapter, base):
