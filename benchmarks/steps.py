@@ -11,7 +11,6 @@ for both.
 """
 
 import asyncio
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +18,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks.asking.comparing import compare, labelled
+from benchmarks.asking.comparing import compare, keep, labelled, picked
 from benchmarks.asking.figures import draw
 from training.calibrator import FEWEST_DOCUMENTS
 
@@ -57,11 +56,9 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Measure, print a table, and write the figures as JSON."""
-    if unknown := {whole, *(only or ())} - CONFIGURATIONS.keys():
-        raise typer.BadParameter(f"no configuration {sorted(unknown)}; there are {', '.join(CONFIGURATIONS)}")
+    chosen = picked(CONFIGURATIONS, only, ("recall alone", whole))
     models = {"model": model, "adapter": adapter, "judge_form": judge_form}
-    chosen = {"recall alone", whole, *(only or CONFIGURATIONS)}
-    configurations = {name: {**models, **steps} for name, steps in CONFIGURATIONS.items() if name in chosen}
+    configurations = {name: {**models, **CONFIGURATIONS[name]} for name in chosen}
 
     async def measure() -> dict[str, Any]:
         contents, gold = await labelled(store, file, limit, seed)
@@ -69,8 +66,7 @@ def main(
 
     told = asyncio.run(measure())
     Console(width=200).print(draw(told))
-    if json_file is not None:
-        json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    keep(told, json_file)
 
 
 if __name__ == "__main__":

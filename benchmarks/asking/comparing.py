@@ -1,5 +1,6 @@
 """Tag the same documents by several configurations, and measure on those that all of them have whole."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,25 @@ from schema import Content, TagResult
 from training.calibrator import FEWEST_DOCUMENTS
 
 Configurations = Mapping[str, Mapping[str, Any]]
+
+
+def picked(
+    known: Configurations, only: Sequence[str] | None, always: Sequence[str] = ("recall alone",)
+) -> list[str]:
+    """Return the names of the configurations to run, in their order: all, or those asked for and some always.
+
+    Raises:
+        typer.BadParameter: one that there is not.
+    """
+    if unknown := {*always, *(only or ())} - known.keys():
+        raise typer.BadParameter(f"no configuration {sorted(unknown)}; there are {', '.join(known)}")
+    return [name for name in known if name in (*always, *(only or known))]
+
+
+def keep(told: Mapping[Any, Any], json_file: Path | None) -> None:
+    """Write figures as JSON, where a file is named."""
+    if json_file is not None:
+        json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 async def labelled(
