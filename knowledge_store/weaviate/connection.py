@@ -15,7 +15,7 @@ from weaviate.collections import CollectionAsync
 from knowledge_store.weaviate.failures import CollectionGone, refused_key, weaviate_errors
 from knowledge_store.weaviate.location import WeaviateLocation
 from models.loop import LoopThread
-from schema import StoreError
+from schema import StoreError, StoreUnreachableError
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -100,7 +100,7 @@ class Connection:
             with weaviate_errors(self.location):
                 return await work(self._client)
         except CollectionGone:
-            await _wait_for_schema(self.location)
+            await _wait_for_return(self.location)
         with weaviate_errors(self.location):
             return await work(self._client)
 
@@ -123,6 +123,19 @@ class Connection:
         if not self._closed:
             self._closed = True
             await self._client.close()
+
+
+async def _wait_for_return(location: WeaviateLocation) -> None:
+    """Wait for the schema of a server that answers gRPC already; when it starts, HTTP comes after that."""
+    end = time.monotonic() + location.settings.connect_timeout
+    while True:
+        try:
+            await _wait_for_schema(location)
+            return
+        except StoreUnreachableError:
+            if time.monotonic() > end:
+                raise
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _wait_for_schema(location: WeaviateLocation) -> str:

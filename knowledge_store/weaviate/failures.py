@@ -11,6 +11,11 @@ from knowledge_store.weaviate.location import WeaviateLocation
 from schema import StoreError, StoreUnreachableError
 
 _KEPT = "what was acknowledged is kept: run the same command again"
+_ABSENT = (
+    *("not present in schema", "could not find class", "not found in schema", "class not found"),
+    # A server that starts knows a collection some moments before it has opened what is in it.
+    *("non-existing index", "could not find index", "cannot find index"),
+)
 
 
 class CollectionGone(StoreError):
@@ -31,9 +36,7 @@ def told(location: WeaviateLocation, error: BaseException | str) -> StoreError:
     message = _message(error)
     low = message.lower()
     place = location.text
-    if _any(low, "not present in schema", "could not find class", "not found in schema") or (
-        "tenant" in low and "not found" in low
-    ):
+    if _any(low, *_ABSENT) or ("tenant" in low and "not found" in low):
         return CollectionGone(f"{place}: {message}")
     if _any(low, "multi-tenancy", "multi tenancy"):
         return StoreError(
@@ -63,7 +66,8 @@ def concerns_all(message: str) -> bool:
     """Return whether a message about one object speaks of the server or the collection: no other fares better."""
     return _any(
         message.lower(),
-        *("read-only", "readonly", "not present in schema", "could not find class", "tenan", "deadline"),
+        *_ABSENT,
+        *("read-only", "readonly", "tenan", "deadline"),
         *("unavailable", "unauthorized", "forbidden", "memory", "context canceled"),
     )
 

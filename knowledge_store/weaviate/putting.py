@@ -111,17 +111,21 @@ class Putter:
                 if concerns_all(error.message):
                     raise
                 return dict.fromkeys(range(len(piece)), error.message)
-            return {at: each.message for at, each in result.errors.items()}
+            refusals = {at: each.message for at, each in result.errors.items()}
+            for message in refusals.values():
+                if concerns_all(message):
+                    # Told here, inside the call: it waits where the server is only not ready yet.
+                    raise told(self._connection.location, message)
+            return refusals
 
         refused: list[Refused] = []
         failures = await asyncio.gather(
             *(self._connection.call(lambda _, piece=piece: insert(piece)) for piece in pieces)  # type: ignore[misc]
         )
         for piece, failed in zip(pieces, failures, strict=True):
-            for at, message in failed.items():
-                if concerns_all(message):
-                    raise told(self._connection.location, message)
-                refused.append(Refused(id=str(piece[at].properties["key"]), reason=message))
+            refused += [
+                Refused(id=str(piece[at].properties["key"]), reason=message) for at, message in failed.items()
+            ]
         return refused
 
     async def take_out(self, kind: Kind, state: State, items: Sequence[Item]) -> int:

@@ -1,0 +1,87 @@
+"""A server that is back but has not opened its collections yet: callers wait, and no object counts as refused."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import weaviate
+from weaviate.collections.classes.batch import BatchObject, BatchObjectReturn, ErrorObject
+from weaviate.collections.data import _DataCollectionAsync
+from weaviate.exceptions import WeaviateQueryError
+
+from knowledge_store import Writing
+from knowledge_store.weaviate.connection import LOOP, Connection
+from knowledge_store.weaviate.failures import CollectionGone, concerns_all, told
+from knowledge_store.weaviate.location import parse_location
+from schema import Tag
+from tests.fakes.stores import open_fake
+from tests.weaviate_server import Server, running
+
+BROWSED = "explorer: list class: search: tried to browse non-existing index for Llm4tag_x_Facts"
+INSERTED = "could not find index for class Llm4tag_x_Tags. It might have been deleted in the meantime"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        BROWSED,
+        INSERTED,
+        "import into non-existing index for Llm4tag_x_Facts",
+        "cannot find index for class Llm4tag_x_Facts",
+        "could not find class Llm4tag_x_Facts in schema",
+    ],
+)
+def test_what_a_starting_server_says_is_no_refusal(message: str) -> None:
+    assert isinstance(told(parse_location("weaviate://127.0.0.1:1/x"), message), CollectionGone)
+    assert concerns_all(message)
+
+
+@pytest.fixture(scope="module")
+def server(server_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of this module's own, to be killed."""
+    with running(tmp_path_factory.mktemp("returning")) as started:
+        if started.pid is None:
+            pytest.skip("the server in LLM4TAG_TEST_WEAVIATE is not ours to kill")
+        yield started
+
+
+@pytest.mark.weaviate
+async def test_a_call_waits_until_the_server_is_back(server: Server) -> None:
+    """gRPC answers first, then HTTP, then the collections: the call is done again after all of them."""
+    connection = await LOOP.run(Connection.open(parse_location(server.store("back"))))
+    answers: list[Exception | None] = [WeaviateQueryError(BROWSED, "GRPC search"), None]
+
+    async def work(client: weaviate.WeaviateAsyncClient) -> bool:
+        if (answer := answers.pop(0)) is not None:
+            raise answer
+        return bool((await client.get_meta())["version"])
+
+    server.kill()
+    starting = asyncio.create_task(asyncio.to_thread(server.start))
+    try:
+        assert await LOOP.run(connection.call(work))
+    finally:
+        await starting
+        await LOOP.run(connection.close())
+
+
+@pytest.mark.weaviate
+async def test_objects_that_come_too_early_are_sent_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    insert = _DataCollectionAsync.insert_many
+    early: list[int] = []
+
+    async def refuse_once(self: Any, objects: Any) -> BatchObjectReturn:
+        if "Vocabulary" in self.name and not early:
+            early.append(len(objects))
+            lost = BatchObject(collection=self.name, index=0, vector=None, properties=None)
+            error = ErrorObject(message=INSERTED, object_=lost)
+            return BatchObjectReturn(errors={0: error}, has_errors=True)
+        return await insert(self, objects)
+
+    monkeypatch.setattr(_DataCollectionAsync, "insert_many", refuse_once)
+    async with await open_fake(server.store("early"), embedding="fake", create=True) as store:
+        tags = [Tag(id="a", name="water"), Tag(id="b", name="fire")]
+        assert await store.upsert_tags(tags) == Writing(added=2)
+        assert early
+        assert list((await store.vocabulary()).values()) == tags
