@@ -67,7 +67,7 @@ def run(
     \b
     llm4tag train run examples.jsonl --out my-judge
     llm4tag train run debtags.jsonl jobs.jsonl --out my-judge --passes 2
-    llm4tag train run examples.jsonl --out small-judge --base local/smollm2-135m --device cpu
+    llm4tag train run examples.jsonl --out small-judge --base local/qwen2.5-coder-0.5b --device cpu
     """
     from schema import DEFAULT_MODEL, settings
     from training.judge.base import chosen_device, find_base
