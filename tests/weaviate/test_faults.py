@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,6 @@ from tests.weaviate_server import Server, running
 
 pytestmark = pytest.mark.weaviate
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def server(server_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of this module's own, to be killed."""
-    with running(tmp_path_factory.mktemp("faults")) as started:
-        if started.pid is None:
-            pytest.skip("the server in LLM4TAG_TEST_WEAVIATE is not ours to kill")
-        yield started
 
 
 def words(text: str) -> SearchQuery:

@@ -1,7 +1,6 @@
 """A server that is back but has not opened its collections yet: callers wait, and no object counts as refused."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from knowledge_store.weaviate.failures import CollectionGone, concerns_all, told
 from knowledge_store.weaviate.location import parse_location
 from schema import Tag
 from tests.fakes.stores import open_fake
-from tests.weaviate_server import Server, running
+from tests.weaviate_server import Server
 
 BROWSED = "explorer: list class: search: tried to browse non-existing index for Llm4tag_x_Facts"
 INSERTED = "could not find index for class Llm4tag_x_Tags. It might have been deleted in the meantime"
@@ -35,15 +34,6 @@ INSERTED = "could not find index for class Llm4tag_x_Tags. It might have been de
 def test_what_a_starting_server_says_is_no_refusal(message: str) -> None:
     assert isinstance(told(parse_location("weaviate://127.0.0.1:1/x"), message), CollectionGone)
     assert concerns_all(message)
-
-
-@pytest.fixture(scope="module")
-def server(server_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of this module's own, to be killed."""
-    with running(tmp_path_factory.mktemp("returning")) as started:
-        if started.pid is None:
-            pytest.skip("the server in LLM4TAG_TEST_WEAVIATE is not ours to kill")
-        yield started
 
 
 @pytest.mark.weaviate
