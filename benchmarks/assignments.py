@@ -21,7 +21,7 @@ from weaviate.classes.config import Configure, DataType, Property, ReferenceProp
 from weaviate.classes.data import DataObject, DataReference
 from weaviate.classes.query import Filter, QueryReference
 
-from knowledge_store.weaviate.location import parse_location
+from llm4tag.knowledge_store.weaviate.location import parse_location
 
 TAGS = 600
 NEIGHBOURS = 100

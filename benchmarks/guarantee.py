@@ -19,13 +19,13 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from calibration.calibrator import Scale
-from calibration.guarantee import LEVEL, Trials, threshold_for
-from calibration.log_odds import probabilities
 from llm4tag.calibrating import labelled_pairs
+from llm4tag.calibration.calibrator import Scale
+from llm4tag.calibration.guarantee import LEVEL, Trials, threshold_for
+from llm4tag.calibration.log_odds import probabilities
 from llm4tag.output import read_results
-from training.calibrator import cross_fitted, fit_scale
-from training.labelled import LabelledPairs
+from llm4tag.training.calibrator import cross_fitted, fit_scale
+from llm4tag.training.labelled import LabelledPairs
 
 TARGETS = (0.05, 0.1, 0.2)
 

@@ -15,8 +15,8 @@ from typing import Annotated
 
 import typer
 
-from knowledge_store.ingest.run import ingest_history, ingest_vocabulary
-from knowledge_store.opening import open_store
+from llm4tag.knowledge_store.ingest.run import ingest_history, ingest_vocabulary
+from llm4tag.knowledge_store.opening import open_store
 
 
 async def measure(tags: Path, history: Path, embedding: str) -> dict[str, float]:

@@ -20,7 +20,7 @@ from benchmarks.asking.figures import draw
 from benchmarks.prompts import JUDGED
 from benchmarks.quality.data import DataSet, sampled
 from benchmarks.quality.measuring import fill
-from training.calibrator import FEWEST_DOCUMENTS
+from llm4tag.training.calibrator import FEWEST_DOCUMENTS
 
 
 async def store_of(data: DataSet, size: int, folder: Path) -> Path:

@@ -17,8 +17,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from prompts.forms import FORMS, LIMITS
-from schema.adapter import CARD_FILE
+from llm4tag.prompts.forms import FORMS, LIMITS
+from llm4tag.schema.adapter import CARD_FILE
 
 
 def form_file(path: Path, characters: int) -> Path:

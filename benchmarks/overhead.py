@@ -16,24 +16,24 @@ from typing import Annotated
 
 import typer
 
-from calibration.confidence import combine
-from calibration.signals import gather
-from graphs.context import TagOptions
-from graphs.nodes.recall import backing_of, query_for, vector_of
-from graphs.planning import planned
-from graphs.recall_signal import recall_of, weights_of
-from graphs.resources import Resources, close_resources, resources_for
-from graphs.scoring import decisions_for
-from graphs.standing import standing_of
-from graphs.tagging import graph
-from models.embedding import Vector
-from schema import Content, Evidence, Recipe
-from schema import Path as RecallPath
-from tools.content_to_tag import recall_by_text
-from tools.fusion import fuse, fuse_by_probability
-from tools.linear_scores import recall_by_linear
-from tools.parts import parts_of
-from tools.similar_contents import recall_by_contents
+from llm4tag.calibration.confidence import combine
+from llm4tag.calibration.signals import gather
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.nodes.recall import backing_of, query_for, vector_of
+from llm4tag.graphs.planning import planned
+from llm4tag.graphs.recall_signal import recall_of, weights_of
+from llm4tag.graphs.resources import Resources, close_resources, resources_for
+from llm4tag.graphs.scoring import decisions_for
+from llm4tag.graphs.standing import standing_of
+from llm4tag.graphs.tagging import graph
+from llm4tag.models.embedding import Vector
+from llm4tag.schema import Content, Evidence, Recipe
+from llm4tag.schema import Path as RecallPath
+from llm4tag.tools.content_to_tag import recall_by_text
+from llm4tag.tools.fusion import fuse, fuse_by_probability
+from llm4tag.tools.linear_scores import recall_by_linear
+from llm4tag.tools.parts import parts_of
+from llm4tag.tools.similar_contents import recall_by_contents
 
 
 async def plainly(resources: Resources, content: Content, options: TagOptions) -> int:

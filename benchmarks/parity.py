@@ -16,9 +16,9 @@ from typing import Annotated
 import typer
 
 from benchmarks.weaviate import overlap
-from knowledge_store import Collection, KnowledgeStore, SearchQuery
-from knowledge_store.copying import copy_store
-from knowledge_store.opening import open_store
+from llm4tag.knowledge_store import Collection, KnowledgeStore, SearchQuery
+from llm4tag.knowledge_store.copying import copy_store
+from llm4tag.knowledge_store.opening import open_store
 
 LIMIT = 50
 

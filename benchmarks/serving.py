@@ -28,9 +28,9 @@ from typing import Annotated, Any
 import httpx
 import typer
 
+from llm4tag.schema import Content, TagResult
 from llm4tag.serving.keys import Scope, add
 from llm4tag.tagger import Tagger
-from schema import Content, TagResult
 
 _PATIENCE = 1800.0
 _WARM_UP = 1

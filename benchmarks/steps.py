@@ -20,7 +20,7 @@ from rich.console import Console
 
 from benchmarks.asking.comparing import compare, keep, labelled, picked
 from benchmarks.asking.figures import draw
-from training.calibrator import FEWEST_DOCUMENTS
+from llm4tag.training.calibrator import FEWEST_DOCUMENTS
 
 BOTH = {"samples": 3}
 CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from knowledge_store import Collection, SearchQuery
-from knowledge_store.embedded import EmbeddedStore
-from models.embedding import Embedder, EmbeddingKind, Progress, Vectors
-from schema import Assignment, TaggedContent
+from llm4tag.knowledge_store import Collection, SearchQuery
+from llm4tag.knowledge_store.embedded import EmbeddedStore
+from llm4tag.models.embedding import Embedder, EmbeddingKind, Progress, Vectors
+from llm4tag.schema import Assignment, TaggedContent
 
 DIMENSIONS = 384
 WORDS = 60

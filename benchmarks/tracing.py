@@ -27,11 +27,11 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from graphs.context import TagOptions
-from graphs.resources import close_resources
-from graphs.tagging import graph
-from models import tracing
-from schema import Content
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.resources import close_resources
+from llm4tag.graphs.tagging import graph
+from llm4tag.models import tracing
+from llm4tag.schema import Content
 
 _WARM_UP = 5
 Way = Callable[[], AbstractContextManager[Callable[[], object]]]

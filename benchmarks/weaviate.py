@@ -22,16 +22,16 @@ import numpy as np
 import typer
 
 from benchmarks.store import DIMENSIONS, percentiles, random_embedder, synthetic
-from knowledge_store import Collection, Hit, SearchQuery
-from knowledge_store.embedded import EmbeddedStore
-from knowledge_store.tokens import segmented
-from knowledge_store.weaviate import WeaviateStore
-from knowledge_store.weaviate.connection import LOOP, Connection
-from knowledge_store.weaviate.layout import SEARCH, Part, collection_name, make_collection
-from knowledge_store.weaviate.location import WeaviateLocation, parse_location
-from knowledge_store.weaviate.objects import Orders, truth_object
-from models.embedding import Vectors
-from schema import TaggedContent
+from llm4tag.knowledge_store import Collection, Hit, SearchQuery
+from llm4tag.knowledge_store.embedded import EmbeddedStore
+from llm4tag.knowledge_store.tokens import segmented
+from llm4tag.knowledge_store.weaviate import WeaviateStore
+from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
+from llm4tag.knowledge_store.weaviate.layout import SEARCH, Part, collection_name, make_collection
+from llm4tag.knowledge_store.weaviate.location import WeaviateLocation, parse_location
+from llm4tag.knowledge_store.weaviate.objects import Orders, truth_object
+from llm4tag.models.embedding import Vectors
+from llm4tag.schema import TaggedContent
 
 LIMIT = 50
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import TypeVar
 
-from calibration.agreement import Sample, agreement
+from llm4tag.calibration.agreement import Sample, agreement
 
 Shares = Mapping[str, tuple[float, int]]
 """Agreement and the number of samples it is of, by tag id."""

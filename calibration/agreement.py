@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from calibration.answers import NOT_AS_ASKED, object_in
-from models.llm import Answer, Ask
-from prompts import PromptContext, generation_messages
-from schema import OffVocabulary, Vocabulary, normal_name
+from llm4tag.calibration.answers import NOT_AS_ASKED, object_in
+from llm4tag.models.llm import Answer, Ask
+from llm4tag.prompts import PromptContext, generation_messages
+from llm4tag.schema import OffVocabulary, Vocabulary, normal_name
 
 _TOKENS_A_LABEL = 14
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schema import StoreError
+from llm4tag.schema import StoreError
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -8,11 +8,11 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from calibration.archive import packed, reading, unpacked
-from calibration.guarantee import Threshold, Trials, smallest_target, threshold_for
-from calibration.log_odds import Floats
-from calibration.numbers import NUMBERS
-from calibration.passport import Passport
+from llm4tag.calibration.archive import packed, reading, unpacked
+from llm4tag.calibration.guarantee import Threshold, Trials, smallest_target, threshold_for
+from llm4tag.calibration.log_odds import Floats
+from llm4tag.calibration.numbers import NUMBERS
+from llm4tag.calibration.passport import Passport
 
 FORMAT = 1
 MapKind = Literal["none", "temperature", "beta", "isotonic"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from schema import Recipe
+from llm4tag.schema import Recipe
 
 UNCERTAIN_FROM, UNCERTAIN_TO = 0.05, 0.9
 """Recall's confidence between which a candidate is uncertain. On debtags dev a fine-tuned judge that was asked of

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence, Set
 
 from pydantic import BaseModel, ConfigDict
 
-from calibration.calibrator import Calibrator
-from calibration.log_odds import log_odds, probabilities
-from calibration.numbers import LLM_SIGNALS, number_rows
-from calibration.signals import VERBAL_CLIP
-from schema import C2C2TEvidence, Candidate, Evidence, Path, Signals
+from llm4tag.calibration.calibrator import Calibrator
+from llm4tag.calibration.log_odds import log_odds, probabilities
+from llm4tag.calibration.numbers import LLM_SIGNALS, number_rows
+from llm4tag.calibration.signals import VERBAL_CLIP
+from llm4tag.schema import C2C2TEvidence, Candidate, Evidence, Path, Signals
 
 
 class Weights(BaseModel):

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.archive import packed, reading, unpacked
-from calibration.features import FEATURES, Backing, Floats, feature_rows
-from calibration.fitted import Fitted
-from calibration.log_odds import probabilities
-from schema import Candidate, Path
+from llm4tag.calibration.archive import packed, reading, unpacked
+from llm4tag.calibration.features import FEATURES, Backing, Floats, feature_rows
+from llm4tag.calibration.fitted import Fitted
+from llm4tag.calibration.log_odds import probabilities
+from llm4tag.schema import Candidate, Path
 
 FORMAT = 2
 

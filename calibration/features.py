@@ -1,6 +1,6 @@
 """The evidence for a content's candidates as numbers, one row a candidate: the one form in which it is weighed.
 
-Tags that only a model gave have no part in any number (see ``tools.similar_contents``).
+Tags that only a model gave have no part in any number (see ``llm4tag.tools.similar_contents``).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schema import C2C2TEvidence, C2TEvidence, Candidate, LinearEvidence, Path
+from llm4tag.schema import C2C2TEvidence, C2TEvidence, Candidate, LinearEvidence, Path
 
 Floats = NDArray[np.float64]
 

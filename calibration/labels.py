@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from schema import Vocabulary, normal_name
+from llm4tag.schema import Vocabulary, normal_name
 
 
 def labels_for(tags: Iterable[str], vocabulary: Vocabulary) -> dict[str, str]:

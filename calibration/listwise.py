@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from calibration.answers import NOT_AS_ASKED, object_in
-from models.llm import Answer, Ask
-from prompts import PromptContext, listwise_messages
-from schema import normal_name
+from llm4tag.calibration.answers import NOT_AS_ASKED, object_in
+from llm4tag.models.llm import Answer, Ask
+from llm4tag.prompts import PromptContext, listwise_messages
+from llm4tag.schema import normal_name
 
 _TOKENS_A_LABEL = 20
 _PERCENT = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*", re.ASCII)

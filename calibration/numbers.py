@@ -9,10 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
-from calibration.features import FEATURES, Backing, feature_rows
-from calibration.log_odds import Floats
-from calibration.signals import COLUMNS, centred, signal_rows
-from schema import Candidate, Evidence, Signals
+from llm4tag.calibration.features import FEATURES, Backing, feature_rows
+from llm4tag.calibration.log_odds import Floats
+from llm4tag.calibration.signals import COLUMNS, centred, signal_rows
+from llm4tag.schema import Candidate, Evidence, Signals
 
 LLM_SIGNALS = COLUMNS[1:]
 EVIDENCE = (
@@ -31,7 +31,7 @@ EVIDENCE = (
     "verbatim",
     "verbatim_count",
 )
-"""Of ``calibration.features``: what similar contents and the tag's own words say."""
+"""Of ``llm4tag.calibration.features``: what similar contents and the tag's own words say."""
 RECALL = ("recall", "recall centred", "recall place")
 NUMBERS = (
     *RECALL,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from calibration.fitted import outgrown
+from llm4tag.calibration.fitted import outgrown
 
 
 class Figure(BaseModel):
@@ -30,7 +30,7 @@ class Passport(BaseModel):
     depth: int
     """How many candidates of a content it was fitted on, best first."""
     signals: tuple[str, ...]
-    """The columns of ``calibration.numbers`` that it weighs."""
+    """The columns of ``llm4tag.calibration.numbers`` that it weighs."""
     method: str
     """How it was fitted, in words."""
     documents: int
@@ -50,9 +50,8 @@ class Passport(BaseModel):
     def difference(self, conditions: Mapping[str, str], tagged_contents: int) -> str:
         """Say what is otherwise now than when it was fitted; empty where nothing is.
 
-        History may grow within ``calibration.fitted.GROWTH``: recall's evidence then shifts little, and what was
-        fitted on it stays.
-        A new fit is another condition altogether.
+        History may grow within ``llm4tag.calibration.fitted.GROWTH``: recall's evidence then
+        shifts little, and what was fitted on it stays. A new fit is another condition altogether.
         """
         names = sorted(self.conditions.keys() | conditions.keys())
         differing = [

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from calibration.judgement import Judgement
-from calibration.log_odds import CLIP, Floats, log_odds
-from schema import Signals
+from llm4tag.calibration.judgement import Judgement
+from llm4tag.calibration.log_odds import CLIP, Floats, log_odds
+from llm4tag.schema import Signals
 
 COLUMNS = ("recall", "agreement", "p_yes", "verbal")
 """The columns of ``signal_rows``, in order."""

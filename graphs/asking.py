@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from calibration.cascade import uncertain
-from graphs.context import TagOptions
-from graphs.recall_signal import recall_of
-from graphs.state import TaggingState
+from llm4tag.calibration.cascade import uncertain
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.recall_signal import recall_of
+from llm4tag.graphs.state import TaggingState
 
 NO_LOGPROBS = "the model gives no log-probabilities: candidates were not judged one by one"
 

@@ -5,10 +5,10 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from models.cost import LOCAL
-from schema import Path, Recipe, Settings, UsageError, settings
-from schema.errors import first_fault
-from schema.profile import StepChoices
+from llm4tag.models.cost import LOCAL
+from llm4tag.schema import Path, Recipe, Settings, UsageError, settings
+from llm4tag.schema.errors import first_fault
+from llm4tag.schema.profile import StepChoices
 
 _REVIEW_AT = 0.2
 
@@ -33,7 +33,7 @@ class TagOptions(StepChoices):
     judge_form: str | None = None
     """Prompt form of the adapter; None: its card's default."""
     profile: str | None = None
-    """For which kind of content the LLM is asked: a name, or the path of a TOML file; see ``schema.profile``."""
+    """For which kind of content the LLM is asked: a name, or the path of a TOML file (``schema.profile``)."""
     use_llm: bool = True
     """False tags from recall alone."""
     answer_cache: bool | None = None
@@ -58,7 +58,7 @@ class TagOptions(StepChoices):
     review_at: float | None = Field(default=None, ge=0, le=1)
     """Confidence from which a tag is put to review; None: 0.2, or ``accept_at`` where that is lower."""
     watched: bool = False
-    """Stream with each stage what it knows of the tags, and the texts behind the evidence; see ``graphs.telling``.
+    """Stream with each stage what it knows of the tags, and the texts behind the evidence (``graphs.telling``).
     The result is the same."""
 
     @field_validator("review_at")

@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from graphs.context import TagOptions
-from graphs.resources import Resources
-from graphs.state import TaggingState
-from graphs.steps import Steps, steps_for
-from tools.plan import RecallPlan
-from tools.recipe import first_plan
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.resources import Resources
+from llm4tag.graphs.state import TaggingState
+from llm4tag.graphs.steps import Steps, steps_for
+from llm4tag.tools.plan import RecallPlan
+from llm4tag.tools.recipe import first_plan
 
 
 class Planned(NamedTuple):

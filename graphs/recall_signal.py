@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, Weights, recall_confidences
-from schema import Candidate, Recipe
-from tools.plan import RecallPlan
+from llm4tag.calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, Weights, recall_confidences
+from llm4tag.schema import Candidate, Recipe
+from llm4tag.tools.plan import RecallPlan
 
 
 def weights_of(plan: RecallPlan) -> Weights:

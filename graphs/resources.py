@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from calibration.calibrator import Calibrator
-from graphs.context import TagOptions
-from knowledge_store.opening import open_store
-from knowledge_store.protocol import KnowledgeStore
-from models.language_model import open_llm
-from models.llm import LanguageModel
-from prompts import prompt_hashes, read_profile
-from schema import UsageError
-from schema.profile import Profile
-from tools.fitted_recall import FittedRecall, fit_in, load_fitted
-from tools.kept_calibrator import calibrator_in, load_calibrator
-from tools.phrases import PhraseIndex
+from llm4tag.calibration.calibrator import Calibrator
+from llm4tag.graphs.context import TagOptions
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.language_model import open_llm
+from llm4tag.models.llm import LanguageModel
+from llm4tag.prompts import prompt_hashes, read_profile
+from llm4tag.schema import UsageError
+from llm4tag.schema.profile import Profile
+from llm4tag.tools.fitted_recall import FittedRecall, fit_in, load_fitted
+from llm4tag.tools.kept_calibrator import calibrator_in, load_calibrator
+from llm4tag.tools.phrases import PhraseIndex
 
 
 @dataclass

@@ -4,10 +4,10 @@ from typing import Literal
 
 from langgraph.runtime import Runtime
 
-from graphs.asking import to_judge, to_sample, way_to_judge
-from graphs.context import TagOptions
-from graphs.nodes.recall import options_of
-from graphs.state import TaggingState
+from llm4tag.graphs.asking import to_judge, to_sample, way_to_judge
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.nodes.recall import options_of
+from llm4tag.graphs.state import TaggingState
 
 
 def route_by_llm(state: TaggingState, runtime: Runtime[TagOptions]) -> Literal["retrieve_knowledge", "calibrate"]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from calibration.confidence import Scored, calibrate_all, combine
-from calibration.signals import gather
-from graphs.asking import spared
-from graphs.context import TagOptions
-from graphs.recall_signal import recall_of, weights_of
-from graphs.standing import Standing
-from graphs.state import TaggingState, Verdict
-from schema import CalibrationNote, Decision, TagDecision, Vocabulary
+from llm4tag.calibration.confidence import Scored, calibrate_all, combine
+from llm4tag.calibration.signals import gather
+from llm4tag.graphs.asking import spared
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.recall_signal import recall_of, weights_of
+from llm4tag.graphs.standing import Standing
+from llm4tag.graphs.state import TaggingState, Verdict
+from llm4tag.schema import CalibrationNote, Decision, TagDecision, Vocabulary
 
 _TOO_DEEP = CalibrationNote(reason="it lies below the candidates that the calibrator was fitted on")
 

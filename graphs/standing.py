@@ -4,14 +4,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from calibration.calibrator import Calibrator
-from calibration.confidence import Scored, missing_signal
-from graphs.context import TagOptions
-from graphs.planning import Planned
-from graphs.resources import Resources
-from graphs.state import Verdict
-from schema import CalibrationNote, Path
-from schema.profile import StepChoices
+from llm4tag.calibration.calibrator import Calibrator
+from llm4tag.calibration.confidence import Scored, missing_signal
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.planning import Planned
+from llm4tag.graphs.resources import Resources
+from llm4tag.graphs.state import Verdict
+from llm4tag.schema import CalibrationNote, Path
+from llm4tag.schema.profile import StepChoices
 
 HOW_TO_FIT = "run `llm4tag calibrate` on labelled contents"
 

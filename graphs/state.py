@@ -6,13 +6,13 @@ from typing import Annotated, Any, NotRequired, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from calibration.agreement import Sample
-from calibration.confidence import Scored
-from calibration.judgement import Judgement
-from graphs.steps import Steps
-from prompts import PromptContext
-from schema import CalibrationNote, Candidate, Content, Evidence, Path, TagDecision, Usage
-from tools.plan import RecallPlan
+from llm4tag.calibration.agreement import Sample
+from llm4tag.calibration.confidence import Scored
+from llm4tag.calibration.judgement import Judgement
+from llm4tag.graphs.steps import Steps
+from llm4tag.prompts import PromptContext
+from llm4tag.schema import CalibrationNote, Candidate, Content, Evidence, Path, TagDecision, Usage
+from llm4tag.tools.plan import RecallPlan
 
 T = TypeVar("T")
 K = TypeVar("K")

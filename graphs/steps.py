@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from graphs.context import TagOptions
-from schema import Recipe
-from schema.profile import StepChoices
-from tools.plan import RecallPlan
+from llm4tag.graphs.context import TagOptions
+from llm4tag.schema import Recipe
+from llm4tag.schema.profile import StepChoices
+from llm4tag.tools.plan import RecallPlan
 
 
 class Steps(BaseModel):

@@ -9,12 +9,12 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime, get_runtime
 
-from graphs.background import run
-from graphs.context import TagOptions
-from graphs.nodes.knowledge import retrieve_knowledge
-from graphs.nodes.language import generate, judge, rate
-from graphs.nodes.outcome import calibrate, decide, report, widen
-from graphs.nodes.recall import (
+from llm4tag.graphs.background import run
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.nodes.knowledge import retrieve_knowledge
+from llm4tag.graphs.nodes.language import generate, judge, rate
+from llm4tag.graphs.nodes.outcome import calibrate, decide, report, widen
+from llm4tag.graphs.nodes.recall import (
     Update,
     classify,
     follow_tags,
@@ -23,9 +23,9 @@ from graphs.nodes.recall import (
     search_contents,
     search_tags,
 )
-from graphs.routing import route_by_confidence, route_by_llm, route_by_questions
-from graphs.state import TaggingInput, TaggingOutput, TaggingState
-from graphs.tracing import NAME, runs, traced
+from llm4tag.graphs.routing import route_by_confidence, route_by_llm, route_by_questions
+from llm4tag.graphs.state import TaggingInput, TaggingOutput, TaggingState
+from llm4tag.graphs.tracing import NAME, runs, traced
 
 TaggingGraph: TypeAlias = CompiledStateGraph[TaggingState, TagOptions, TaggingInput, TaggingOutput]
 

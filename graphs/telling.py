@@ -8,17 +8,17 @@ need none of this, but sends the whole state with every node: 2.3 MB for a conte
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from calibration.agreement import agreement
-from calibration.confidence import Scored
-from calibration.signals import gather
-from graphs.context import TagOptions
-from graphs.recall_signal import recall_of
-from graphs.resources import Resources
-from graphs.scoring import note_on
-from graphs.state import TaggingState, Verdict, append, update
-from prompts import PromptContext
-from schema import Candidate, Signals, T2TEvidence, TagDecision, neighbours_in
-from tools.plan import RecallPlan
+from llm4tag.calibration.agreement import agreement
+from llm4tag.calibration.confidence import Scored
+from llm4tag.calibration.signals import gather
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.recall_signal import recall_of
+from llm4tag.graphs.resources import Resources
+from llm4tag.graphs.scoring import note_on
+from llm4tag.graphs.state import TaggingState, Verdict, append, update
+from llm4tag.prompts import PromptContext
+from llm4tag.schema import Candidate, Signals, T2TEvidence, TagDecision, neighbours_in
+from llm4tag.tools.plan import RecallPlan
 
 Told = dict[str, Any]
 

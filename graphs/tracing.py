@@ -1,4 +1,4 @@
-"""Spans of a run of the graph and of its nodes, where traces are on (``models.tracing``).
+"""Spans of a run of the graph and of its nodes, where traces are on (``llm4tag.models.tracing``).
 
 Not LangChain's instrumentation: it writes the whole state into every span, and two spans a node; docs/tracing.md
 has the figures.
@@ -13,13 +13,13 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
-from graphs.context import TagOptions
-from graphs.nodes.recall import Update, content_of
-from graphs.state import TaggingState
-from models import tracing
-from models.tracing import Kind, Span
-from prompts import PromptContext
-from schema import Decision, Evidence, Usage, UsageError
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.nodes.recall import Update, content_of
+from llm4tag.graphs.state import TaggingState
+from llm4tag.models import tracing
+from llm4tag.models.tracing import Kind, Span
+from llm4tag.prompts import PromptContext
+from llm4tag.schema import Decision, Evidence, Usage, UsageError
 
 NAME = "tagging"
 

@@ -1,7 +1,7 @@
 """The knowledge store: one protocol, an embedded backend."""
 
-from knowledge_store.opening import open_store
-from knowledge_store.protocol import (
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.protocol import (
     PROPERTIES,
     Collection,
     Filters,
@@ -13,7 +13,7 @@ from knowledge_store.protocol import (
     UnitHit,
     Writing,
 )
-from knowledge_store.records import Artifact, Mark, Record
+from llm4tag.knowledge_store.records import Artifact, Mark, Record
 
 __all__ = [
     "PROPERTIES",

@@ -7,7 +7,7 @@ of the old one only where it has moved: otherwise scores, and what was fitted on
 
 import numpy as np
 
-from models.embedding import Vector
+from llm4tag.models.embedding import Vector
 
 FEWEST = 100
 """Contents below which nothing is centred: their mean says more about them than about the model."""

@@ -1,9 +1,9 @@
 """Copying a whole store to another place, of any backend."""
 
-from knowledge_store.opening import open_store
-from knowledge_store.protocol import Writing
-from models.embedding import Progress
-from schema import UsageError
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.protocol import Writing
+from llm4tag.models.embedding import Progress
+from llm4tag.schema import UsageError
 
 
 async def copy_store(source: str, target: str, progress: Progress | None = None) -> Writing:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol, Self, runtime_checkable
 
-from models.embedding import Embedder, EmbeddingKind, Vector
-from schema import EmbeddingMismatchError
+from llm4tag.models.embedding import Embedder, EmbeddingKind, Vector
+from llm4tag.schema import EmbeddingMismatchError
 
 NO_EMBEDDING = "none"
 

@@ -7,11 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
-from knowledge_store.items import BATCH, Item, Kind, vector_of
-from knowledge_store.protocol import Writing
-from knowledge_store.records import Record
-from models.embedding import Progress, Vector
-from schema import StoreError
+from llm4tag.knowledge_store.items import BATCH, Item, Kind, vector_of
+from llm4tag.knowledge_store.protocol import Writing
+from llm4tag.knowledge_store.records import Record
+from llm4tag.models.embedding import Progress, Vector
+from llm4tag.schema import StoreError
 
 
 class ImportTarget(Protocol):

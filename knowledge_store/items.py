@@ -6,9 +6,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from knowledge_store.protocol import Collection, Writing
-from models.embedding import EmbeddingKind, Vector
-from schema import Assignment, Passage, Provenance, StoreError, Tag, TaggedContent
+from llm4tag.knowledge_store.protocol import Collection, Writing
+from llm4tag.models.embedding import EmbeddingKind, Vector
+from llm4tag.schema import Assignment, Passage, Provenance, StoreError, Tag, TaggedContent
 
 Item = Tag | TaggedContent | Passage
 

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from knowledge_store.protocol import KnowledgeStore
-from models.embedding import Embedder
-from schema import StoreError, settings
-
-SCHEME = "weaviate"
+from llm4tag.knowledge_store.location import WEAVIATE_SCHEME, is_address, scheme_of
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.embedding import Embedder
+from llm4tag.schema import StoreError, settings
 
 
 async def open_store(
@@ -39,23 +38,23 @@ async def open_store(
     cache = cache_dir if cache_dir is not None else settings().cache_dir
 
     def embedders(name: str) -> Embedder | None:
-        from models.embeddings import make_embedder
+        from llm4tag.models.embeddings import make_embedder
 
         return make_embedder(name, cache)
 
-    if location.startswith(f"{SCHEME}://"):
+    if is_address(location) and scheme_of(location) == WEAVIATE_SCHEME:
         # Importing the client takes a second.
-        from knowledge_store.weaviate import WeaviateStore
-        from knowledge_store.weaviate.location import parse_location
+        from llm4tag.knowledge_store.weaviate import WeaviateStore
+        from llm4tag.knowledge_store.weaviate.location import parse_location
 
         return await WeaviateStore.open(
             parse_location(location), embedders, embedding=embedding, create=create, migrate=migrate
         )
-    if "://" in location:
+    if is_address(location):
         raise StoreError(
-            f"{location}: no store is opened by {location.partition('://')[0]}://; give the path of a file, "
+            f"{location}: no store is opened by {scheme_of(location)}://; give the path of a file, "
             "such as tags.llm4tag, or weaviate://host:port"
         )
-    from knowledge_store.embedded import EmbeddedStore
+    from llm4tag.knowledge_store.embedded import EmbeddedStore
 
     return await EmbeddedStore.open(Path(location).expanduser(), embedders, embedding=embedding, create=create)

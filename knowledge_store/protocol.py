@@ -7,9 +7,9 @@ from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from knowledge_store.records import Record
-from models.embedding import Progress, Vector
-from schema import Assignment, Passage, Provenance, Tag, TaggedContent, Vocabulary
+from llm4tag.knowledge_store.records import Record
+from llm4tag.models.embedding import Progress, Vector
+from llm4tag.schema import Assignment, Passage, Provenance, Tag, TaggedContent, Vocabulary
 
 
 class Collection(StrEnum):

@@ -1,8 +1,8 @@
 """What every backend checks of a query before it runs it."""
 
-from knowledge_store.protocol import PROPERTIES, Collection, Filters, SearchQuery
-from models.embedding import Vector
-from schema import StoreError, UsageError, Vocabulary
+from llm4tag.knowledge_store.protocol import PROPERTIES, Collection, Filters, SearchQuery
+from llm4tag.models.embedding import Vector
+from llm4tag.schema import StoreError, UsageError, Vocabulary
 
 _TAG_COLLECTIONS = (Collection.TAGS, Collection.UNITS)
 

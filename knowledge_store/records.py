@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from schema import Passage, Tag, TaggedContent
+from llm4tag.schema import Passage, Tag, TaggedContent
 
 
 class Mark(BaseModel):

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llm4tag.graphs.tagging import graph
     from llm4tag.tagger import Tagger
 
-__all__ = ["Tagger"]
+__all__ = ["Tagger", "graph"]
 
 
 def __getattr__(name: str) -> Any:
@@ -14,4 +15,8 @@ def __getattr__(name: str) -> Any:
         from llm4tag.tagger import Tagger
 
         return Tagger
+    if name == "graph":
+        from llm4tag.graphs.tagging import graph
+
+        return graph
     raise AttributeError(f"module 'llm4tag' has no attribute {name!r}")

@@ -5,12 +5,12 @@ from functools import partial
 
 import numpy as np
 
-from calibration.calibrator import Calibrator
-from calibration.guarantee import LEVEL, Trials
-from calibration.log_odds import Floats, probabilities
-from calibration.numbers import LLM_SIGNALS
-from calibration.passport import Passport
-from calibration.signals import COLUMNS
+from llm4tag.calibration.calibrator import Calibrator
+from llm4tag.calibration.guarantee import LEVEL, Trials
+from llm4tag.calibration.log_odds import Floats, probabilities
+from llm4tag.calibration.numbers import LLM_SIGNALS
+from llm4tag.calibration.passport import Passport
+from llm4tag.calibration.signals import COLUMNS
 from llm4tag.evaluation.calibration import (
     TARGETS,
     CalibrationReport,
@@ -19,8 +19,8 @@ from llm4tag.evaluation.calibration import (
     figures,
     guarantee,
 )
-from schema import TagResult, UsageError, now
-from training.calibrator import (
+from llm4tag.schema import TagResult, UsageError, now
+from llm4tag.training.calibrator import (
     FEWEST_DOCUMENTS,
     cross_fitted,
     fit_columns,
@@ -28,7 +28,7 @@ from training.calibrator import (
     outer_folds,
     signal_columns,
 )
-from training.labelled import LabelledPairs
+from llm4tag.training.labelled import LabelledPairs
 
 FEWEST_RIGHT = 10
 """Right candidates, and wrong ones, below which nothing is fitted."""

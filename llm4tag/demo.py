@@ -5,18 +5,18 @@ from contextlib import AbstractContextManager
 from importlib import resources
 from pathlib import Path
 
-from knowledge_store.ingest.knowledge import ingest_knowledge
-from knowledge_store.ingest.notes import Notes, Seen
-from knowledge_store.ingest.run import ingest_history, ingest_vocabulary
-from knowledge_store.opening import open_store
-from knowledge_store.protocol import KnowledgeStore
 from llm4tag.evaluation import Evaluation, evaluate
 from llm4tag.evaluation.gold import Labelled, read_labelled
+from llm4tag.knowledge_store.ingest.knowledge import ingest_knowledge
+from llm4tag.knowledge_store.ingest.notes import Notes, Seen
+from llm4tag.knowledge_store.ingest.run import ingest_history, ingest_vocabulary
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.embedding import Progress
 from llm4tag.output import Memory
 from llm4tag.run import run
+from llm4tag.schema import DEFAULT_MODEL, TagResult
 from llm4tag.tagger import Tagger
-from models.embedding import Progress
-from schema import DEFAULT_MODEL, TagResult
 
 ProgressBar = Callable[[str, int, str], AbstractContextManager[Progress]]
 """Opens a progress bar with a label, a total and a unit."""

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from knowledge_store.ingest.contents import CONTENT_COLUMNS, read_contents
-from knowledge_store.ingest.files import STDIN
-from knowledge_store.ingest.notes import Notes, Notice, Seen
-from knowledge_store.ingest.report import Rejects
-from knowledge_store.ingest.row import RowProblem, jsonable
-from knowledge_store.ingest.rows import check_rows
 from llm4tag.evaluation.gold import LABELLED_COLUMNS, Labelled, read_labelled
+from llm4tag.knowledge_store.ingest.contents import CONTENT_COLUMNS, read_contents
+from llm4tag.knowledge_store.ingest.files import STDIN
+from llm4tag.knowledge_store.ingest.notes import Notes, Notice, Seen
+from llm4tag.knowledge_store.ingest.report import Rejects
+from llm4tag.knowledge_store.ingest.row import RowProblem, jsonable
+from llm4tag.knowledge_store.ingest.rows import check_rows
 from llm4tag.run import Failure
-from schema import Content, UsageError, Vocabulary
+from llm4tag.schema import Content, UsageError, Vocabulary
 
 T = TypeVar("T")
 

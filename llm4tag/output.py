@@ -17,8 +17,8 @@ from typing import IO, Any, Protocol
 
 from pydantic import ValidationError
 
-from schema import Content, TagResult, UsageError
-from schema.errors import first_fault
+from llm4tag.schema import Content, TagResult, UsageError
+from llm4tag.schema.errors import first_fault
 
 SETTINGS_SUFFIX = ".settings.json"
 _ANEW = "start anew with --overwrite, or give another -o"

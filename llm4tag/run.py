@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from llm4tag.output import Done, Sink
-from schema import (
+from llm4tag.schema import (
     Content,
     CostLimitError,
     Llm4tagError,

@@ -8,20 +8,21 @@ from typing import Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from graphs.background import run
-from graphs.context import TagOptions
-from graphs.planning import planned
-from graphs.resources import Resources, close_resources, resources_for
-from graphs.standing import conditions_of, standing_of
-from graphs.state import TaggingInput
-from graphs.tagging import graph
-from knowledge_store.protocol import StoreStatistics
 from llm4tag.evaluation.calibration import Circumstances
+from llm4tag.graphs.background import run
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.planning import planned
+from llm4tag.graphs.resources import Resources, close_resources, resources_for
+from llm4tag.graphs.standing import conditions_of, standing_of
+from llm4tag.graphs.state import TaggingInput
+from llm4tag.graphs.tagging import graph
+from llm4tag.knowledge_store.location import absolute_location
+from llm4tag.knowledge_store.protocol import StoreStatistics
+from llm4tag.models import tracing
+from llm4tag.models.cost import count_tokens, estimate_cost
 from llm4tag.output import STORE_HOLDS
-from models import tracing
-from models.cost import count_tokens, estimate_cost
-from prompts.rendering import CONTENT_BUDGET
-from schema import Content, TagResult, UsageError
+from llm4tag.prompts.rendering import CONTENT_BUDGET
+from llm4tag.schema import Content, TagResult, UsageError
 
 _PROMPT_OVERHEAD = 700
 """Tokens of rules, examples and passages beside the content, at most."""
@@ -106,7 +107,7 @@ class Tagger:
         made = await planned(self.options, resources)
         standing = await standing_of(self.options, resources, made)
         return {
-            "store": _resolved(resources.store.location),
+            "store": absolute_location(resources.store.location),
             STORE_HOLDS: _holdings(statistics),
             **await conditions_of(self.options, resources, made),
             "calibrator": standing.calibrator.passport.id if standing.calibrator else "none",
@@ -184,11 +185,6 @@ class Tagger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _resolved(location: str) -> str:
-    """Return one spelling of a store's location: a path from elsewhere is the same store."""
-    return location if "://" in location else str(FilePath(location).resolve())
 
 
 def _holdings(statistics: StoreStatistics) -> str:

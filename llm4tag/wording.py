@@ -5,8 +5,7 @@ Contents come from anywhere: control characters, which a terminal would obey, ar
 
 from collections.abc import Iterable, Mapping
 
-from llm4tag.text import visible
-from schema import (
+from llm4tag.schema import (
     C2C2TEvidence,
     C2TEvidence,
     Content,
@@ -20,6 +19,7 @@ from schema import (
     Vocabulary,
     neighbours_in,
 )
+from llm4tag.text import visible
 
 _BEGINNING = 90
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from models.cost import LOCAL
-from models.local.files import file_sha256, model_sha256
-from models.local.registry import MODELS, PREFIX
-from schema import ModelError, ModelNotFoundError, ModelSetupError, Settings, UsageError
-from schema.adapter import CARD_FILE, AdapterCard, JudgeForm
-from schema.errors import first_fault
-from schema.settings import NO_ADAPTER, SHIPPED_ADAPTER
+from llm4tag.models.cost import LOCAL
+from llm4tag.models.local.files import file_sha256, model_sha256
+from llm4tag.models.local.registry import MODELS, PREFIX
+from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError, Settings, UsageError
+from llm4tag.schema.adapter import CARD_FILE, AdapterCard, JudgeForm
+from llm4tag.schema.errors import first_fault
+from llm4tag.schema.settings import NO_ADAPTER, SHIPPED_ADAPTER
 
 SHIPPED_FOLDER = Path(__file__).parent / "judges" / SHIPPED_ADAPTER
 """The judge that comes with llm4tag."""

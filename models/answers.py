@@ -4,9 +4,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from models.disk import GIBIBYTE, DiskStore
-from models.llm import Answer, Ask
-from schema import Usage
+from llm4tag.models.disk import GIBIBYTE, DiskStore
+from llm4tag.models.llm import Answer, Ask
+from llm4tag.schema import Usage
 
 
 class AnswerCache:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models.disk import GIBIBYTE, DiskStore
-from models.embedding import Embedder, EmbeddingKind, Progress, Vectors
-from models.traced import Embedding, embedding
+from llm4tag.models.disk import GIBIBYTE, DiskStore
+from llm4tag.models.embedding import Embedder, EmbeddingKind, Progress, Vectors
+from llm4tag.models.traced import Embedding, embedding
 
 _SLICE = 128
 """Texts between two writes: what an interruption can lose."""

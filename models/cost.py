@@ -19,7 +19,7 @@ def estimate_cost(model: str, prompt_tokens: int, completion_tokens: int) -> flo
     """
     if model.startswith(LOCAL):
         return 0.0
-    from models.provider import litellm
+    from llm4tag.models.provider import litellm
 
     try:
         prompt, completion = litellm.cost_per_token(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import diskcache
 
-from schema import ModelError
+from llm4tag.schema import ModelError
 
 T = TypeVar("T")
 

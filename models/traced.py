@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from models.llm import Answer, Ask
-from models.tracing import Span, span
+from llm4tag.models.llm import Answer, Ask
+from llm4tag.models.tracing import Span, span
 
 _SHOWN_TEXTS = 20
 _SHOWN_TOKENS = 5

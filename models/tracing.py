@@ -108,7 +108,7 @@ def set_up(provider: "TracerProvider | None" = None) -> bool:
     with _traces.lock:
         if _traces.tracer is None and (provider is not None or _wanted()):
             if provider is None:
-                from models.trace_export import exporting_provider
+                from llm4tag.models.trace_export import exporting_provider
 
                 provider = exporting_provider()
             _start(provider)

@@ -1,7 +1,7 @@
 """Prompts as files: each template's content hash goes into every result that was made with it."""
 
-from prompts.profile import profile_names, profile_source, read_profile
-from prompts.rendering import (
+from llm4tag.prompts.profile import profile_names, profile_source, read_profile
+from llm4tag.prompts.rendering import (
     Example,
     PromptContext,
     generation_messages,
@@ -10,7 +10,7 @@ from prompts.rendering import (
     prompt_hashes,
     rewriting_messages,
 )
-from prompts.tuned import tuned_judgement_messages
+from llm4tag.prompts.tuned import tuned_judgement_messages
 
 __all__ = [
     "Example",

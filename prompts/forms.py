@@ -4,9 +4,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from schema import UsageError
-from schema.adapter import AdapterLimits, JudgeForm
-from schema.errors import first_fault
+from llm4tag.schema import UsageError
+from llm4tag.schema.adapter import AdapterLimits, JudgeForm
+from llm4tag.schema.errors import first_fault
 
 _SYSTEM = "You check tags for a catalogue. Answer only Yes or No."
 _CONTENT = "Item:\n{text}\n"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from schema import UsageError
-from schema.errors import first_fault
-from schema.profile import Profile
+from llm4tag.schema import UsageError
+from llm4tag.schema.errors import first_fault
+from llm4tag.schema.profile import Profile
 
 _FOLDER = "profiles"
 _ENDING = ".toml"
@@ -19,7 +19,7 @@ _ENDING = ".toml"
 @cache
 def profile_names() -> tuple[str, ...]:
     """Return the names of the profiles that come with llm4tag."""
-    found = files("prompts").joinpath(_FOLDER).iterdir()
+    found = files("llm4tag.prompts").joinpath(_FOLDER).iterdir()
     return tuple(sorted(one.name.removesuffix(_ENDING) for one in found if one.name.endswith(_ENDING)))
 
 
@@ -54,7 +54,7 @@ def profile_source(name: str) -> str:
         UsageError: there is no such profile, or the file cannot be read.
     """
     if name in profile_names():
-        return files("prompts").joinpath(_FOLDER, name + _ENDING).read_text("utf-8")
+        return files("llm4tag.prompts").joinpath(_FOLDER, name + _ENDING).read_text("utf-8")
     if not name.endswith(_ENDING):
         raise UsageError(
             f"--profile {name}: no such profile; there are {', '.join(profile_names())}, or give the path of a "

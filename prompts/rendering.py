@@ -15,11 +15,11 @@ from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.llm import Message
-from prompts.profile import read_profile, words_hash
-from schema import Content, Passage
-from schema.profile import Profile, PromptWords
-from schema.settings import DEFAULT_PROFILE
+from llm4tag.models.llm import Message
+from llm4tag.prompts.profile import read_profile, words_hash
+from llm4tag.schema import Content, Passage
+from llm4tag.schema.profile import Profile, PromptWords
+from llm4tag.schema.settings import DEFAULT_PROFILE
 
 TEMPLATES = ("system", "context", "generate", "judge", "listwise", "rewrite")
 CONTENT_BUDGET = 2400
@@ -142,4 +142,4 @@ def _template(language: str, name: str) -> Template:
 
 @cache
 def _source(language: str, name: str) -> str:
-    return files("prompts").joinpath(language, f"{name}.jinja").read_text(encoding="utf-8")
+    return files("llm4tag.prompts").joinpath(language, f"{name}.jinja").read_text(encoding="utf-8")

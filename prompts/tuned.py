@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from models.llm import Message
-from prompts.rendering import Example, PromptContext, unmarked
-from schema import Tag
-from schema.adapter import AdapterLimits, JudgeForm
+from llm4tag.models.llm import Message
+from llm4tag.prompts.rendering import Example, PromptContext, unmarked
+from llm4tag.schema import Tag
+from llm4tag.schema.adapter import AdapterLimits, JudgeForm
 
 
 def tuned_judgement_messages(

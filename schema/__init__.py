@@ -1,6 +1,6 @@
 """Shared types: vocabulary, content, candidate, evidence, result, settings, errors."""
 
-from schema.candidate import (
+from llm4tag.schema.candidate import (
     C2C2TEvidence,
     C2TEvidence,
     Candidate,
@@ -12,8 +12,8 @@ from schema.candidate import (
     TagLink,
     neighbours_in,
 )
-from schema.content import Assignment, Content, Passage, Provenance, TaggedContent, now
-from schema.errors import (
+from llm4tag.schema.content import Assignment, Content, Passage, Provenance, TaggedContent, now
+from llm4tag.schema.errors import (
     CostLimitError,
     EmbeddingMismatchError,
     Llm4tagError,
@@ -26,10 +26,19 @@ from schema.errors import (
     StoreVersionError,
     UsageError,
 )
-from schema.result import CalibrationNote, Decision, OffVocabulary, Origin, Recipe, TagDecision, TagResult, Usage
-from schema.settings import DEFAULT_EMBEDDING, DEFAULT_MODEL, Settings, WeaviateSettings, settings
-from schema.signals import Signals
-from schema.vocabulary import Tag, Vocabulary, normal_name
+from llm4tag.schema.result import (
+    CalibrationNote,
+    Decision,
+    OffVocabulary,
+    Origin,
+    Recipe,
+    TagDecision,
+    TagResult,
+    Usage,
+)
+from llm4tag.schema.settings import DEFAULT_EMBEDDING, DEFAULT_MODEL, Settings, WeaviateSettings, settings
+from llm4tag.schema.signals import Signals
+from llm4tag.schema.vocabulary import Tag, Vocabulary, normal_name
 
 __all__ = [
     "DEFAULT_EMBEDDING",

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schema.content import Provenance
+from llm4tag.schema.content import Provenance
 
 
 class Path(StrEnum):

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schema.candidate import Evidence
-from schema.signals import Signals
+from llm4tag.schema.candidate import Evidence
+from llm4tag.schema.signals import Signals
 
 
 class Decision(StrEnum):

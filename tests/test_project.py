@@ -9,19 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.import_graph import LAYERS
+
 ROOT = Path(__file__).parents[1]
-PACKAGES = (
-    "schema",
-    "prompts",
-    "models",
-    "knowledge_store",
-    "calibration",
-    "tools",
-    "graphs",
-    "training",
-    "llm4tag",
-)
-RANK = {"schema": 0, "prompts": 1, "models": 1, **{name: rank for rank, name in enumerate(PACKAGES) if rank > 2}}
 SLOW = (
     "litellm",
     "langchain_litellm",
@@ -59,7 +49,9 @@ def test_resolved_versions_are_those_that_work_together(package: str, low: str, 
     assert numbers(low) <= numbers(version(package)) < numbers(high)
 
 
-@pytest.mark.parametrize("package", [*PACKAGES, "llm4tag.cli", "graphs.tagging"])
+@pytest.mark.parametrize(
+    "package", ["llm4tag", *(f"llm4tag.{layer}" for layer in LAYERS), "llm4tag.cli", "llm4tag.graphs.tagging"]
+)
 def test_slow_libraries_are_imported_only_where_they_are_used(package: str) -> None:
     code = f"import sys, json, {package}; print(json.dumps([m for m in {SLOW!r} if m in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -74,26 +66,8 @@ def test_help_needs_none_of_the_engine() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_imports_run_one_way() -> None:
-    wrong = []
-    for package in PACKAGES:
-        for file in (ROOT / package).rglob("*.py"):
-            for line in file.read_text(encoding="utf-8").splitlines():
-                words = line.split()
-                if len(words) >= 2 and words[0] in {"from", "import"}:
-                    target = words[1].split(".")[0]
-                    if target in {"benchmarks", "tests"} or RANK.get(target, 0) > RANK[package]:
-                        wrong.append(f"{file.relative_to(ROOT)}: {line.strip()}")
-    assert wrong == []
-
-
-def test_wheel_holds_every_package_and_no_tests() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert sorted(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) == sorted(PACKAGES)
-
-
 def test_architecture_draws_the_graph_as_it_is() -> None:
-    from graphs.tagging import graph
+    from llm4tag.graphs.tagging import graph
 
     drawn = graph.get_graph().draw_mermaid().strip()
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")

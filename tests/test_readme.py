@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from knowledge_store.opening import open_store
-from schema import Assignment, Tag, TaggedContent
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.schema import Assignment, Tag, TaggedContent
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

@@ -8,19 +8,19 @@ from typing import Any
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, Field
 
-from knowledge_store.protocol import KnowledgeStore
-from models.embedding import Vector
-from models.tracing import span
-from schema import Evidence
-from tools.content_to_tag import recall_by_text
-from tools.fitted_recall import load_fitted
-from tools.fusion import strongest
-from tools.linear_scores import recall_by_linear
-from tools.parts import parts_of
-from tools.phrases import PhraseIndex
-from tools.plan import RecallPlan
-from tools.similar_contents import recall_by_contents
-from tools.tag_to_tag import recall_by_tags
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.embedding import Vector
+from llm4tag.models.tracing import span
+from llm4tag.schema import Evidence
+from llm4tag.tools.content_to_tag import recall_by_text
+from llm4tag.tools.fitted_recall import load_fitted
+from llm4tag.tools.fusion import strongest
+from llm4tag.tools.linear_scores import recall_by_linear
+from llm4tag.tools.parts import parts_of
+from llm4tag.tools.phrases import PhraseIndex
+from llm4tag.tools.plan import RecallPlan
+from llm4tag.tools.similar_contents import recall_by_contents
+from llm4tag.tools.tag_to_tag import recall_by_tags
 
 
 class TextQuery(BaseModel):

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from knowledge_store.protocol import Collection, Filters, Hit, KnowledgeStore, SearchQuery, UnitHit
-from knowledge_store.querying import tags_under
-from models.embedding import Vector
-from schema import C2TEvidence
-from tools.fusion import relative, strongest
-from tools.phrases import PhraseIndex, Unit, WordPlaces
-from tools.plan import RecallPlan
+from llm4tag.knowledge_store.protocol import Collection, Filters, Hit, KnowledgeStore, SearchQuery, UnitHit
+from llm4tag.knowledge_store.querying import tags_under
+from llm4tag.models.embedding import Vector
+from llm4tag.schema import C2TEvidence
+from llm4tag.tools.fusion import relative, strongest
+from llm4tag.tools.phrases import PhraseIndex, Unit, WordPlaces
+from llm4tag.tools.plan import RecallPlan
 
 
 async def recall_by_text(

@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import dataclass
 
-from calibration.evidence_fusion import EvidenceFusion
-from calibration.fitted import outgrown
-from knowledge_store.protocol import KnowledgeStore
-from tools.linear_model import LinearModel
+from llm4tag.calibration.evidence_fusion import EvidenceFusion
+from llm4tag.calibration.fitted import outgrown
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.tools.linear_model import LinearModel
 
 LINEAR, FUSION, FIT = "recall.linear", "recall.fusion", "recall.fit"
 """Two artifacts, and the mark that tells one fit from the next."""

@@ -5,10 +5,10 @@ Relative-score sums are safe; reciprocal rank fusion with a weak list is not (me
 
 from collections.abc import Mapping, Sequence, Set
 
-from calibration.evidence_fusion import EvidenceFusion
-from calibration.features import Backing
-from schema import Candidate, Evidence, Path
-from tools.plan import RecallPlan
+from llm4tag.calibration.evidence_fusion import EvidenceFusion
+from llm4tag.calibration.features import Backing
+from llm4tag.schema import Candidate, Evidence, Path
+from llm4tag.tools.plan import RecallPlan
 
 Found = Mapping[str, Evidence]
 """What one path found: evidence by tag id."""

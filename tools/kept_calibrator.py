@@ -2,8 +2,8 @@
 
 import asyncio
 
-from calibration.calibrator import Calibrator
-from knowledge_store.protocol import KnowledgeStore
+from llm4tag.calibration.calibrator import Calibrator
+from llm4tag.knowledge_store.protocol import KnowledgeStore
 
 _NAMES = {True: "confidence.llm", False: "confidence.recall"}
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery
-from models.embedding import Vector
-from prompts import Example
-from schema import C2C2TEvidence, Candidate, Passage, Path, Provenance
+from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery
+from llm4tag.models.embedding import Vector
+from llm4tag.prompts import Example
+from llm4tag.schema import C2C2TEvidence, Candidate, Passage, Path, Provenance
 
 _TAGS_SHOWN = 8
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from models.embedding import Vector
-from schema import LinearEvidence
-from tools.fusion import strongest
-from tools.linear_model import LinearModel, TagScores
-from tools.plan import RecallPlan
+from llm4tag.models.embedding import Vector
+from llm4tag.schema import LinearEvidence
+from llm4tag.tools.fusion import strongest
+from llm4tag.tools.linear_model import LinearModel, TagScores
+from llm4tag.tools.plan import RecallPlan
 
 
 def recall_by_linear(

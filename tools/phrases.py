@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from knowledge_store.tokens import tokens
-from schema import Vocabulary
+from llm4tag.knowledge_store.tokens import tokens
+from llm4tag.schema import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schema import Path, Recipe
+from llm4tag.schema import Path, Recipe
 
 ALL_PATHS = frozenset({Path.C2T, Path.C2C2T, Path.LINEAR, Path.T2T})
 

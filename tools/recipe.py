@@ -1,8 +1,8 @@
 """Which recipe a content is tagged by: it follows from what the store holds, unless the caller says."""
 
-from schema import Path, Recipe, UsageError
-from tools.fitted_recall import FittedRecall
-from tools.plan import ALL_PATHS, RecallPlan
+from llm4tag.schema import Path, Recipe, UsageError
+from llm4tag.tools.fitted_recall import FittedRecall
+from llm4tag.tools.plan import ALL_PATHS, RecallPlan
 
 
 def first_plan(

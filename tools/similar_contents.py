@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from knowledge_store.protocol import Collection, Filters, Hit, KnowledgeStore, SearchQuery
-from knowledge_store.querying import tags_under
-from models.embedding import Vector
-from schema import Assignment, C2C2TEvidence, Neighbour, Provenance
-from tools.fusion import strongest
-from tools.plan import RecallPlan
+from llm4tag.knowledge_store.protocol import Collection, Filters, Hit, KnowledgeStore, SearchQuery
+from llm4tag.knowledge_store.querying import tags_under
+from llm4tag.models.embedding import Vector
+from llm4tag.schema import Assignment, C2C2TEvidence, Neighbour, Provenance
+from llm4tag.tools.fusion import strongest
+from llm4tag.tools.plan import RecallPlan
 
 MODEL_WEIGHT = 0.3
 """What a neighbour counts for recall where a model gave the tag, beside a human's 1."""

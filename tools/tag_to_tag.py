@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from knowledge_store.protocol import KnowledgeStore
-from knowledge_store.querying import tags_under
-from schema import T2TEvidence, TagLink
-from tools.fusion import relative, strongest
-from tools.plan import RecallPlan
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.knowledge_store.querying import tags_under
+from llm4tag.schema import T2TEvidence, TagLink
+from llm4tag.tools.fusion import relative, strongest
+from llm4tag.tools.plan import RecallPlan
 
 _SEEDS = 10
 _LINKS = 10

@@ -10,11 +10,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.calibrator import Combination, Map, MapKind, Scale
-from calibration.log_odds import Floats, probabilities
-from calibration.numbers import EVIDENCE, LLM_SIGNALS, NUMBERS, RECALL
-from training.fusion import fit_logistic
-from training.labelled import LabelledPairs
+from llm4tag.calibration.calibrator import Combination, Map, MapKind, Scale
+from llm4tag.calibration.log_odds import Floats, probabilities
+from llm4tag.calibration.numbers import EVIDENCE, LLM_SIGNALS, NUMBERS, RECALL
+from llm4tag.training.fusion import fit_logistic
+from llm4tag.training.labelled import LabelledPairs
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from training.examples import TrainingExample, TrainingSet
+from llm4tag.training.examples import TrainingExample, TrainingSet
 
 YES, NO = "Yes", "No"
 

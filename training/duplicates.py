@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from models.embedding import Vectors
-from tools.linear_model import Floats
+from llm4tag.models.embedding import Vectors
+from llm4tag.tools.linear_model import Floats
 
 SAME_WORDS = 0.6
 """tf-idf cosine from which two documents are near-duplicates."""

@@ -12,18 +12,18 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.features import Backing, Floats, feature_rows
-from knowledge_store.protocol import KnowledgeStore
-from models.embedding import Progress, Vector
-from schema import Assignment, C2TEvidence, Candidate, Evidence, Path
-from tools.content_to_tag import recall_by_text
-from tools.fusion import fuse
-from tools.linear_scores import linear_evidence
-from tools.phrases import PhraseIndex
-from tools.plan import RecallPlan
-from tools.similar_contents import Assignments, Similar, evidence_of, similar_contents
-from training.history import History
-from training.linear import LinearFit
+from llm4tag.calibration.features import Backing, Floats, feature_rows
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.embedding import Progress, Vector
+from llm4tag.schema import Assignment, C2TEvidence, Candidate, Evidence, Path
+from llm4tag.tools.content_to_tag import recall_by_text
+from llm4tag.tools.fusion import fuse
+from llm4tag.tools.linear_scores import linear_evidence
+from llm4tag.tools.phrases import PhraseIndex
+from llm4tag.tools.plan import RecallPlan
+from llm4tag.tools.similar_contents import Assignments, Similar, evidence_of, similar_contents
+from llm4tag.training.history import History
+from llm4tag.training.linear import LinearFit
 
 WITHHELD = 0.15
 """Share of the tags that are withheld from a document."""

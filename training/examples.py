@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from knowledge_store.ingest.row import RowProblem
-from knowledge_store.ingest.rows import read_rows
-from models.llm import Message
-from prompts import Example, PromptContext, tuned_judgement_messages
-from schema import Content, Recipe, Tag, UsageError
-from schema.adapter import AdapterLimits, JudgeForm
-from schema.errors import first_fault
+from llm4tag.knowledge_store.ingest.row import RowProblem
+from llm4tag.knowledge_store.ingest.rows import read_rows
+from llm4tag.models.llm import Message
+from llm4tag.prompts import Example, PromptContext, tuned_judgement_messages
+from llm4tag.schema import Content, Recipe, Tag, UsageError
+from llm4tag.schema.adapter import AdapterLimits, JudgeForm
+from llm4tag.schema.errors import first_fault
 
 TRAIN, HELD_OUT = "train", "held_out"
 _MEND = "give what `llm4tag train export` wrote"

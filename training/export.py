@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge_store.protocol import KnowledgeStore
-from prompts.forms import PromptForm
-from schema import Candidate, Recipe, UsageError, Vocabulary
-from tools.fitted_recall import load_fitted
-from tools.fusion import by_probability
-from tools.knowledge import similar_examples
-from tools.recipe import first_plan
-from training.evidence import HeldOutEvidence
-from training.examples import HELD_OUT, TRAIN, ExampleTag, Line, SimilarItem, TrainingExample, TrainingSet
-from training.history import History, read_history
-from training.recall import MOST_CONTENTS, Bar, fit_linear_showing, note_of_fit
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.prompts.forms import PromptForm
+from llm4tag.schema import Candidate, Recipe, UsageError, Vocabulary
+from llm4tag.tools.fitted_recall import load_fitted
+from llm4tag.tools.fusion import by_probability
+from llm4tag.tools.knowledge import similar_examples
+from llm4tag.tools.recipe import first_plan
+from llm4tag.training.evidence import HeldOutEvidence
+from llm4tag.training.examples import HELD_OUT, TRAIN, ExampleTag, Line, SimilarItem, TrainingExample, TrainingSet
+from llm4tag.training.history import History, read_history
+from llm4tag.training.recall import MOST_CONTENTS, Bar, fit_linear_showing, note_of_fit
 
 TOP, MISSED = 14, 2
 HELD_OUT_SHARE = 0.1

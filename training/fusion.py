@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.evidence_fusion import Weights
-from calibration.features import Floats
-from training.evidence import Pairs
+from llm4tag.calibration.evidence_fusion import Weights
+from llm4tag.calibration.features import Floats
+from llm4tag.training.evidence import Pairs
 
 STRENGTH = 0.1
 """Inverse of the L2 penalty, over standardised features."""

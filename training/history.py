@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge_store.items import vector_of
-from knowledge_store.protocol import KnowledgeStore
-from models.embedding import Vector, Vectors
-from schema import Provenance, TaggedContent, Vocabulary
+from llm4tag.knowledge_store.items import vector_of
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.embedding import Vector, Vectors
+from llm4tag.schema import Provenance, TaggedContent, Vocabulary
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.log_odds import Floats
-from calibration.numbers import NUMBERS, number_rows
-from schema import TagResult
+from llm4tag.calibration.log_odds import Floats
+from llm4tag.calibration.numbers import NUMBERS, number_rows
+from llm4tag.schema import TagResult
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from scipy import linalg
 from scipy.sparse import csr_array
 
-from calibration.fitted import Fitted
-from tools.linear_model import CentredVectors, Cooccurrence, Dual, Floats, Kernel, LinearModel, TagScores
-from tools.terms import TermWeights
-from training.duplicates import near_duplicates, products
-from training.history import History
+from llm4tag.calibration.fitted import Fitted
+from llm4tag.tools.linear_model import CentredVectors, Cooccurrence, Dual, Floats, Kernel, LinearModel, TagScores
+from llm4tag.tools.terms import TermWeights
+from llm4tag.training.duplicates import near_duplicates, products
+from llm4tag.training.history import History
 
 KERNEL = Kernel(vector_weight=0.6, gamma=1.0)
 RIDGE = 0.3

@@ -9,17 +9,17 @@ from contextlib import AbstractContextManager
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from calibration.evidence_fusion import EvidenceFusion, FusionNote
-from calibration.fitted import Fitted
-from knowledge_store.protocol import KnowledgeStore
-from models.embedding import Progress
-from schema import Path, Recipe, now
-from tools.fitted_recall import keep_fitted, load_fitted
-from tools.plan import ALL_PATHS, RecallPlan
-from training.evidence import HeldOutEvidence
-from training.fusion import fit_weights
-from training.history import History, read_history
-from training.linear import LinearFit, fit_linear
+from llm4tag.calibration.evidence_fusion import EvidenceFusion, FusionNote
+from llm4tag.calibration.fitted import Fitted
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.embedding import Progress
+from llm4tag.schema import Path, Recipe, now
+from llm4tag.tools.fitted_recall import keep_fitted, load_fitted
+from llm4tag.tools.plan import ALL_PATHS, RecallPlan
+from llm4tag.training.evidence import HeldOutEvidence
+from llm4tag.training.fusion import fit_weights
+from llm4tag.training.history import History, read_history
+from llm4tag.training.linear import LinearFit, fit_linear
 
 FEWEST_CONTENTS = 200
 """Tagged contents below which nothing is fitted: a cautious choice, not a measured one."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from knowledge_store.ingest.files import describe_os_error
-from schema import UsageError
-from training.chat import chats
-from training.examples import HELD_OUT, TRAIN, Line, TrainingSet, line_of
+from llm4tag.knowledge_store.ingest.files import describe_os_error
+from llm4tag.schema import UsageError
+from llm4tag.training.chat import chats
+from llm4tag.training.examples import HELD_OUT, TRAIN, Line, TrainingSet, line_of
 
 
 @dataclass

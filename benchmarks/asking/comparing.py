@@ -9,12 +9,12 @@ import typer
 
 from benchmarks.asking.figures import MEASURED, figures
 from benchmarks.asking.metered import Meter, tag
-from graphs.resources import close_resources, resources_for
 from llm4tag.evaluation.sample import sample_ids
+from llm4tag.graphs.resources import close_resources, resources_for
 from llm4tag.inputs import labelled_of
+from llm4tag.schema import Content, TagResult
 from llm4tag.tagger import Tagger
-from schema import Content, TagResult
-from training.calibrator import FEWEST_DOCUMENTS
+from llm4tag.training.calibrator import FEWEST_DOCUMENTS
 
 Configurations = Mapping[str, Mapping[str, Any]]
 

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from calibration.log_odds import probabilities
+from llm4tag.calibration.log_odds import probabilities
 from llm4tag.evaluation.bootstrap import draws, percentiles
 from llm4tag.evaluation.metrics import LOG_LOSS_CLIP, PAIR_DEPTH, RANKING
 from llm4tag.evaluation.report import document_of
-from schema import TagResult
-from training.calibrator import LabelledPairs, cross_fitted, fit_scale
+from llm4tag.schema import TagResult
+from llm4tag.training.calibrator import LabelledPairs, cross_fitted, fit_scale
 
 MEASURED = ("recall@50", "f1@5", "rp@5", "ndcg@10")
 LOG_LOSS = "log_loss"

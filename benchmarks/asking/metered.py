@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import graphs.resources
+from llm4tag.graphs import resources
+from llm4tag.models.adapter import Adapter
+from llm4tag.models.answers import AnswerCache
+from llm4tag.models.cost import count_tokens
+from llm4tag.models.language_model import CachedModel, open_llm
+from llm4tag.models.llm import Answer, Ask, LanguageModel
+from llm4tag.schema import Content, ModelSetupError, Settings, TagResult
 from llm4tag.tagger import Tagger
-from models.adapter import Adapter
-from models.answers import AnswerCache
-from models.cost import count_tokens
-from models.language_model import CachedModel, open_llm
-from models.llm import Answer, Ask, LanguageModel
-from schema import Content, ModelSetupError, Settings, TagResult
 
 
 @dataclass
@@ -102,7 +102,7 @@ async def tag(
             CachedModel(llm.name, llm.identity, Unknown(), known, local=llm.local, adapter=llm.adapter), meter
         )
 
-    graphs.resources.open_llm = opening  # type: ignore[attr-defined,assignment]
+    resources.open_llm = opening  # type: ignore[attr-defined,assignment]
     options = {"max_rounds": 1, "top": 1000, "uncalibrated": True, "cascade": False, **chosen}
     async with Tagger(store, **options) as tagger:
         return await tagger.atag_many(contents, 1 if live else None), meter

@@ -24,10 +24,10 @@ from benchmarks.quality.annif import annif_results, annif_version
 from benchmarks.quality.data import DataSet, lengthened, sampled, shortened
 from benchmarks.quality.emerging import emerging_rows
 from benchmarks.quality.measuring import fill, fit, measure, measured
-from knowledge_store.opening import open_store
 from llm4tag.cli.labelled import history_counts
 from llm4tag.evaluation import Evaluation
-from schema import Path as RecallPath
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.schema import Path as RecallPath
 
 _FITTED = (RecallPath.C2T, RecallPath.C2C2T, RecallPath.LINEAR)
 _LONG = 20

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from benchmarks.quality.data import DataSet, Labelled, rows_of
-from schema import CalibrationNote, Decision, Origin, TagDecision, TagResult
+from llm4tag.schema import CalibrationNote, Decision, Origin, TagDecision, TagResult
 
 _BASE = "http://example.org/"
 _MLLM_DOCUMENTS = 1500

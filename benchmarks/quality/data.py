@@ -9,8 +9,8 @@ from pathlib import Path
 
 import typer
 
-from knowledge_store.tokens import tokens
-from schema import Content
+from llm4tag.knowledge_store.tokens import tokens
+from llm4tag.schema import Content
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from benchmarks.quality.data import DataSet, rows_of, withhold
 from benchmarks.quality.measuring import fill, measure
-from knowledge_store.opening import open_store
 from llm4tag.evaluation import Evaluation
-from schema import Assignment, TaggedContent
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.schema import Assignment, TaggedContent
 
 
 async def emerging_rows(

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.data import DataSet, Labelled
-from knowledge_store.ingest.run import ingest_history, ingest_vocabulary
-from knowledge_store.opening import open_store
 from llm4tag.cli.labelled import history_counts
 from llm4tag.evaluation import Evaluation, evaluate
+from llm4tag.knowledge_store.ingest.run import ingest_history, ingest_vocabulary
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.models.embedding import Progress
+from llm4tag.schema import Path as RecallPath
+from llm4tag.schema import TagResult
 from llm4tag.tagger import Tagger
-from models.embedding import Progress
-from schema import Path as RecallPath
-from schema import TagResult
-from tools.plan import ALL_PATHS
-from training.recall import fit_recall
+from llm4tag.tools.plan import ALL_PATHS
+from llm4tag.training.recall import fit_recall
 
 
 @contextmanager

@@ -4,13 +4,13 @@ import asyncio
 
 from langgraph.runtime import Runtime
 
-from graphs.context import TagOptions
-from graphs.nodes.recall import Update, open_for, vector_of
-from graphs.resources import Resources
-from graphs.state import TaggingState
-from graphs.telling import tell_knowledge
-from prompts import PromptContext
-from tools.knowledge import related_passages, similar_examples
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.nodes.recall import Update, open_for, vector_of
+from llm4tag.graphs.resources import Resources
+from llm4tag.graphs.state import TaggingState
+from llm4tag.graphs.telling import tell_knowledge
+from llm4tag.prompts import PromptContext
+from llm4tag.tools.knowledge import related_passages, similar_examples
 
 _TRUNCATED = "the LLM saw only the beginning of this long content"
 _JUDGE_TRUNCATED = (

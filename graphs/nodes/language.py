@@ -9,23 +9,23 @@ from functools import partial
 
 from langgraph.runtime import Runtime
 
-from calibration.adaptive import settled
-from calibration.agreement import Sample, agreement, generation_question, read_sample, shuffled
-from calibration.confidence import Scored
-from calibration.judgement import judgement_question, read_judgement, read_tuned, tuned_question
-from calibration.labels import labels_for
-from calibration.listwise import listwise_question, read_ratings
-from graphs.asking import NO_LOGPROBS, judged, to_judge, to_sample
-from graphs.context import TagOptions
-from graphs.nodes.recall import Update, open_for
-from graphs.planning import planned_in
-from graphs.resources import Resources
-from graphs.scoring import decision_on, weigh
-from graphs.standing import standing_of
-from graphs.state import LLMFailure, TaggingState, Verdict
-from graphs.telling import tell_answers
-from models.llm import Answer, Ask, LanguageModel
-from schema import Decision, ModelError, ModelNotFoundError, ModelSetupError, Usage
+from llm4tag.calibration.adaptive import settled
+from llm4tag.calibration.agreement import Sample, agreement, generation_question, read_sample, shuffled
+from llm4tag.calibration.confidence import Scored
+from llm4tag.calibration.judgement import judgement_question, read_judgement, read_tuned, tuned_question
+from llm4tag.calibration.labels import labels_for
+from llm4tag.calibration.listwise import listwise_question, read_ratings
+from llm4tag.graphs.asking import NO_LOGPROBS, judged, to_judge, to_sample
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.nodes.recall import Update, open_for
+from llm4tag.graphs.planning import planned_in
+from llm4tag.graphs.resources import Resources
+from llm4tag.graphs.scoring import decision_on, weigh
+from llm4tag.graphs.standing import standing_of
+from llm4tag.graphs.state import LLMFailure, TaggingState, Verdict
+from llm4tag.graphs.telling import tell_answers
+from llm4tag.models.llm import Answer, Ask, LanguageModel
+from llm4tag.schema import Decision, ModelError, ModelNotFoundError, ModelSetupError, Usage
 
 
 async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:

@@ -4,18 +4,18 @@ import time
 
 from langgraph.runtime import Runtime
 
-from calibration.agreement import agreement, off_vocabulary
-from graphs.context import TagOptions
-from graphs.nodes.language import ask_one
-from graphs.nodes.recall import Update, open_for, query_for
-from graphs.planning import planned_in
-from graphs.scoring import cut_of, decisions_for, weigh
-from graphs.standing import standing_of
-from graphs.state import TaggingState
-from graphs.telling import tell_confidences, tell_decisions
-from models.llm import Ask
-from prompts import rewriting_messages
-from schema import Decision, Origin, Path, TagResult, Usage
+from llm4tag.calibration.agreement import agreement, off_vocabulary
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.nodes.language import ask_one
+from llm4tag.graphs.nodes.recall import Update, open_for, query_for
+from llm4tag.graphs.planning import planned_in
+from llm4tag.graphs.scoring import cut_of, decisions_for, weigh
+from llm4tag.graphs.standing import standing_of
+from llm4tag.graphs.state import TaggingState
+from llm4tag.graphs.telling import tell_confidences, tell_decisions
+from llm4tag.models.llm import Ask
+from llm4tag.prompts import rewriting_messages
+from llm4tag.schema import Decision, Origin, Path, TagResult, Usage
 
 _NO_LLM = "no LLM was asked: the tags come from recall alone"
 

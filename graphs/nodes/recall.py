@@ -8,24 +8,24 @@ import numpy as np
 from langgraph.runtime import Runtime
 from pydantic import ValidationError
 
-from calibration.features import Backing
-from graphs.context import TagOptions
-from graphs.planning import planned
-from graphs.resources import Resources, resources_for
-from graphs.state import Query, TaggingState
-from graphs.telling import tell_recall
-from knowledge_store.protocol import KnowledgeStore
-from knowledge_store.querying import tags_under
-from models.embedding import Vector
-from schema import Content, Path, Recipe, UsageError
-from schema.errors import first_fault
-from tools.content_to_tag import recall_by_text
-from tools.fitted_recall import FittedRecall
-from tools.fusion import best_by_words, fuse, fuse_by_probability
-from tools.linear_scores import recall_by_linear
-from tools.parts import parts_of
-from tools.similar_contents import recall_by_contents
-from tools.tag_to_tag import recall_by_tags
+from llm4tag.calibration.features import Backing
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.planning import planned
+from llm4tag.graphs.resources import Resources, resources_for
+from llm4tag.graphs.state import Query, TaggingState
+from llm4tag.graphs.telling import tell_recall
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.knowledge_store.querying import tags_under
+from llm4tag.models.embedding import Vector
+from llm4tag.schema import Content, Path, Recipe, UsageError
+from llm4tag.schema.errors import first_fault
+from llm4tag.tools.content_to_tag import recall_by_text
+from llm4tag.tools.fitted_recall import FittedRecall
+from llm4tag.tools.fusion import best_by_words, fuse, fuse_by_probability
+from llm4tag.tools.linear_scores import recall_by_linear
+from llm4tag.tools.parts import parts_of
+from llm4tag.tools.similar_contents import recall_by_contents
+from llm4tag.tools.tag_to_tag import recall_by_tags
 
 Update = dict[str, Any]
 

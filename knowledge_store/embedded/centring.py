@@ -4,10 +4,10 @@ import sqlite3
 
 import numpy as np
 
-from knowledge_store import centring as rule
-from knowledge_store.embedded.database import Writer, get_blob, get_number
-from knowledge_store.items import vector_blob, vector_of
-from models.embedding import Vector
+from llm4tag.knowledge_store import centring as rule
+from llm4tag.knowledge_store.embedded.database import Writer, get_blob, get_number
+from llm4tag.knowledge_store.items import vector_blob, vector_of
+from llm4tag.models.embedding import Vector
 
 CENTRE = "centre"
 _CENTRED_CONTENTS = "centred_contents"

@@ -10,9 +10,16 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
-from knowledge_store.embedded.failures import store_errors
-from knowledge_store.embedded.layout import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, check_file, has_wal, missing
-from schema import StoreError, StoreNotFoundError, StoreVersionError
+from llm4tag.knowledge_store.embedded.failures import store_errors
+from llm4tag.knowledge_store.embedded.layout import (
+    APPLICATION_ID,
+    SCHEMA,
+    SCHEMA_VERSION,
+    check_file,
+    has_wal,
+    missing,
+)
+from llm4tag.schema import StoreError, StoreNotFoundError, StoreVersionError
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from schema import StoreError
+from llm4tag.schema import StoreError
 
 _MENDS = {
     "SQLITE_FULL": "the disk is full: free some space and run the same command again, it resumes",

@@ -3,10 +3,10 @@
 import sqlite3
 from collections.abc import Sequence
 
-from knowledge_store.embedded.rows import chunks
-from knowledge_store.items import Kind
-from knowledge_store.protocol import TagCount
-from schema import Provenance
+from llm4tag.knowledge_store.embedded.rows import chunks
+from llm4tag.knowledge_store.items import Kind
+from llm4tag.knowledge_store.protocol import TagCount
+from llm4tag.schema import Provenance
 
 _MOST_KEPT = 4096
 

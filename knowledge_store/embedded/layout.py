@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from schema import StoreError, StoreNotFoundError
+from llm4tag.schema import StoreError, StoreNotFoundError
 
 SCHEMA_VERSION = "2"
 APPLICATION_ID = 0x4C345447

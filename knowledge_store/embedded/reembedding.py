@@ -2,12 +2,12 @@
 
 import asyncio
 
-from knowledge_store.embedded import centring
-from knowledge_store.embedded.database import Database, Writer
-from knowledge_store.embedded.upserting import note_dimensions
-from knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
-from knowledge_store.items import BATCH, Kind, vector_blob
-from models.embedding import Progress
+from llm4tag.knowledge_store.embedded import centring
+from llm4tag.knowledge_store.embedded.database import Database, Writer
+from llm4tag.knowledge_store.embedded.upserting import note_dimensions
+from llm4tag.knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
+from llm4tag.knowledge_store.items import BATCH, Kind, vector_blob
+from llm4tag.models.embedding import Progress
 
 _TEXT_OF = {
     Kind.TAG: "name",

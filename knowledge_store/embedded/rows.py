@@ -5,10 +5,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from knowledge_store.embedded.index import Document
-from knowledge_store.items import KIND_OF, Kind, unit_id
-from knowledge_store.protocol import Collection
-from schema import Assignment, Passage, Provenance, Tag, TaggedContent
+from llm4tag.knowledge_store.embedded.index import Document
+from llm4tag.knowledge_store.items import KIND_OF, Kind, unit_id
+from llm4tag.knowledge_store.protocol import Collection
+from llm4tag.schema import Assignment, Passage, Provenance, Tag, TaggedContent
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACES = 500

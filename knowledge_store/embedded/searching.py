@@ -5,19 +5,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge_store.embedded import graph
-from knowledge_store.embedded.bm25 import Ints, Mask
-from knowledge_store.embedded.centring import read_centre
-from knowledge_store.embedded.database import Database, State, read_state
-from knowledge_store.embedded.index import CollectionIndex, Snapshot
-from knowledge_store.embedded.rows import changed_documents
-from knowledge_store.embedding import StoreEmbedding
-from knowledge_store.fusion import LEG_LIMIT, FusedHit, LegHit, fuse, object_uuid
-from knowledge_store.items import KIND_OF, unit_kind
-from knowledge_store.protocol import PROPERTIES, Collection, Filters, Hit, SearchQuery, UnitHit
-from knowledge_store.querying import boosts, check_dimensions, check_filters, tags_under
-from models.embedding import Vector
-from schema import Provenance, Vocabulary
+from llm4tag.knowledge_store.embedded import graph
+from llm4tag.knowledge_store.embedded.bm25 import Ints, Mask
+from llm4tag.knowledge_store.embedded.centring import read_centre
+from llm4tag.knowledge_store.embedded.database import Database, State, read_state
+from llm4tag.knowledge_store.embedded.index import CollectionIndex, Snapshot
+from llm4tag.knowledge_store.embedded.rows import changed_documents
+from llm4tag.knowledge_store.embedding import StoreEmbedding
+from llm4tag.knowledge_store.fusion import LEG_LIMIT, FusedHit, LegHit, fuse, object_uuid
+from llm4tag.knowledge_store.items import KIND_OF, unit_kind
+from llm4tag.knowledge_store.protocol import PROPERTIES, Collection, Filters, Hit, SearchQuery, UnitHit
+from llm4tag.knowledge_store.querying import boosts, check_dimensions, check_filters, tags_under
+from llm4tag.models.embedding import Vector
+from llm4tag.schema import Provenance, Vocabulary
 
 _QUERIES_AT_ONCE = 64
 

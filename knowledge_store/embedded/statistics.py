@@ -3,10 +3,10 @@
 import sqlite3
 from pathlib import Path
 
-from knowledge_store.embedded import graph
-from knowledge_store.embedded.database import read_state
-from knowledge_store.protocol import StoreStatistics
-from schema import Vocabulary
+from llm4tag.knowledge_store.embedded import graph
+from llm4tag.knowledge_store.embedded.database import read_state
+from llm4tag.knowledge_store.protocol import StoreStatistics
+from llm4tag.schema import Vocabulary
 
 
 def count_all(connection: sqlite3.Connection, path: Path, vocabulary: Vocabulary) -> StoreStatistics:

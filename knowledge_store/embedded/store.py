@@ -7,19 +7,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from knowledge_store.embedded import centring, graph, rows, transfer, writing
-from knowledge_store.embedded.database import Database, Followed, Writer
-from knowledge_store.embedded.reembedding import Reembedder
-from knowledge_store.embedded.searching import Searcher
-from knowledge_store.embedded.statistics import count_all
-from knowledge_store.embedded.upserting import Upserter
-from knowledge_store.embedding import Embedders, StoreEmbedding, mismatch, name_of
-from knowledge_store.importing import Importer
-from knowledge_store.items import Kind
-from knowledge_store.protocol import Collection, Hit, SearchQuery, StoreStatistics, TagCount, Writing
-from knowledge_store.records import Record
-from models.embedding import EmbeddingKind, Progress, Vector
-from schema import DEFAULT_EMBEDDING, Assignment, Passage, Provenance, Tag, TaggedContent, Vocabulary
+from llm4tag.knowledge_store.embedded import centring, graph, rows, transfer, writing
+from llm4tag.knowledge_store.embedded.database import Database, Followed, Writer
+from llm4tag.knowledge_store.embedded.reembedding import Reembedder
+from llm4tag.knowledge_store.embedded.searching import Searcher
+from llm4tag.knowledge_store.embedded.statistics import count_all
+from llm4tag.knowledge_store.embedded.upserting import Upserter
+from llm4tag.knowledge_store.embedding import Embedders, StoreEmbedding, mismatch, name_of
+from llm4tag.knowledge_store.importing import Importer
+from llm4tag.knowledge_store.items import Kind
+from llm4tag.knowledge_store.protocol import Collection, Hit, SearchQuery, StoreStatistics, TagCount, Writing
+from llm4tag.knowledge_store.records import Record
+from llm4tag.models.embedding import EmbeddingKind, Progress, Vector
+from llm4tag.schema import DEFAULT_EMBEDDING, Assignment, Passage, Provenance, Tag, TaggedContent, Vocabulary
 
 T = TypeVar("T")
 

@@ -4,12 +4,12 @@ import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from knowledge_store.embedded import centring, writing
-from knowledge_store.embedded.database import Database, Writer, get_number, read_state
-from knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
-from knowledge_store.items import Item, Kind, Plan, batches, check_length, embedded_text, plan_batch
-from knowledge_store.protocol import Writing
-from models.embedding import Progress, Vector
+from llm4tag.knowledge_store.embedded import centring, writing
+from llm4tag.knowledge_store.embedded.database import Database, Writer, get_number, read_state
+from llm4tag.knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
+from llm4tag.knowledge_store.items import Item, Kind, Plan, batches, check_length, embedded_text, plan_batch
+from llm4tag.knowledge_store.protocol import Writing
+from llm4tag.models.embedding import Progress, Vector
 
 _DIMENSIONS = "dimensions"
 

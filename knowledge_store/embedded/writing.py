@@ -3,11 +3,11 @@
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
-from knowledge_store.embedded.database import Writer
-from knowledge_store.embedded.rows import chunks, contents_of, microseconds, passages_of, tag_row, tags_of
-from knowledge_store.items import Item, Kind, vector_blob
-from models.embedding import Vector
-from schema import Assignment, Passage, Provenance, StoreError, Tag, TaggedContent
+from llm4tag.knowledge_store.embedded.database import Writer
+from llm4tag.knowledge_store.embedded.rows import chunks, contents_of, microseconds, passages_of, tag_row, tags_of
+from llm4tag.knowledge_store.items import Item, Kind, vector_blob
+from llm4tag.models.embedding import Vector
+from llm4tag.schema import Assignment, Passage, Provenance, StoreError, Tag, TaggedContent
 
 
 def stored(connection: sqlite3.Connection, kind: Kind, ids: Sequence[str]) -> Mapping[str, Item]:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from knowledge_store.ingest.contents import CONTENT_COLUMNS, RowId, read_contents
-from knowledge_store.ingest.notes import Seen
-from knowledge_store.ingest.report import IngestReport, Rejects, Tally
-from knowledge_store.ingest.row import Row, RowProblem, from_validation, jsonable
-from knowledge_store.ingest.rows import check_rows, read_rows
-from knowledge_store.ingest.run import in_batches, rejects_folder, require_files
-from knowledge_store.protocol import KnowledgeStore, Writing
-from models.embedding import Progress
-from schema import Assignment, Content, Decision, Provenance, TaggedContent, Vocabulary, now
+from llm4tag.knowledge_store.ingest.contents import CONTENT_COLUMNS, RowId, read_contents
+from llm4tag.knowledge_store.ingest.notes import Seen
+from llm4tag.knowledge_store.ingest.report import IngestReport, Rejects, Tally
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem, from_validation, jsonable
+from llm4tag.knowledge_store.ingest.rows import check_rows, read_rows
+from llm4tag.knowledge_store.ingest.run import in_batches, rejects_folder, require_files
+from llm4tag.knowledge_store.protocol import KnowledgeStore, Writing
+from llm4tag.models.embedding import Progress
+from llm4tag.schema import Assignment, Content, Decision, Provenance, TaggedContent, Vocabulary, now
 
 _BATCH = 64
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from knowledge_store.ingest.files import STDIN
-from knowledge_store.ingest.notes import Notes, Seen
-from knowledge_store.ingest.row import Row, RowProblem, from_validation, jsonable
-from knowledge_store.ingest.rows import read_rows
-from schema import Assignment, Content, Provenance, TaggedContent, Vocabulary, normal_name, now
+from llm4tag.knowledge_store.ingest.files import STDIN
+from llm4tag.knowledge_store.ingest.notes import Notes, Seen
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem, from_validation, jsonable
+from llm4tag.knowledge_store.ingest.rows import read_rows
+from llm4tag.schema import Assignment, Content, Provenance, TaggedContent, Vocabulary, normal_name, now
 
 HISTORY_COLUMNS = ("id", "text", "tags|assignments")
 """What a table of history needs."""

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowledge_store.ingest.row import RowProblem
-from schema import UsageError
+from llm4tag.knowledge_store.ingest.row import RowProblem
+from llm4tag.schema import UsageError
 
 if TYPE_CHECKING:
     from llama_index.core.node_parser import SentenceSplitter

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from schema import UsageError
+from llm4tag.schema import UsageError
 
 STDIN = "-"
 BROKEN_GZIP = (EOFError, zlib.error, gzip.BadGzipFile)

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from knowledge_store.ingest.contents import RowId, note_unread
-from knowledge_store.ingest.documents import DOCUMENT_SUFFIXES, Splitter, read_document, readable_suffixes
-from knowledge_store.ingest.files import check_file
-from knowledge_store.ingest.report import IngestReport, Rejects, Tally
-from knowledge_store.ingest.row import RowProblem, from_validation
-from knowledge_store.ingest.rows import read_rows
-from knowledge_store.ingest.run import batch_size, in_batches, rejects_folder, require_files
-from knowledge_store.protocol import KnowledgeStore
-from models.embedding import Progress
-from schema import Passage, UsageError
+from llm4tag.knowledge_store.ingest.contents import RowId, note_unread
+from llm4tag.knowledge_store.ingest.documents import DOCUMENT_SUFFIXES, Splitter, read_document, readable_suffixes
+from llm4tag.knowledge_store.ingest.files import check_file
+from llm4tag.knowledge_store.ingest.report import IngestReport, Rejects, Tally
+from llm4tag.knowledge_store.ingest.row import RowProblem, from_validation
+from llm4tag.knowledge_store.ingest.rows import read_rows
+from llm4tag.knowledge_store.ingest.run import batch_size, in_batches, rejects_folder, require_files
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.embedding import Progress
+from llm4tag.schema import Passage, UsageError
 
 CHUNK_SIZE = 256
 """Tokens (as GPT counts them) of a passage."""

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from knowledge_store.ingest.row import RowProblem, jsonable
+from llm4tag.knowledge_store.ingest.row import RowProblem, jsonable
 
 
 class Notice(BaseModel):

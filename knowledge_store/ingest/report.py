@@ -8,11 +8,11 @@ from typing import IO, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from knowledge_store.ingest.files import STDIN, describe_os_error
-from knowledge_store.ingest.notes import Notes, Notice, Seen
-from knowledge_store.ingest.row import RowProblem, jsonable
-from knowledge_store.protocol import Writing
-from schema import Content, Passage, Tag, UsageError
+from llm4tag.knowledge_store.ingest.files import STDIN, describe_os_error
+from llm4tag.knowledge_store.ingest.notes import Notes, Notice, Seen
+from llm4tag.knowledge_store.ingest.row import RowProblem, jsonable
+from llm4tag.knowledge_store.protocol import Writing
+from llm4tag.schema import Content, Passage, Tag, UsageError
 
 Kind = Literal["vocabulary", "history", "knowledge", "accept"]
 SHOWN_PROBLEMS = 20

@@ -9,10 +9,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from knowledge_store.ingest.files import BROKEN_GZIP, GZIP, STDIN, Format, check_file, format_of, open_lines
-from knowledge_store.ingest.row import Row, RowProblem, Rows, bad_utf8
-from knowledge_store.ingest.tables import Cells, check_header, csv_rows, open_parquet, parquet_rows
-from schema import UsageError
+from llm4tag.knowledge_store.ingest.files import (
+    BROKEN_GZIP,
+    GZIP,
+    STDIN,
+    Format,
+    check_file,
+    format_of,
+    open_lines,
+)
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem, Rows, bad_utf8
+from llm4tag.knowledge_store.ingest.tables import Cells, check_header, csv_rows, open_parquet, parquet_rows
+from llm4tag.schema import UsageError
 
 
 def check_rows(files: Iterable[str], required: Collection[str], *, text: bool = False) -> None:

@@ -10,15 +10,16 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from knowledge_store.embedding import NO_EMBEDDING
-from knowledge_store.ingest.contents import HISTORY_COLUMNS, read_history
-from knowledge_store.ingest.report import IngestReport, Rejects, Tally
-from knowledge_store.ingest.row import RowProblem
-from knowledge_store.ingest.rows import check_rows
-from knowledge_store.ingest.vocabularies import check_vocabulary_files, read_vocabulary
-from knowledge_store.protocol import KnowledgeStore
-from models.embedding import Progress
-from schema import TaggedContent, UsageError
+from llm4tag.knowledge_store.embedding import NO_EMBEDDING
+from llm4tag.knowledge_store.ingest.contents import HISTORY_COLUMNS, read_history
+from llm4tag.knowledge_store.ingest.report import IngestReport, Rejects, Tally
+from llm4tag.knowledge_store.ingest.row import RowProblem
+from llm4tag.knowledge_store.ingest.rows import check_rows
+from llm4tag.knowledge_store.ingest.vocabularies import check_vocabulary_files, read_vocabulary
+from llm4tag.knowledge_store.location import is_address
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.embedding import Progress
+from llm4tag.schema import TaggedContent, UsageError
 
 BATCH = 256
 EMBEDDED_BATCH = 64
@@ -39,7 +40,7 @@ async def in_batches(items: Iterator[T], size: int = BATCH) -> AsyncIterator[lis
 
 def rejects_folder(location: str) -> Path:
     """Return the folder beside an embedded store, or the current one for a server's."""
-    return Path() if "://" in location else Path(location).absolute().parent
+    return Path() if is_address(location) else Path(location).absolute().parent
 
 
 def require_files(files: Sequence[str]) -> None:

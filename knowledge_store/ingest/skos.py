@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowledge_store.ingest.files import check_file
-from knowledge_store.ingest.notes import Notes
-from knowledge_store.ingest.row import Row, RowProblem, Rows
-from schema import UsageError
+from llm4tag.knowledge_store.ingest.files import check_file
+from llm4tag.knowledge_store.ingest.notes import Notes
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem, Rows
+from llm4tag.schema import UsageError
 
 if TYPE_CHECKING:
     from rdflib import Graph

@@ -4,9 +4,9 @@ import csv
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from knowledge_store.ingest.files import Format
-from knowledge_store.ingest.row import Row, RowProblem, Rows, bad_utf8
-from schema import UsageError
+from llm4tag.knowledge_store.ingest.files import Format
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem, Rows, bad_utf8
+from llm4tag.schema import UsageError
 
 _LARGEST_CELL = 64 * 2**20
 

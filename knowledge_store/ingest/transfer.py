@@ -9,15 +9,15 @@ from typing import IO, cast
 
 from pydantic import ValidationError
 
-from knowledge_store.ingest.files import GZIP, describe_os_error
-from knowledge_store.ingest.row import RowProblem
-from knowledge_store.ingest.rows import read_rows
-from knowledge_store.ingest.run import in_batches
-from knowledge_store.protocol import KnowledgeStore, Writing
-from knowledge_store.records import Record
-from models.embedding import Progress
-from schema import UsageError
-from schema.errors import first_fault
+from llm4tag.knowledge_store.ingest.files import GZIP, describe_os_error
+from llm4tag.knowledge_store.ingest.row import RowProblem
+from llm4tag.knowledge_store.ingest.rows import read_rows
+from llm4tag.knowledge_store.ingest.run import in_batches
+from llm4tag.knowledge_store.protocol import KnowledgeStore, Writing
+from llm4tag.knowledge_store.records import Record
+from llm4tag.models.embedding import Progress
+from llm4tag.schema import UsageError
+from llm4tag.schema.errors import first_fault
 
 
 async def export_file(

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from knowledge_store.ingest.contents import RowId, note_unread
-from knowledge_store.ingest.notes import Notes, Seen
-from knowledge_store.ingest.row import Row, RowProblem, from_validation
-from knowledge_store.ingest.rows import check_rows, read_rows
-from knowledge_store.ingest.skos import SKOS_SUFFIXES, check_skos, read_skos
-from schema import Tag, UsageError, Vocabulary, normal_name
+from llm4tag.knowledge_store.ingest.contents import RowId, note_unread
+from llm4tag.knowledge_store.ingest.notes import Notes, Seen
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem, from_validation
+from llm4tag.knowledge_store.ingest.rows import check_rows, read_rows
+from llm4tag.knowledge_store.ingest.skos import SKOS_SUFFIXES, check_skos, read_skos
+from llm4tag.schema import Tag, UsageError, Vocabulary, normal_name
 
 VOCABULARY_COLUMNS = ("id", "name")
 _LISTS = ("aliases", "parents")

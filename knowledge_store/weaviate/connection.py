@@ -12,10 +12,10 @@ from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.collections import CollectionAsync
 
-from knowledge_store.weaviate.failures import CollectionGone, refused_key, weaviate_errors
-from knowledge_store.weaviate.location import WeaviateLocation
-from models.loop import LoopThread
-from schema import StoreError, StoreUnreachableError
+from llm4tag.knowledge_store.weaviate.failures import CollectionGone, refused_key, weaviate_errors
+from llm4tag.knowledge_store.weaviate.location import WeaviateLocation
+from llm4tag.models.loop import LoopThread
+from llm4tag.schema import StoreError, StoreUnreachableError
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -7,8 +7,8 @@ import grpc
 import httpx
 from weaviate import exceptions
 
-from knowledge_store.weaviate.location import WeaviateLocation
-from schema import StoreError, StoreUnreachableError
+from llm4tag.knowledge_store.weaviate.location import WeaviateLocation
+from llm4tag.schema import StoreError, StoreUnreachableError
 
 _KEPT = "what was acknowledged is kept: run the same command again"
 _ABSENT = (

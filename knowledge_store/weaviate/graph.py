@@ -6,13 +6,13 @@ from typing import Any
 from weaviate.classes.aggregate import GroupByAggregate
 from weaviate.classes.query import Filter
 
-from knowledge_store.protocol import StoreStatistics, TagCount
-from knowledge_store.weaviate.connection import Connection
-from knowledge_store.weaviate.layout import Part
-from knowledge_store.weaviate.objects import unpacked
-from knowledge_store.weaviate.reading import count, matching
-from knowledge_store.weaviate.state import State
-from schema import Provenance, Vocabulary
+from llm4tag.knowledge_store.protocol import StoreStatistics, TagCount
+from llm4tag.knowledge_store.weaviate.connection import Connection
+from llm4tag.knowledge_store.weaviate.layout import Part
+from llm4tag.knowledge_store.weaviate.objects import unpacked
+from llm4tag.knowledge_store.weaviate.reading import count, matching
+from llm4tag.knowledge_store.weaviate.state import State
+from llm4tag.schema import Provenance, Vocabulary
 
 _MOST_GROUPS = 1_000_000
 _LISTS = {Provenance.HUMAN: "human_tags", Provenance.MODEL: "model_tags"}

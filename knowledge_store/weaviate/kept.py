@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from knowledge_store.protocol import StoreStatistics, TagCount
-from knowledge_store.weaviate.connection import Connection
-from knowledge_store.weaviate.failures import CollectionGone
-from knowledge_store.weaviate.graph import Graph
-from knowledge_store.weaviate.layout import Part
-from knowledge_store.weaviate.reading import scan
-from knowledge_store.weaviate.state import Keeper, State, settled
-from schema import Tag, Vocabulary
+from llm4tag.knowledge_store.protocol import StoreStatistics, TagCount
+from llm4tag.knowledge_store.weaviate.connection import Connection
+from llm4tag.knowledge_store.weaviate.failures import CollectionGone
+from llm4tag.knowledge_store.weaviate.graph import Graph
+from llm4tag.knowledge_store.weaviate.layout import Part
+from llm4tag.knowledge_store.weaviate.reading import scan
+from llm4tag.knowledge_store.weaviate.state import Keeper, State, settled
+from llm4tag.schema import Tag, Vocabulary
 
 T = TypeVar("T")
 

@@ -5,10 +5,10 @@ from enum import StrEnum
 import weaviate
 from weaviate.classes.config import Configure, DataType, Property, StopwordsPreset, Tokenization, VectorDistances
 
-from knowledge_store.protocol import PROPERTIES
-from knowledge_store.protocol import Collection as Searched
-from knowledge_store.weaviate.connection import Connection
-from knowledge_store.weaviate.failures import told
+from llm4tag.knowledge_store.protocol import PROPERTIES
+from llm4tag.knowledge_store.protocol import Collection as Searched
+from llm4tag.knowledge_store.weaviate.connection import Connection
+from llm4tag.knowledge_store.weaviate.failures import told
 
 SCHEMA_VERSION = "1"
 WORDS = "words_"

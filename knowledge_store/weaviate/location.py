@@ -6,8 +6,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from knowledge_store.opening import SCHEME
-from schema import UsageError, WeaviateSettings
+from llm4tag.knowledge_store.location import WEAVIATE_SCHEME
+from llm4tag.schema import UsageError, WeaviateSettings
 
 DEFAULT_NAME = "default"
 _DEFAULT_PORT = 8080
@@ -46,7 +46,7 @@ def parse_location(text: str) -> WeaviateLocation:
     Raises:
         UsageError: not of the form, or it holds a secret.
     """
-    form = f"write {SCHEME}://host:port/name?grpc_port=50051, all but the host optional"
+    form = f"write {WEAVIATE_SCHEME}://host:port/name?grpc_port=50051, all but the host optional"
     try:
         parts = urlsplit(text)
         port = parts.port or _DEFAULT_PORT
@@ -55,7 +55,7 @@ def parse_location(text: str) -> WeaviateLocation:
     if parts.username or parts.password or "api_key" in parts.query:
         # The text itself is not repeated: it holds the secret.
         raise UsageError("a location holds no key; set LLM4TAG_WEAVIATE_API_KEY in the environment instead")
-    if parts.scheme != SCHEME or not parts.hostname:
+    if parts.scheme != WEAVIATE_SCHEME or not parts.hostname:
         raise UsageError(f"{text}: not a Weaviate location; {form}")
     name = parts.path.strip("/") or DEFAULT_NAME
     if not _NAME.fullmatch(name):

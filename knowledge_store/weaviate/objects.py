@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from weaviate.classes.data import DataObject
 
-from knowledge_store.fusion import object_uuid
-from knowledge_store.items import Item, unit_id, unit_kind
-from knowledge_store.protocol import Collection
-from knowledge_store.tokens import segmented
-from knowledge_store.weaviate.layout import RAW, SEARCH, WORDS, Part
-from models.embedding import Vector
-from schema import Assignment, Passage, Provenance, Tag, TaggedContent
+from llm4tag.knowledge_store.fusion import object_uuid
+from llm4tag.knowledge_store.items import Item, unit_id, unit_kind
+from llm4tag.knowledge_store.protocol import Collection
+from llm4tag.knowledge_store.tokens import segmented
+from llm4tag.knowledge_store.weaviate.layout import RAW, SEARCH, WORDS, Part
+from llm4tag.models.embedding import Vector
+from llm4tag.schema import Assignment, Passage, Provenance, Tag, TaggedContent
 
 Properties = Mapping[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from knowledge_store.items import Kind
-from knowledge_store.weaviate.connection import Connection
-from knowledge_store.weaviate.layout import GENERATIONAL, SCHEMA_VERSION, Part, is_there, make_collection
-from knowledge_store.weaviate.location import WeaviateLocation
-from knowledge_store.weaviate.rebuilding import Rebuilder
-from knowledge_store.weaviate.state import Keeper, Shape
-from schema import StoreError, StoreNotFoundError, StoreVersionError
+from llm4tag.knowledge_store.items import Kind
+from llm4tag.knowledge_store.weaviate.connection import Connection
+from llm4tag.knowledge_store.weaviate.layout import GENERATIONAL, SCHEMA_VERSION, Part, is_there, make_collection
+from llm4tag.knowledge_store.weaviate.location import WeaviateLocation
+from llm4tag.knowledge_store.weaviate.rebuilding import Rebuilder
+from llm4tag.knowledge_store.weaviate.state import Keeper, Shape
+from llm4tag.schema import StoreError, StoreNotFoundError, StoreVersionError
 
 MIGRATES_FROM = frozenset({"0"})
 """Versions whose objects this one can still read: they are written anew in today's layout."""

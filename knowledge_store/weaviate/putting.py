@@ -8,16 +8,16 @@ from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter
 from weaviate.exceptions import WeaviateInsertManyAllFailedError
 
-from knowledge_store.items import Item, Kind, unit_id
-from knowledge_store.protocol import Refused
-from knowledge_store.weaviate.connection import Connection
-from knowledge_store.weaviate.failures import concerns_all, told
-from knowledge_store.weaviate.layout import Part
-from knowledge_store.weaviate.objects import Orders, search_objects, truth_object, uuid_of
-from knowledge_store.weaviate.reading import Stored
-from knowledge_store.weaviate.state import State
-from models.embedding import Vector
-from schema import StoreError, Tag
+from llm4tag.knowledge_store.items import Item, Kind, unit_id
+from llm4tag.knowledge_store.protocol import Refused
+from llm4tag.knowledge_store.weaviate.connection import Connection
+from llm4tag.knowledge_store.weaviate.failures import concerns_all, told
+from llm4tag.knowledge_store.weaviate.layout import Part
+from llm4tag.knowledge_store.weaviate.objects import Orders, search_objects, truth_object, uuid_of
+from llm4tag.knowledge_store.weaviate.reading import Stored
+from llm4tag.knowledge_store.weaviate.state import State
+from llm4tag.models.embedding import Vector
+from llm4tag.schema import StoreError, Tag
 
 PART_OF = {Kind.TAG: Part.VOCABULARY, Kind.CONTENT: Part.CONTENTS, Kind.PASSAGE: Part.PASSAGES}
 _DELETED_AT_ONCE = 1000

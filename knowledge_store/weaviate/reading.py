@@ -6,11 +6,11 @@ from typing import Any
 
 from weaviate.classes.query import Filter, Sort
 
-from knowledge_store.items import Item
-from knowledge_store.weaviate.connection import Connection
-from knowledge_store.weaviate.layout import RAW, Part
-from knowledge_store.weaviate.objects import TRUTH_PROPERTIES, item_of, raw_vector, uuid_of
-from models.embedding import Vector
+from llm4tag.knowledge_store.items import Item
+from llm4tag.knowledge_store.weaviate.connection import Connection
+from llm4tag.knowledge_store.weaviate.layout import RAW, Part
+from llm4tag.knowledge_store.weaviate.objects import TRUTH_PROPERTIES, item_of, raw_vector, uuid_of
+from llm4tag.models.embedding import Vector
 
 PAGE = 500
 """Objects a request; the server's limit is 10,000, and they come with their texts."""

@@ -9,20 +9,20 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from knowledge_store import centring
-from knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
-from knowledge_store.items import BATCH, Item, Kind, check_length, embedded_text
-from knowledge_store.weaviate.connection import Connection
-from knowledge_store.weaviate.layout import (
+from llm4tag.knowledge_store import centring
+from llm4tag.knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
+from llm4tag.knowledge_store.items import BATCH, Item, Kind, check_length, embedded_text
+from llm4tag.knowledge_store.weaviate.connection import Connection
+from llm4tag.knowledge_store.weaviate.layout import (
     Part,
     drop_collection,
     make_collection,
 )
-from knowledge_store.weaviate.putting import PART_OF, Putter
-from knowledge_store.weaviate.reading import Stored, by_id, revisions, scan
-from knowledge_store.weaviate.state import Keeper, Shape, State
-from models.embedding import Progress, Vector
-from schema import StoreError
+from llm4tag.knowledge_store.weaviate.putting import PART_OF, Putter
+from llm4tag.knowledge_store.weaviate.reading import Stored, by_id, revisions, scan
+from llm4tag.knowledge_store.weaviate.state import Keeper, Shape, State
+from llm4tag.models.embedding import Progress, Vector
+from llm4tag.schema import StoreError
 
 _OWN_PARTS = {
     Kind.TAG: (Part.VOCABULARY, Part.TAGS, Part.UNITS),

@@ -7,17 +7,17 @@ from typing import Any
 
 from weaviate.classes.query import Filter, HybridFusion, MetadataQuery
 
-from knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
-from knowledge_store.fusion import LEG_LIMIT, FusedHit, LegHit, fuse, object_uuid
-from knowledge_store.protocol import PROPERTIES, Collection, Filters, Hit, SearchQuery, UnitHit
-from knowledge_store.querying import boosts, check_dimensions, check_filters, tags_under
-from knowledge_store.tokens import segmented
-from knowledge_store.weaviate.connection import Connection
-from knowledge_store.weaviate.layout import SEARCH, SEARCHED, WORDS
-from knowledge_store.weaviate.objects import centred
-from knowledge_store.weaviate.state import State
-from models.embedding import Vector
-from schema import StoreError, Vocabulary
+from llm4tag.knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
+from llm4tag.knowledge_store.fusion import LEG_LIMIT, FusedHit, LegHit, fuse, object_uuid
+from llm4tag.knowledge_store.protocol import PROPERTIES, Collection, Filters, Hit, SearchQuery, UnitHit
+from llm4tag.knowledge_store.querying import boosts, check_dimensions, check_filters, tags_under
+from llm4tag.knowledge_store.tokens import segmented
+from llm4tag.knowledge_store.weaviate.connection import Connection
+from llm4tag.knowledge_store.weaviate.layout import SEARCH, SEARCHED, WORDS
+from llm4tag.knowledge_store.weaviate.objects import centred
+from llm4tag.knowledge_store.weaviate.state import State
+from llm4tag.models.embedding import Vector
+from llm4tag.schema import StoreError, Vocabulary
 
 _AT_ONCE = 8
 _LEG = re.compile(r"Result Set (keyword|vector)[^)]*\) Document \S+ original score (\S+), normalized score: (\S+)")

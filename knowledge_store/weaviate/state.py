@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 
 from pydantic import BaseModel, ConfigDict
 
-from knowledge_store.importing import encoded
-from knowledge_store.items import vector_blob, vector_of
-from knowledge_store.weaviate.connection import Connection
-from knowledge_store.weaviate.facts import Facts
-from knowledge_store.weaviate.layout import SCHEMA_VERSION, Part, collection_name
-from models.embedding import Vector
-from schema import StoreError
+from llm4tag.knowledge_store.importing import encoded
+from llm4tag.knowledge_store.items import vector_blob, vector_of
+from llm4tag.knowledge_store.weaviate.connection import Connection
+from llm4tag.knowledge_store.weaviate.facts import Facts
+from llm4tag.knowledge_store.weaviate.layout import SCHEMA_VERSION, Part, collection_name
+from llm4tag.models.embedding import Vector
+from llm4tag.schema import StoreError
 
 FRESH_SECONDS = 1.0
 """How long a reader goes by what it knows: another process's writes are seen after that."""

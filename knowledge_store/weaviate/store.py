@@ -6,25 +6,25 @@ from typing import Self, TypeVar
 
 from weaviate.classes.query import Filter
 
-from knowledge_store.embedding import Embedders, StoreEmbedding, mismatch, name_of
-from knowledge_store.importing import Importer
-from knowledge_store.items import Kind
-from knowledge_store.protocol import Collection, Hit, SearchQuery, StoreStatistics, TagCount, Writing
-from knowledge_store.records import Record
-from knowledge_store.weaviate.connection import LOOP, Connection, on_loop
-from knowledge_store.weaviate.facts import MARK
-from knowledge_store.weaviate.graph import Graph
-from knowledge_store.weaviate.kept import Kept
-from knowledge_store.weaviate.layout import Part
-from knowledge_store.weaviate.location import WeaviateLocation
-from knowledge_store.weaviate.opening import opened
-from knowledge_store.weaviate.reading import by_id, matching
-from knowledge_store.weaviate.searching import Searcher
-from knowledge_store.weaviate.state import Keeper, State
-from knowledge_store.weaviate.transfer import ServerTarget, Spool
-from knowledge_store.weaviate.writing import Writer
-from models.embedding import EmbeddingKind, Progress, Vector
-from schema import DEFAULT_EMBEDDING, Assignment, Passage, Provenance, Tag, TaggedContent, Vocabulary
+from llm4tag.knowledge_store.embedding import Embedders, StoreEmbedding, mismatch, name_of
+from llm4tag.knowledge_store.importing import Importer
+from llm4tag.knowledge_store.items import Kind
+from llm4tag.knowledge_store.protocol import Collection, Hit, SearchQuery, StoreStatistics, TagCount, Writing
+from llm4tag.knowledge_store.records import Record
+from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection, on_loop
+from llm4tag.knowledge_store.weaviate.facts import MARK
+from llm4tag.knowledge_store.weaviate.graph import Graph
+from llm4tag.knowledge_store.weaviate.kept import Kept
+from llm4tag.knowledge_store.weaviate.layout import Part
+from llm4tag.knowledge_store.weaviate.location import WeaviateLocation
+from llm4tag.knowledge_store.weaviate.opening import opened
+from llm4tag.knowledge_store.weaviate.reading import by_id, matching
+from llm4tag.knowledge_store.weaviate.searching import Searcher
+from llm4tag.knowledge_store.weaviate.state import Keeper, State
+from llm4tag.knowledge_store.weaviate.transfer import ServerTarget, Spool
+from llm4tag.knowledge_store.weaviate.writing import Writer
+from llm4tag.models.embedding import EmbeddingKind, Progress, Vector
+from llm4tag.schema import DEFAULT_EMBEDDING, Assignment, Passage, Provenance, Tag, TaggedContent, Vocabulary
 
 T = TypeVar("T")
 

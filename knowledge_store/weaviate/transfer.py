@@ -6,19 +6,19 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import IO
 
-from knowledge_store.importing import encoded
-from knowledge_store.items import BATCH, Item, Kind, vector_blob
-from knowledge_store.protocol import Writing
-from knowledge_store.records import Artifact, Mark, Record
-from knowledge_store.weaviate.connection import Connection, on_loop
-from knowledge_store.weaviate.facts import ARTIFACT, MARK
-from knowledge_store.weaviate.layout import Part
-from knowledge_store.weaviate.putting import require_all
-from knowledge_store.weaviate.reading import Stored, count, scan
-from knowledge_store.weaviate.state import Keeper, State, settled
-from knowledge_store.weaviate.writing import Writer
-from models.embedding import Progress, Vector
-from schema import Passage, StoreError, Tag, TaggedContent
+from llm4tag.knowledge_store.importing import encoded
+from llm4tag.knowledge_store.items import BATCH, Item, Kind, vector_blob
+from llm4tag.knowledge_store.protocol import Writing
+from llm4tag.knowledge_store.records import Artifact, Mark, Record
+from llm4tag.knowledge_store.weaviate.connection import Connection, on_loop
+from llm4tag.knowledge_store.weaviate.facts import ARTIFACT, MARK
+from llm4tag.knowledge_store.weaviate.layout import Part
+from llm4tag.knowledge_store.weaviate.putting import require_all
+from llm4tag.knowledge_store.weaviate.reading import Stored, count, scan
+from llm4tag.knowledge_store.weaviate.state import Keeper, State, settled
+from llm4tag.knowledge_store.weaviate.writing import Writer
+from llm4tag.models.embedding import Progress, Vector
+from llm4tag.schema import Passage, StoreError, Tag, TaggedContent
 
 _TRIES = 3
 _IN_MEMORY = 16_000_000

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from weaviate.classes.query import Filter
 
-from knowledge_store import centring
-from knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
-from knowledge_store.items import (
+from llm4tag.knowledge_store import centring
+from llm4tag.knowledge_store.embedding import NO_EMBEDDING, StoreEmbedding
+from llm4tag.knowledge_store.items import (
     BATCH,
     Item,
     Kind,
@@ -19,15 +19,15 @@ from knowledge_store.items import (
     plan_batch,
     with_assignments,
 )
-from knowledge_store.protocol import Refused, Writing
-from knowledge_store.weaviate.connection import Connection
-from knowledge_store.weaviate.layout import Part
-from knowledge_store.weaviate.putting import PART_OF, Putter, require_all
-from knowledge_store.weaviate.reading import Stored, by_id, count, matching
-from knowledge_store.weaviate.rebuilding import Rebuilder, mean_of_some
-from knowledge_store.weaviate.state import Keeper, State
-from models.embedding import Progress, Vector
-from schema import Assignment, StoreError, Tag, TaggedContent
+from llm4tag.knowledge_store.protocol import Refused, Writing
+from llm4tag.knowledge_store.weaviate.connection import Connection
+from llm4tag.knowledge_store.weaviate.layout import Part
+from llm4tag.knowledge_store.weaviate.putting import PART_OF, Putter, require_all
+from llm4tag.knowledge_store.weaviate.reading import Stored, by_id, count, matching
+from llm4tag.knowledge_store.weaviate.rebuilding import Rebuilder, mean_of_some
+from llm4tag.knowledge_store.weaviate.state import Keeper, State
+from llm4tag.models.embedding import Progress, Vector
+from llm4tag.schema import Assignment, StoreError, Tag, TaggedContent
 
 CLOCKS_OF: Mapping[Kind, tuple[str, ...]] = {
     Kind.TAG: ("tags",),

@@ -9,8 +9,8 @@ from llm4tag.cli.common import ExitCode, RejectsOption, StoreOption, progress_ba
 from llm4tag.cli.reports import print_report
 
 if TYPE_CHECKING:
-    from knowledge_store.ingest.accept import AcceptReport
-    from models.embedding import Progress
+    from llm4tag.knowledge_store.ingest.accept import AcceptReport
+    from llm4tag.models.embedding import Progress
 
 
 class By(StrEnum):
@@ -61,9 +61,9 @@ def accept(
     llm4tag accept out.jsonl --store my.store
     llm4tag accept reviewed.jsonl --provenance human --store my.store
     """
-    from knowledge_store.ingest.accept import AcceptPlan, accept_results
-    from knowledge_store.opening import open_store
-    from schema import Provenance
+    from llm4tag.knowledge_store.ingest.accept import AcceptPlan, accept_results
+    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.schema import Provenance
 
     plan = AcceptPlan(
         provenance=Provenance(provenance.value), min_confidence=min_confidence, include_review=include_review

@@ -11,9 +11,9 @@ from llm4tag.cli.keeping import KeepOptions
 from llm4tag.cli.options import RunOptions, TaggerOptions
 
 if TYPE_CHECKING:
-    from graphs.context import TagOptions
     from llm4tag.evaluation.calibration import CalibrationReport
     from llm4tag.evaluation.gold import Labelled
+    from llm4tag.graphs.context import TagOptions
     from llm4tag.inputs import Inputs
     from llm4tag.run import Report
 
@@ -78,13 +78,13 @@ async def _calibrate(
     """Tag the labelled contents, fit on the results and keep the calibrator."""
     import asyncio
 
-    from graphs.resources import resources_for
     from llm4tag.calibrating import fit_calibrator, fits_of
     from llm4tag.cli.labelled import tag_labelled
     from llm4tag.evaluation.calibration import TARGETS
+    from llm4tag.graphs.resources import resources_for
     from llm4tag.tagger import Tagger
-    from tools.kept_calibrator import keep_calibrator
-    from training.calibrator import FEWEST_DOCUMENTS
+    from llm4tag.tools.kept_calibrator import keep_calibrator
+    from llm4tag.training.calibrator import FEWEST_DOCUMENTS
 
     async with Tagger(**context.model_dump()) as tagger:
         tagged = await tag_labelled(file, tagger, context, options, output, done, fewest=FEWEST_DOCUMENTS)

@@ -18,7 +18,7 @@ from typer.exceptions import TyperException
 from llm4tag.text import printable
 
 if TYPE_CHECKING:
-    from schema import Path as RecallPath
+    from llm4tag.schema import Path as RecallPath
 
 T = TypeVar("T")
 
@@ -81,8 +81,8 @@ def recall_paths(names: Sequence[str]) -> "frozenset[RecallPath]":
     Raises:
         UsageError: a name is none.
     """
-    from schema import Path as RecallPath
-    from schema import UsageError
+    from llm4tag.schema import Path as RecallPath
+    from llm4tag.schema import UsageError
 
     known = {path.value: path for path in RecallPath}
     if unknown := [name for name in names if name not in known]:
@@ -123,7 +123,7 @@ class Root(TyperGroup):
 
 
 def _report_error(error: Exception, debug: bool) -> int:
-    from schema import Llm4tagError
+    from llm4tag.schema import Llm4tagError
 
     if debug or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0"):
         import traceback

@@ -43,7 +43,7 @@ def demo(
     llm4tag demo --yes
     llm4tag demo --no-llm
     """
-    from schema import settings
+    from llm4tag.schema import settings
 
     location = str(store or settings().cache_dir / "demo" / "debtags.llm4tag")
     Path(location).absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -59,9 +59,9 @@ def demo(
 def _missing_llm(yes: bool) -> str:
     """Pull the LLM if it is not here; return why there is none, or nothing."""
     from llm4tag.cli.model import pull_model
-    from models.local.files import find_model
-    from models.local.registry import known_model
-    from schema import DEFAULT_MODEL, ModelError, ModelNotFoundError, settings
+    from llm4tag.models.local.files import find_model
+    from llm4tag.models.local.registry import known_model
+    from llm4tag.schema import DEFAULT_MODEL, ModelError, ModelNotFoundError, settings
 
     if importlib.util.find_spec("xllamacpp") is None:
         return "what runs a local LLM is not installed (pip install 'llm4tag[local]')"

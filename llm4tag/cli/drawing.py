@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from llm4tag.schema import Content, Decision, TagDecision, TagResult, Vocabulary
 from llm4tag.text import visible
 from llm4tag.wording import all_said, beginning, confidence_of, in_short
-from schema import Content, Decision, TagDecision, TagResult, Vocabulary
 
 _COLOURS = {Decision.ACCEPT: "green", Decision.REVIEW: "yellow", Decision.REJECT: "red"}
 

@@ -11,9 +11,9 @@ from llm4tag.cli.keeping import KeepOptions
 from llm4tag.cli.options import RunOptions, TaggerOptions
 
 if TYPE_CHECKING:
-    from graphs.context import TagOptions
     from llm4tag.evaluation import Evaluation
     from llm4tag.evaluation.gold import Labelled
+    from llm4tag.graphs.context import TagOptions
     from llm4tag.inputs import Inputs
     from llm4tag.run import Report
 
@@ -83,9 +83,9 @@ async def _evaluate(
     report: "Report",
 ) -> "tuple[Inputs[Labelled], Evaluation]":
     """Tag the labelled contents and measure the results."""
-    from graphs.resources import resources_for
     from llm4tag.cli.labelled import history_counts, tag_labelled
     from llm4tag.evaluation import evaluate as measured
+    from llm4tag.graphs.resources import resources_for
     from llm4tag.reporting.writing import Judged, Outputs, write_report
     from llm4tag.tagger import Tagger
 

@@ -14,8 +14,8 @@ from llm4tag.cli.options import TaggerOptions
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from graphs.context import TagOptions
-    from schema import Content, TagResult
+    from llm4tag.graphs.context import TagOptions
+    from llm4tag.schema import Content, TagResult
 
 
 def register(root: typer.Typer) -> None:
@@ -64,8 +64,8 @@ def explain(
 async def _explain(
     context: "TagOptions", content: str | None, content_id: str | None, result_file: Path | None, show: int
 ) -> "tuple[TagResult, RenderableType]":
-    from graphs.resources import resources_for
     from llm4tag.cli.drawing import draw_result
+    from llm4tag.graphs.resources import resources_for
     from llm4tag.tagger import Tagger
     from llm4tag.wording import neighbour_ids
 
@@ -84,7 +84,7 @@ async def _explain(
 
 def _result_of(path: Path, content: str | None, content_id: str | None) -> "TagResult":
     from llm4tag.output import read_results
-    from schema import UsageError
+    from llm4tag.schema import UsageError
 
     if content is not None:
         raise UsageError("give a content or --result, not both")
@@ -97,9 +97,9 @@ def _result_of(path: Path, content: str | None, content_id: str | None) -> "TagR
 
 
 def _content_of(content: str | None, content_id: str | None) -> "Content":
-    from knowledge_store.ingest.contents import text_id
-    from knowledge_store.ingest.files import has_format
-    from schema import Content, UsageError
+    from llm4tag.knowledge_store.ingest.contents import text_id
+    from llm4tag.knowledge_store.ingest.files import has_format
+    from llm4tag.schema import Content, UsageError
 
     if content is None:
         raise UsageError("nothing to explain: give a text, a file with --id, or --result with --id")
@@ -117,7 +117,7 @@ def _content_of(content: str | None, content_id: str | None) -> "Content":
 
 def _row_of(file: str, content_id: str) -> "Content":
     from llm4tag.inputs import contents_of
-    from schema import UsageError
+    from llm4tag.schema import UsageError
 
     inputs = contents_of(file)
     inputs.require_usable()

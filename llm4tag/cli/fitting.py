@@ -7,8 +7,8 @@ from llm4tag.cli.common import progress_bar, recall_paths, run_async, say
 
 def fit_after_ingest(location: str, *, always: bool) -> None:
     """Fit where it is due, or always; say what came of it."""
-    from knowledge_store.opening import open_store
-    from training.recall import fit_is_due
+    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.training.recall import fit_is_due
 
     async def due() -> bool:
         async with await open_store(location) as store:
@@ -22,9 +22,9 @@ def fit_and_say(
     location: str, *, fewest_tags: int | None = None, without: Sequence[str] = (), seed: int = 0
 ) -> None:
     """Fit the linear scorer and the fusion on a store's history and say what they rest on."""
-    from knowledge_store.opening import open_store
-    from tools.plan import ALL_PATHS
-    from training.recall import FEWEST_CONTENTS, FEWEST_DOCUMENTS, FitReport, fit_recall
+    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.tools.plan import ALL_PATHS
+    from llm4tag.training.recall import FEWEST_CONTENTS, FEWEST_DOCUMENTS, FitReport, fit_recall
 
     paths = ALL_PATHS - recall_paths(without)
 

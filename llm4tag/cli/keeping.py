@@ -30,7 +30,7 @@ class KeepOptions:
             UsageError: naming the output.
         """
         from llm4tag.cli.tagging import check_outputs
-        from schema import UsageError
+        from llm4tag.schema import UsageError
 
         if self.output == "-":
             raise UsageError("-o -: results are kept in a file; give its name")

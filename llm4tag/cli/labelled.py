@@ -3,21 +3,21 @@
 import asyncio
 from dataclasses import dataclass
 
-from graphs.context import TagOptions
-from graphs.nodes.recall import check_within
-from graphs.resources import resources_for
-from knowledge_store.protocol import KnowledgeStore
-from knowledge_store.querying import tags_under
 from llm4tag.cli.common import say
 from llm4tag.cli.options import RunOptions
 from llm4tag.cli.tagging import rejects_folder, say_inputs, tag_contents
 from llm4tag.evaluation import sample_ids
 from llm4tag.evaluation.gold import Labelled, narrow
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.nodes.recall import check_within
+from llm4tag.graphs.resources import resources_for
 from llm4tag.inputs import Inputs, labelled_of
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.knowledge_store.querying import tags_under
 from llm4tag.output import Memory, OutputFile, Sink, read_results
 from llm4tag.run import Report
+from llm4tag.schema import Content, TagResult, UsageError, Vocabulary
 from llm4tag.tagger import Tagger
-from schema import Content, TagResult, UsageError, Vocabulary
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,9 @@ def pull_model(name: str | None, source: Source = Source.AUTO) -> Path:
     Raises:
         ModelError: it cannot be fetched.
     """
-    from models.local.pull import pull as fetch
-    from models.local.registry import known_model
-    from schema import settings
+    from llm4tag.models.local.pull import pull as fetch
+    from llm4tag.models.local.registry import known_model
+    from llm4tag.schema import settings
 
     model = known_model(name or _default_name())
     with progress_bar(f"pulling {model.name}", model.size // _MEGABYTE, "MB") as bar:
@@ -57,8 +57,8 @@ def pull_model(name: str | None, source: Source = Source.AUTO) -> Path:
 
 
 def _default_name() -> str:
-    from models.local.registry import PREFIX
-    from schema import DEFAULT_MODEL
+    from llm4tag.models.local.registry import PREFIX
+    from llm4tag.schema import DEFAULT_MODEL
 
     return DEFAULT_MODEL.removeprefix(PREFIX)
 
@@ -111,10 +111,10 @@ def serve(
     llm4tag model serve qwen2.5-coder-0.5b --port 8080 --threads 2
     llm4tag model serve --adapter my-judge
     """
-    from models.adapter import open_adapter
-    from models.local.registry import PREFIX
-    from models.local.serve import serve as run_server
-    from schema import ModelError, settings
+    from llm4tag.models.adapter import open_adapter
+    from llm4tag.models.local.registry import PREFIX
+    from llm4tag.models.local.serve import serve as run_server
+    from llm4tag.schema import ModelError, settings
 
     wanted = PREFIX + (name or _default_name()).removeprefix(PREFIX)
 
@@ -145,8 +145,8 @@ def list_models() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from models.local.registry import MODELS, PREFIX, models_folder
-    from schema import settings
+    from llm4tag.models.local.registry import MODELS, PREFIX, models_folder
+    from llm4tag.schema import settings
 
     folder = models_folder(settings().cache_dir)
     table = Table(box=None)

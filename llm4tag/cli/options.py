@@ -9,7 +9,7 @@ import typer
 from llm4tag.cli.common import EmbeddingOption, StoreOption, WithoutOption, recall_paths
 
 if TYPE_CHECKING:
-    from graphs.context import TagOptions
+    from llm4tag.graphs.context import TagOptions
 
 _TAGGING = "How to tag"
 _MODEL = "LLM"
@@ -201,8 +201,8 @@ class TaggerOptions:
         Raises:
             UsageError: two of them contradict each other.
         """
-        from graphs.context import TagOptions
-        from schema import Recipe
+        from llm4tag.graphs.context import TagOptions
+        from llm4tag.schema import Recipe
 
         return TagOptions.checked(
             store=self.store,

@@ -27,7 +27,7 @@ def show_all() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from prompts import profile_names, read_profile
+    from llm4tag.prompts import profile_names, read_profile
 
     table = Table("profile", "for", box=None)
     for name in profile_names():
@@ -47,7 +47,7 @@ def show(
     llm4tag profiles show news > my-news.toml
     llm4tag tag articles.jsonl --store my.store --profile my-news.toml
     """
-    from prompts import profile_source, read_profile
+    from llm4tag.prompts import profile_source, read_profile
 
     read_profile(name)
     typer.echo(profile_source(name), nl=False)

@@ -9,11 +9,11 @@ import typer
 from llm4tag.cli.common import ExitCode, progress_bar, run_async, say
 
 if TYPE_CHECKING:
-    from knowledge_store.protocol import KnowledgeStore
     from llm4tag.evaluation.gold import Labelled
     from llm4tag.inputs import Inputs
+    from llm4tag.knowledge_store.protocol import KnowledgeStore
     from llm4tag.reporting.writing import Judged, Outputs
-    from schema import TagResult, Vocabulary
+    from llm4tag.schema import TagResult, Vocabulary
 
 
 def register(root: typer.Typer) -> None:
@@ -75,7 +75,7 @@ def report(
     llm4tag evaluate dev.jsonl --store my.store --report report.html
     """
     from llm4tag.reporting.writing import Outputs
-    from schema import UsageError
+    from llm4tag.schema import UsageError
 
     if labels == "-":
         raise UsageError("--labels -: labels are read from a file; give its name")
@@ -94,9 +94,9 @@ def report(
 
 
 async def _report(file: Path, labels: str, store: str | None, outputs: "Outputs") -> "Inputs[Labelled]":
-    from knowledge_store.opening import open_store
     from llm4tag.cli.tagging import say_inputs
     from llm4tag.inputs import labelled_of
+    from llm4tag.knowledge_store.opening import open_store
     from llm4tag.reporting.writing import write_report
 
     settings = await asyncio.to_thread(_settings, file)
@@ -119,7 +119,7 @@ def _settings(file: Path) -> dict[str, str]:
 
 
 def _location(file: Path, store: str | None, settings: dict[str, str]) -> str:
-    from schema import UsageError
+    from llm4tag.schema import UsageError
 
     if store is None and "store" not in settings:
         raise UsageError(f"{file}: which store it was made with is not known; give --store")
@@ -134,7 +134,7 @@ async def _judged(
     from llm4tag.evaluation import evaluate
     from llm4tag.output import chosen, read_results
     from llm4tag.reporting.writing import Judged
-    from schema import UsageError
+    from llm4tag.schema import UsageError
 
     vocabulary = await store.vocabulary()
     labelled, outside = narrowed(labels, inputs.rows, chosen(settings, "within"), vocabulary)

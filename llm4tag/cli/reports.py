@@ -8,8 +8,8 @@ from rich.console import Console
 from llm4tag.cli.common import say
 
 if TYPE_CHECKING:
-    from knowledge_store.ingest.notes import Notice
-    from knowledge_store.ingest.report import IngestReport
+    from llm4tag.knowledge_store.ingest.notes import Notice
+    from llm4tag.knowledge_store.ingest.report import IngestReport
 
 _SHOWN = 5
 

@@ -12,7 +12,7 @@ from llm4tag.cli.keys import KeysOption
 from llm4tag.cli.options import TaggerOptions
 
 if TYPE_CHECKING:
-    from graphs.context import TagOptions
+    from llm4tag.graphs.context import TagOptions
     from llm4tag.serving.launch import Plan
 
 _SERVER = "The server"
@@ -124,10 +124,10 @@ def serve(tagging: TaggerOptions, server: ServerOptions) -> None:
 
 
 def _plan(options: "TagOptions", server: ServerOptions) -> "Plan":
+    from llm4tag.schema import UsageError
     from llm4tag.serving.guard import LOOPBACK
     from llm4tag.serving.keys import keys_path, load
     from llm4tag.serving.launch import Plan, free_port, state_folder
-    from schema import UsageError
 
     options = _from_anywhere(options)
     settings = options.settings()
@@ -159,17 +159,16 @@ def _from_anywhere(options: "TagOptions") -> "TagOptions":
     """Return the options with absolute paths: the server works in its state folder."""
     import os
 
-    from models.local.registry import PREFIX
-    from prompts import profile_names
-    from schema.settings import NO_ADAPTER, SHIPPED_ADAPTER
+    from llm4tag.knowledge_store.location import absolute_location
+    from llm4tag.models.local.registry import PREFIX
+    from llm4tag.prompts import profile_names
+    from llm4tag.schema.settings import NO_ADAPTER, SHIPPED_ADAPTER
 
     settings = options.settings()
     os.environ["LLM4TAG_CACHE_DIR"] = str(settings.cache_dir.absolute())
     found: dict[str, Any] = {}
     if settings.store is not None:
-        found["store"] = (
-            settings.store if "://" in settings.store else str(Path(settings.store).expanduser().resolve())
-        )
+        found["store"] = absolute_location(settings.store)
     if settings.adapter is not None and settings.adapter not in (NO_ADAPTER, SHIPPED_ADAPTER):
         found["adapter"] = str(Path(settings.adapter).expanduser().resolve())
     if settings.profile not in profile_names():
@@ -181,8 +180,8 @@ def _from_anywhere(options: "TagOptions") -> "TagOptions":
 
 def _check_parts(options: "TagOptions") -> None:
     """Open store and model once, so that what cannot work is said before anyone calls."""
-    from graphs.resources import close_resources, resources_for
-    from schema import StoreUnreachableError
+    from llm4tag.graphs.resources import close_resources, resources_for
+    from llm4tag.schema import StoreUnreachableError
 
     async def check() -> None:
         try:
@@ -199,10 +198,10 @@ def _told(plan: "Plan") -> dict[str, Any]:
     """Return what a server is run with, without secrets."""
     from importlib.metadata import version
 
+    from llm4tag.models.urls import public_url
     from llm4tag.serving.configuration import configuration
     from llm4tag.serving.keys import load
     from llm4tag.serving.launch import API_PACKAGE
-    from models.urls import public_url
 
     settings = plan.options.settings().model_dump(mode="json")
     options = plan.options.model_dump(mode="json", exclude_defaults=True)

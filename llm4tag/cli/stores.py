@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from knowledge_store.protocol import KnowledgeStore
+    from llm4tag.knowledge_store.protocol import KnowledgeStore
 
 
 async def open_or_make(
@@ -24,9 +24,9 @@ async def open_or_make(
         ModelError: the embedding model of a new store cannot be used.
         StoreError: the store failed.
     """
-    from knowledge_store.opening import open_store
-    from models.embeddings import check_embedding
-    from schema import DEFAULT_EMBEDDING, StoreNotFoundError
+    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.models.embeddings import check_embedding
+    from llm4tag.schema import DEFAULT_EMBEDDING, StoreNotFoundError
 
     if check is not None:
         await asyncio.to_thread(check)

@@ -12,7 +12,7 @@ from llm4tag.cli.options import RunOptions
 from llm4tag.inputs import Inputs, set_aside
 from llm4tag.output import Memory, OutputFile, Sink, Stream
 from llm4tag.run import BatchTagger, Estimated, Report, check_cost, remaining, run
-from schema import Content, UsageError
+from llm4tag.schema import Content, UsageError
 
 STDOUT = "-"
 _SHOWN = 5

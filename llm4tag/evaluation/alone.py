@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.log_odds import log_odds, probabilities
-from calibration.numbers import NUMBERS, number_rows
-from calibration.signals import COLUMNS
+from llm4tag.calibration.log_odds import log_odds, probabilities
+from llm4tag.calibration.numbers import NUMBERS, number_rows
+from llm4tag.calibration.signals import COLUMNS
 from llm4tag.evaluation.bootstrap import Interval, pair_intervals
 from llm4tag.evaluation.metrics import CONFIDENCE, PAIR_DEPTH, Document, Floats, Pairs
-from schema import C2C2TEvidence, LinearEvidence, Path, TagDecision, TagResult
-from training.calibrator import STRENGTHS, document_folds, outer_folds, signal_columns
-from training.fusion import fit_logistic
+from llm4tag.schema import C2C2TEvidence, LinearEvidence, Path, TagDecision, TagResult
+from llm4tag.training.calibrator import STRENGTHS, document_folds, outer_folds, signal_columns
+from llm4tag.training.fusion import fit_logistic
 
 CONSTANT = "constant"
 COMBINED = "confidence"
@@ -41,7 +41,7 @@ class SignalAlone(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    """A signal of ``calibration.signals``, a recall path's own score, ``confidence`` or ``constant``."""
+    """A signal of ``llm4tag.calibration.signals``, a recall path's own score, ``confidence`` or ``constant``."""
     there: float
     """Share of the pairs that have it."""
     as_it_stands: Measured | None

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.guarantee import Threshold
-from calibration.log_odds import Floats
-from calibration.passport import Figure
+from llm4tag.calibration.guarantee import Threshold
+from llm4tag.calibration.log_odds import Floats
+from llm4tag.calibration.passport import Figure
 from llm4tag.evaluation.bootstrap import intervals
 from llm4tag.evaluation.metrics import PAIR_DEPTH, Document, measure, pairs_of
-from schema import TagResult
+from llm4tag.schema import TagResult
 
 TARGETS = (0.02, 0.05, 0.1, 0.2)
 COVERED = (

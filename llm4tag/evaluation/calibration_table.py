@@ -4,7 +4,7 @@ from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from calibration.passport import Figure, Passport
+from llm4tag.calibration.passport import Figure, Passport
 from llm4tag.evaluation.calibration import CalibrationReport
 
 SHOWN = ("log_loss", "brier", "ece", "auroc", "rp@5", "rp@10")

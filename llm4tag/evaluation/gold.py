@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from knowledge_store.ingest.contents import RowId, Unmapped, map_tag
-from knowledge_store.ingest.notes import Notes, Seen
-from knowledge_store.ingest.row import Row, RowProblem, from_validation, jsonable
-from knowledge_store.ingest.rows import read_rows
-from schema import Content, Provenance, Vocabulary
+from llm4tag.knowledge_store.ingest.contents import RowId, Unmapped, map_tag
+from llm4tag.knowledge_store.ingest.notes import Notes, Seen
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem, from_validation, jsonable
+from llm4tag.knowledge_store.ingest.rows import read_rows
+from llm4tag.schema import Content, Provenance, Vocabulary
 
 LABELLED_COLUMNS = ("id", "text|title", "tags|assignments")
 """What a table of labelled contents needs."""

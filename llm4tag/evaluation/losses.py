@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schema import Decision, TagDecision, TagResult
+from llm4tag.schema import Decision, TagDecision, TagResult
 
 _YES = 0.5
 """Probability from which the LLM's judgement of a tag counts as naming it."""

@@ -12,7 +12,7 @@ from llm4tag.evaluation.automation import Automation, automation
 from llm4tag.evaluation.bootstrap import intervals
 from llm4tag.evaluation.losses import Losses, losses
 from llm4tag.evaluation.metrics import Document, measure, pairs_of
-from schema import Decision, TagResult, Usage
+from llm4tag.schema import Decision, TagResult, Usage
 
 FREQUENCIES = {"0": (0, 0), "1-5": (1, 5), "6-50": (6, 50), "51+": (51, math.inf)}
 """By how many documents of history people gave a tag to: bounds, both included."""

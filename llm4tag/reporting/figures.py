@@ -9,7 +9,7 @@ from typing import Any
 from llm4tag.evaluation.alone import COMBINED, CONSTANT
 from llm4tag.evaluation.reliability import EDGES
 from llm4tag.reporting.quality import QualityReport
-from schema import UsageError
+from llm4tag.schema import UsageError
 
 _SIZE = (4.8, 3.7)
 """Inches; as wide as a phone, so that nothing is shrunk much there."""

@@ -19,9 +19,9 @@ from llm4tag.output import chosen
 from llm4tag.reporting.figures import SIGNALS, confidence_word
 from llm4tag.reporting.quality import QualityReport
 from llm4tag.reporting.words import alternative_texts, between, number, percent
+from llm4tag.schema import Content, Vocabulary
 from llm4tag.text import visible
 from llm4tag.wording import all_said, beginning, confidence_of, neighbour_ids
-from schema import Content, Vocabulary
 
 ROWS = 50
 """Wrong tags shown, and missed tags of each stage, unless the caller says how many."""

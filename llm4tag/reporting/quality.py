@@ -7,8 +7,8 @@ from importlib.metadata import version
 
 from pydantic import BaseModel, ConfigDict
 
-from calibration.calibrator import Calibrator
-from calibration.passport import Passport
+from llm4tag.calibration.calibrator import Calibrator
+from llm4tag.calibration.passport import Passport
 from llm4tag.evaluation import Evaluation
 from llm4tag.evaluation.alone import SignalAlone, signals_alone
 from llm4tag.evaluation.automation import TARGETS, Curve, Decided, decided, risk_curve
@@ -16,7 +16,7 @@ from llm4tag.evaluation.losses import Missed, Wrong, losses
 from llm4tag.evaluation.metrics import Document, pairs_of
 from llm4tag.evaluation.reliability import ReliabilityBin, histogram, reliability
 from llm4tag.evaluation.report import document_of
-from schema import CalibrationNote, Origin, TagResult
+from llm4tag.schema import CalibrationNote, Origin, TagResult
 
 CALIBRATED = "calibrated"
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from calibration.calibrator import Calibrator
-from knowledge_store.protocol import KnowledgeStore
+from llm4tag.calibration.calibrator import Calibrator
 from llm4tag.evaluation import Evaluation
+from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.reporting.figures import THEMES, check_matplotlib, draw_figures
 from llm4tag.reporting.page import ROWS, Texts, page, shown_neighbours
 from llm4tag.reporting.quality import QualityReport, quality_report
-from schema import Content, TagResult, UsageError
-from tools.kept_calibrator import load_calibrator
+from llm4tag.schema import Content, TagResult, UsageError
+from llm4tag.tools.kept_calibrator import load_calibrator
 
 
 @dataclass(frozen=True)

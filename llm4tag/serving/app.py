@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graphs.resources import close_resources
+from llm4tag.graphs.resources import close_resources
+from llm4tag.models import tracing
 from llm4tag.serving import page
 from llm4tag.serving.auth import key_in
 from llm4tag.serving.graph import items, options
@@ -21,7 +22,6 @@ from llm4tag.serving.guard import Guard
 from llm4tag.serving.health import Health
 from llm4tag.serving.items import say
 from llm4tag.serving.stopping import finish_runs
-from models import tracing
 
 
 async def health(request: Request) -> Response:

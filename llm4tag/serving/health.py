@@ -9,10 +9,10 @@ from typing import Literal
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from graphs.context import TagOptions
-from graphs.resources import resources_for
-from models.cost import LOCAL
-from schema import Llm4tagError, Settings
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.resources import resources_for
+from llm4tag.models.cost import LOCAL
+from llm4tag.schema import Llm4tagError, Settings
 
 _PROBE = 5.0
 """Seconds that a model's server may take to list its models."""
@@ -96,7 +96,7 @@ async def _asked(question: Callable[[], Awaitable[Part]]) -> Part:
 
 
 def _local(chosen: Settings) -> Part:
-    from models.local.files import find_model
+    from llm4tag.models.local.files import find_model
 
     if importlib.util.find_spec("xllamacpp") is None:
         return Part(status="down", why="the package xllamacpp is not installed; `pip install 'llm4tag[local]'`")
@@ -105,8 +105,8 @@ def _local(chosen: Settings) -> Part:
 
 
 def _remote(chosen: Settings) -> Part:
-    from models.provider import key_to_send
-    from models.urls import public_url
+    from llm4tag.models.provider import key_to_send
+    from llm4tag.models.urls import public_url
 
     assert chosen.api_base is not None
     where = public_url(chosen.api_base)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from langchain_core.callbacks import AsyncCallbackHandler
 
-from schema import Decision
+from llm4tag.schema import Decision
 
 log = logging.getLogger("llm4tag.served")
 """Its records carry their fields as ``fields``; see ``JsonLines``."""

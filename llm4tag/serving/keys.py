@@ -11,8 +11,8 @@ from pathlib import Path
 from platformdirs import user_config_path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from schema import UsageError, now
-from schema.errors import first_fault
+from llm4tag.schema import UsageError, now
+from llm4tag.schema.errors import first_fault
 
 KEYS_VARIABLE = "LLM4TAG_KEYS"
 _PREFIX = "llm4tag_"

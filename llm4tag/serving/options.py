@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import ModelWrapValidatorHandler, ValidationError, create_model, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from graphs.context import TagOptions, wrong_option
-from prompts import profile_names
-from schema import UsageError
+from llm4tag.graphs.context import TagOptions, wrong_option
+from llm4tag.prompts import profile_names
+from llm4tag.schema import UsageError
 
 OPTIONS_VARIABLE = "LLM4TAG_SERVE_OPTIONS"
 """The options that the server was started with, as JSON."""

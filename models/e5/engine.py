@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from models.cores import usable_cores
-from models.e5.graph import encoder
-from models.e5.tokens import Tokeniser
-from models.e5.weights import Floats, read_weights
+from llm4tag.models.cores import usable_cores
+from llm4tag.models.e5.graph import encoder
+from llm4tag.models.e5.tokens import Tokeniser
+from llm4tag.models.e5.weights import Floats, read_weights
 
 
 class Engine:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models.e5.weights import Blocks, Floats, Weights
+from llm4tag.models.e5.weights import Blocks, Floats, Weights
 
 _LEVELS = 63
 """Seven bits: where there is no VNNI, two products are added in 16 bits, which eight bits overflow."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from models.e5.weights import Vocabulary
+from llm4tag.models.e5.weights import Vocabulary
 
 _SPACES = re.compile(" {2,}")
 

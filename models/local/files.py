@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from models.local.registry import PREFIX, known_model, models_folder
-from schema import ModelError, ModelNotFoundError, ModelSetupError
+from llm4tag.models.local.registry import PREFIX, known_model, models_folder
+from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError
 
 
 class ModelFile(BaseModel):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from models.local.registry import LocalModel, PullProgress
+from llm4tag.models.local.registry import LocalModel, PullProgress
 
 DEFAULT_HUB = "https://huggingface.co"
 HUB_VARIABLE = "HF_ENDPOINT"

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.adapter import Adapter
-from models.local.files import ModelFile, file_sha256, replacing
-from models.local.lora_weights import matrix, matrix_names, opened, package
-from models.local.registry import MODELS, models_folder
-from schema import ModelError, ModelNotFoundError, ModelSetupError
+from llm4tag.models.adapter import Adapter
+from llm4tag.models.local.files import ModelFile, file_sha256, replacing
+from llm4tag.models.local.lora_weights import matrix, matrix_names, opened, package
+from llm4tag.models.local.registry import MODELS, models_folder
+from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError
 
 _PROJECTIONS = {
     "q_proj": "attn_q",

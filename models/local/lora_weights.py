@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.adapter import Adapter
-from models.optional import optional_package
-from schema import ModelError, ModelSetupError, UsageError
-from schema.adapter import CARD_FILE
+from llm4tag.models.adapter import Adapter
+from llm4tag.models.optional import optional_package
+from llm4tag.schema import ModelError, ModelSetupError, UsageError
+from llm4tag.schema.adapter import CARD_FILE
 
 SCALE = ".scale"
 """After the name of a matrix of bytes: the tensor that it is multiplied with, (rank, 1) or (1, rank)."""

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.adapter import Adapter
-from models.local.files import hash_file, replacing
-from models.local.lora import BaseFacts, base_facts, carried_matrices, read_base
-from models.local.lora_weights import package
-from schema import ModelError, ModelSetupError, UsageError
-from schema.adapter import CARD_FILE, MergedModel
+from llm4tag.models.adapter import Adapter
+from llm4tag.models.local.files import hash_file, replacing
+from llm4tag.models.local.lora import BaseFacts, base_facts, carried_matrices, read_base
+from llm4tag.models.local.lora_weights import package
+from llm4tag.schema import ModelError, ModelSetupError, UsageError
+from llm4tag.schema.adapter import CARD_FILE, MergedModel
 
 Done = Callable[[int], None]
 """Called with the number of tensors just written."""

@@ -3,18 +3,18 @@
 import asyncio
 from dataclasses import dataclass
 
-from models.adapter import Adapter
-from models.answers import AnswerCache
-from models.language_model import CachedModel
-from models.litellm_chat import LiteLLMChat
-from models.llm import Answer, Ask
-from models.local.files import ModelFile, find_model, model_sha256
-from models.local.lora import with_adapter
-from models.local.process import Server, acquire_server, release_server
-from models.loop import on_provider_loop
-from models.provider import warm_up
-from models.turns import Turns
-from schema import Settings
+from llm4tag.models.adapter import Adapter
+from llm4tag.models.answers import AnswerCache
+from llm4tag.models.language_model import CachedModel
+from llm4tag.models.litellm_chat import LiteLLMChat
+from llm4tag.models.llm import Answer, Ask
+from llm4tag.models.local.files import ModelFile, find_model, model_sha256
+from llm4tag.models.local.lora import with_adapter
+from llm4tag.models.local.process import Server, acquire_server, release_server
+from llm4tag.models.loop import on_provider_loop
+from llm4tag.models.provider import warm_up
+from llm4tag.models.turns import Turns
+from llm4tag.schema import Settings
 
 
 async def open_local(settings: Settings, adapter: Adapter | None = None) -> CachedModel:

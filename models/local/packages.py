@@ -13,8 +13,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from models.local.registry import LocalModel, PullProgress
-from schema import ModelError, ModelNotFoundError
+from llm4tag.models.local.registry import LocalModel, PullProgress
+from llm4tag.schema import ModelError, ModelNotFoundError
 
 _BLOCK = 1 << 22
 

@@ -16,10 +16,10 @@ from typing import IO
 import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from models.cores import usable_cores
-from models.local.files import ModelFile
-from models.local.server import DEFAULT_CONTEXT, DEFAULT_SLOTS, KEY_VARIABLE
-from schema import ModelError, ModelNotFoundError, ModelSetupError, UsageError
+from llm4tag.models.cores import usable_cores
+from llm4tag.models.local.files import ModelFile
+from llm4tag.models.local.server import DEFAULT_CONTEXT, DEFAULT_SLOTS, KEY_VARIABLE
+from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError, UsageError
 
 THREADS_VARIABLE = "LLM4TAG_THREADS"
 START_TIMEOUT = 300.0
@@ -98,7 +98,7 @@ class ServerProcess:
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
         self._process = subprocess.Popen(
             # -P: the caller's folder may have a "models" of its own.
-            [sys.executable, "-P", "-m", "models.local.server", "--with-parent", *words],
+            [sys.executable, "-P", "-m", "llm4tag.models.local.server", "--with-parent", *words],
             stdin=subprocess.PIPE,  # held open, never written: its end tells the child that we are gone
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from models.local.files import file_sha256, hash_file, remember_sha256
-from models.local.hub import HubUnreachableError, fetch_from_hub
-from models.local.packages import fetch_from_packages
-from models.local.registry import LocalModel, PullProgress, known_model, models_folder
-from schema import ModelError
+from llm4tag.models.local.files import file_sha256, hash_file, remember_sha256
+from llm4tag.models.local.hub import HubUnreachableError, fetch_from_hub
+from llm4tag.models.local.packages import fetch_from_packages
+from llm4tag.models.local.registry import LocalModel, PullProgress, known_model, models_folder
+from llm4tag.schema import ModelError
 
 Source = Literal["auto", "hub", "packages"]
 

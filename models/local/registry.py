@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schema import ModelNotFoundError
+from llm4tag.schema import ModelNotFoundError
 
 PREFIX = "local/"
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from models.adapter import Adapter
-from models.local.files import find_model
-from models.local.lora import with_adapter
-from models.local.process import ServerProcess, ServerState, running_server, state_path
-from models.local.server import DEFAULT_CONTEXT, DEFAULT_SLOTS
-from schema import ModelError, now
+from llm4tag.models.adapter import Adapter
+from llm4tag.models.local.files import find_model
+from llm4tag.models.local.lora import with_adapter
+from llm4tag.models.local.process import ServerProcess, ServerState, running_server, state_path
+from llm4tag.models.local.server import DEFAULT_CONTEXT, DEFAULT_SLOTS
+from llm4tag.schema import ModelError, now
 
 
 def serve(

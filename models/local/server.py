@@ -1,6 +1,7 @@
 """The process that runs a local model: llama.cpp's own HTTP server, on this machine's loopback only.
 
-Run as ``python -m models.local.server --model FILE``. Prints one line of JSON with its address when it is ready.
+Run as ``python -m llm4tag.models.local.server --model FILE``. Prints one line of JSON with its
+address when it is ready.
 """
 
 import argparse
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m models.local.server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m llm4tag.models.local.server", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="GGUF file")
     parser.add_argument("--lora", type=Path, help="GGUF file of an adapter")
     parser.add_argument("--sha256", default="", help="of the files: what /v1/models answers")

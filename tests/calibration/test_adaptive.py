@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.adaptive import Shares, ends, settled
-from calibration.agreement import Sample, agreement
-from calibration.cascade import uncertain
-from calibration.confidence import Weights, combine
-from calibration.signals import gather
-from schema import Candidate, Recipe
+from llm4tag.calibration.adaptive import Shares, ends, settled
+from llm4tag.calibration.agreement import Sample, agreement
+from llm4tag.calibration.cascade import uncertain
+from llm4tag.calibration.confidence import Weights, combine
+from llm4tag.calibration.signals import gather
+from llm4tag.schema import Candidate, Recipe
 
 TAGS = ("a", "b", "c")
 CANDIDATES = [Candidate(tag=tag, score=0.5, evidence=()) for tag in TAGS]

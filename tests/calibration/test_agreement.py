@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from calibration.agreement import agreement, off_vocabulary, read_sample, shuffled
-from calibration.labels import labels_for
-from models.llm import Answer
-from schema import Tag, Vocabulary
+from llm4tag.calibration.agreement import agreement, off_vocabulary, read_sample, shuffled
+from llm4tag.calibration.labels import labels_for
+from llm4tag.models.llm import Answer
+from llm4tag.schema import Tag, Vocabulary
 
 VOCABULARY = Vocabulary(
     [

@@ -4,15 +4,15 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from calibration.calibrator import Calibrator, Combination, Map, MapKind, Scale
-from calibration.confidence import Scored, calibrate_all, missing_signal
-from calibration.guarantee import Trials
-from calibration.log_odds import probabilities
-from calibration.numbers import NUMBERS, number_rows
-from calibration.passport import Passport
-from schema import Signals, StoreError
+from llm4tag.calibration.calibrator import Calibrator, Combination, Map, MapKind, Scale
+from llm4tag.calibration.confidence import Scored, calibrate_all, missing_signal
+from llm4tag.calibration.guarantee import Trials
+from llm4tag.calibration.log_odds import probabilities
+from llm4tag.calibration.numbers import NUMBERS, number_rows
+from llm4tag.calibration.passport import Passport
+from llm4tag.schema import Signals, StoreError
+from llm4tag.training.calibrator import fit_map
 from tests.calibration.test_guarantee import drawn
-from training.calibrator import fit_map
 
 
 def calibrator(

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, combine, recall_confidences
-from calibration.judgement import Judgement
-from calibration.signals import gather
-from schema import C2C2TEvidence, C2TEvidence, Candidate, Path
+from llm4tag.calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, combine, recall_confidences
+from llm4tag.calibration.judgement import Judgement
+from llm4tag.calibration.signals import gather
+from llm4tag.schema import C2C2TEvidence, C2TEvidence, Candidate, Path
 
 WEIGHTS = {Path.C2T: 0.25, Path.C2C2T: 1.0, Path.T2T: 0.0}
 

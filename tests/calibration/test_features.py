@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from calibration.features import FEATURES, Backing, feature_rows
-from schema import C2C2TEvidence, C2TEvidence, Candidate, Evidence, LinearEvidence
+from llm4tag.calibration.features import FEATURES, Backing, feature_rows
+from llm4tag.schema import C2C2TEvidence, C2TEvidence, Candidate, Evidence, LinearEvidence
 
 BACKING = Backing(counts={"a": 500, "b": 3}, classified=frozenset({"a", "b"}))
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from calibration.guarantee import Trials, p_value, smallest_target, threshold_for
+from llm4tag.calibration.guarantee import Trials, p_value, smallest_target, threshold_for
 
 
 def drawn(documents: int, seed: int, together: float) -> Trials:

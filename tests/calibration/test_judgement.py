@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from calibration.judgement import read_judgement, read_tuned
-from models.llm import Answer
-from schema.adapter import AdapterAnswer
+from llm4tag.calibration.judgement import read_judgement, read_tuned
+from llm4tag.models.llm import Answer
+from llm4tag.schema.adapter import AdapterAnswer
 
 
 def judged(alternatives: dict[str, float] | None) -> tuple[float | None, float | None]:

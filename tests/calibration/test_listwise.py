@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from calibration.listwise import listwise_question, read_ratings
-from models.llm import Answer
-from prompts import PromptContext
-from schema import Content
+from llm4tag.calibration.listwise import listwise_question, read_ratings
+from llm4tag.models.llm import Answer
+from llm4tag.prompts import PromptContext
+from llm4tag.schema import Content
 
 LABELS = {"mail": "Mail", "use::text": "Text (use)", "news": "News"}
 

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from calibration.judgement import Judgement
-from calibration.signals import COLUMNS, centred, gather, signal_rows
-from schema import Signals
+from llm4tag.calibration.judgement import Judgement
+from llm4tag.calibration.signals import COLUMNS, centred, gather, signal_rows
+from llm4tag.schema import Signals
 
 
 def test_signals_stand_raw_and_missing_ones_are_missing() -> None:

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from typer.testing import CliRunner, Result
 
-from knowledge_store.opening import open_store
-from knowledge_store.protocol import KnowledgeStore, StoreStatistics
 from llm4tag.cli import app
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.protocol import KnowledgeStore, StoreStatistics
 from tests.ingest.files import written
 
 T = TypeVar("T")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from knowledge_store.ingest.contents import text_id
-from schema import Assignment, CalibrationNote, Decision, Origin, Provenance, TagDecision, TagResult
+from llm4tag.knowledge_store.ingest.contents import text_id
+from llm4tag.schema import Assignment, CalibrationNote, Decision, Origin, Provenance, TagDecision, TagResult
 from tests.cli.running import ask, llm4tag, statistics
 from tests.ingest.files import jsonl, written
 

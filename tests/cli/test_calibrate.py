@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from llm4tag.tools.kept_calibrator import load_calibrator
 from tests.cli.running import ask, llm4tag
 from tests.fakes.openai_server import Failure, FakeOpenAI, Reply
 from tests.ingest.files import jsonl, written
-from tools.kept_calibrator import load_calibrator
 
 KINDS = (("a {} page for the web", ["web"]), ("{} letters by mail", ["mail"]), ("web {} and mail", ["web"]))
 """Texts in turn: the words mislead in every third."""

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from calibration.calibrator import Calibrator, Combination, Map, Scale
-from calibration.guarantee import Trials
-from calibration.passport import Figure, Passport
+from llm4tag.calibration.calibrator import Calibrator, Combination, Map, Scale
+from llm4tag.calibration.guarantee import Trials
+from llm4tag.calibration.passport import Figure, Passport
+from llm4tag.tools.kept_calibrator import keep_calibrator
 from tests.cli.running import ask, llm4tag
 from tests.ingest.files import jsonl, written
-from tools.kept_calibrator import keep_calibrator
 
 FIGURES = {"reliability", "risk-coverage", "signals", "frequency", "gold"}
 EVIL = "<script>alert('x')</script>"

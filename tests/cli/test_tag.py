@@ -245,7 +245,7 @@ def test_thresholds_that_contradict_each_other_give_2(full: Path, tmp_path: Path
 
 
 def test_options_stand_as_the_tagger_has_them() -> None:
-    from graphs.context import TagOptions
     from llm4tag.cli.options import TaggerOptions
+    from llm4tag.graphs.context import TagOptions
 
     assert TaggerOptions(store="s").context() == TagOptions(store="s")

@@ -6,11 +6,11 @@ from pathlib import Path
 import gguf
 import pytest
 
-from schema import settings
+from llm4tag.schema import settings
+from llm4tag.training.examples import read_examples
 from tests.cli.running import ROWS, llm4tag
 from tests.fakes.adapters import adapter_folder, base_file, sha256
 from tests.ingest.files import jsonl, written
-from training.examples import read_examples
 
 
 def test_an_adapter_is_converted_to_a_file_or_to_the_cache(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from llm4tag.evaluation.losses import Missed, Stage, losses, missed_of, wrong_of
-from schema import CalibrationNote, Decision, LinearEvidence, Origin, Signals, TagDecision, TagResult
+from llm4tag.schema import CalibrationNote, Decision, LinearEvidence, Origin, Signals, TagDecision, TagResult
 
 EVIDENCE = LinearEvidence(score=1, raw=0.7)
 ACCEPT, REVIEW, REJECT = Decision.ACCEPT, Decision.REVIEW, Decision.REJECT

@@ -7,7 +7,7 @@ from llm4tag.evaluation.alone import COMBINED, CONSTANT, signals_alone
 from llm4tag.evaluation.metrics import Document, Pairs
 from llm4tag.evaluation.reliability import EDGES, histogram, reliability
 from llm4tag.evaluation.report import document_of
-from schema import CalibrationNote, Decision, LinearEvidence, Origin, Signals, TagDecision, TagResult
+from llm4tag.schema import CalibrationNote, Decision, LinearEvidence, Origin, Signals, TagDecision, TagResult
 
 
 def test_bins_are_of_equal_mass_but_never_part_equal_confidences() -> None:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from llm4tag.evaluation import Evaluation, evaluate
 from llm4tag.evaluation.table import draw
-from schema import CalibrationNote, Decision, Origin, TagDecision, TagResult, Usage
+from llm4tag.schema import CalibrationNote, Decision, Origin, TagDecision, TagResult, Usage
 
 ORIGIN = Origin(vocabulary="v", embedding="none", model=None)
 

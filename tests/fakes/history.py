@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from knowledge_store.protocol import KnowledgeStore
-from schema import Assignment, Tag, TaggedContent
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.schema import Assignment, Tag, TaggedContent
 
 TOPICS = {
     "mail": "imap smtp letter inbox sender postage",

@@ -20,8 +20,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from llm4tag.schema import TagResult
 from llm4tag.serving.page import routes
-from schema import TagResult
 
 Answer = Callable[[Request], Awaitable[Response]]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from schema import CalibrationNote, Decision, Origin, Signals, TagDecision, TagResult
+from llm4tag.schema import CalibrationNote, Decision, Origin, Signals, TagDecision, TagResult
 
 CANDIDATES = 12
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from knowledge_store import KnowledgeStore
-from knowledge_store.embedded import EmbeddedStore
+from llm4tag.knowledge_store import KnowledgeStore
+from llm4tag.knowledge_store.embedded import EmbeddedStore
 from tests.fakes.embedder import fake_embedder
 
 
@@ -13,8 +13,8 @@ async def open_fake(
     """Open the store at a location, or make it."""
     if not location.startswith("weaviate://"):
         return await EmbeddedStore.open(Path(location), fake_embedder, embedding=embedding, create=create)
-    from knowledge_store.weaviate import WeaviateStore
-    from knowledge_store.weaviate.location import parse_location
+    from llm4tag.knowledge_store.weaviate import WeaviateStore
+    from llm4tag.knowledge_store.weaviate.location import parse_location
 
     return await WeaviateStore.open(
         parse_location(location), fake_embedder, embedding=embedding, create=create, migrate=migrate

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from graphs.context import TagOptions
-from graphs.resources import close_resources
-from knowledge_store.opening import open_store
-from schema import Assignment, Passage, Tag, TaggedContent
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.resources import close_resources
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.schema import Assignment, Passage, Tag, TaggedContent
 from tests.fakes.openai_server import FakeOpenAI, Reply
 
 TAGS = [

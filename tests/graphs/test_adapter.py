@@ -7,22 +7,22 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from graphs.context import TagOptions
-from graphs.planning import planned
-from graphs.resources import resources_for
-from graphs.standing import conditions_of
-from graphs.state import TaggingInput
-from graphs.tagging import graph
-from knowledge_store.opening import open_store
-from models.local import opening
-from models.local.process import Server
-from schema import Tag, TagResult, UsageError
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.planning import planned
+from llm4tag.graphs.resources import resources_for
+from llm4tag.graphs.standing import conditions_of
+from llm4tag.graphs.state import TaggingInput
+from llm4tag.graphs.tagging import graph
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.models.local import opening
+from llm4tag.models.local.process import Server
+from llm4tag.schema import Tag, TagResult, UsageError
+from llm4tag.training.recall import fit_recall
 from tests.fakes.adapters import adapter_folder, base_file, sha256
 from tests.fakes.history import fill
 from tests.fakes.openai_server import FakeOpenAI, Reply
 from tests.graphs.conftest import asked_labels, likes
 from tests.graphs.test_fitted import quiet
-from training.recall import fit_recall
 
 MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 

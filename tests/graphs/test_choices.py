@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from graphs.context import TagOptions
-from graphs.steps import Steps, steps_for
-from prompts import profile_source
-from schema import Recipe
-from schema.profile import StepChoices
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.steps import Steps, steps_for
+from llm4tag.prompts import profile_source
+from llm4tag.schema import Recipe
+from llm4tag.schema.profile import StepChoices
+from llm4tag.tools.plan import RecallPlan
 from tests.fakes.openai_server import FakeOpenAI
 from tests.graphs.test_steps import MAIL, tag
-from tools.plan import RecallPlan
 
 PLAN = RecallPlan.first(8)
 

@@ -6,12 +6,12 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from graphs.context import TagOptions
-from graphs.state import TaggingInput
-from graphs.tagging import graph
-from knowledge_store.opening import open_store
-from models.embedding import Progress
-from schema import (
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.state import TaggingInput
+from llm4tag.graphs.tagging import graph
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.models.embedding import Progress
+from llm4tag.schema import (
     Assignment,
     C2C2TEvidence,
     LinearEvidence,
@@ -23,10 +23,10 @@ from schema import (
     TagResult,
     UsageError,
 )
+from llm4tag.training.recall import fit_recall
 from tests.fakes.history import contents, fill
 from tests.fakes.openai_server import FakeOpenAI
 from tests.graphs.conftest import judged_label
-from training.recall import fit_recall
 
 TEXT: TaggingInput = {
     "id": "new",

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from graphs.context import TagOptions
-from graphs.tagging import graph
-from knowledge_store.ingest.run import ingest_history, ingest_vocabulary
-from knowledge_store.opening import open_store
-from schema import TagResult
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.tagging import graph
+from llm4tag.knowledge_store.ingest.run import ingest_history, ingest_vocabulary
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.schema import TagResult
 
 DATA = resources.files("llm4tag").joinpath("demo_data")
 

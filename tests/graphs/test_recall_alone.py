@@ -4,11 +4,20 @@ from typing import cast
 
 import pytest
 
-from graphs.context import TagOptions
-from graphs.state import TaggingInput
-from graphs.tagging import graph
-from knowledge_store.opening import open_store
-from schema import Assignment, C2C2TEvidence, C2TEvidence, Provenance, Tag, TaggedContent, TagResult, UsageError
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.state import TaggingInput
+from llm4tag.graphs.tagging import graph
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.schema import (
+    Assignment,
+    C2C2TEvidence,
+    C2TEvidence,
+    Provenance,
+    Tag,
+    TaggedContent,
+    TagResult,
+    UsageError,
+)
 
 MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from graphs.context import TagOptions
-from graphs.planning import planned
-from graphs.resources import resources_for
-from graphs.standing import Standing, conditions_of
-from graphs.state import TaggingInput
-from graphs.tagging import graph
-from schema import TagResult
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.planning import planned
+from llm4tag.graphs.resources import resources_for
+from llm4tag.graphs.standing import Standing, conditions_of
+from llm4tag.graphs.state import TaggingInput
+from llm4tag.graphs.tagging import graph
+from llm4tag.schema import TagResult
 from tests.calibration.test_calibrator import calibrator, scored
 from tests.fakes.openai_server import FakeOpenAI, Reply
 from tests.graphs.conftest import asked_labels, judged_label, likes, rated_labels

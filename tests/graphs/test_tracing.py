@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import CallbackManager
 
-from graphs.context import TagOptions
-from graphs.state import TaggingInput
-from graphs.tagging import graph
-from knowledge_store.opening import open_store
-from schema import UsageError
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.state import TaggingInput
+from llm4tag.graphs.tagging import graph
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.schema import UsageError
+from llm4tag.tools.agent_tools import recall_tools
 from tests.fakes.openai_server import Failure, FakeOpenAI, Reply
 from tests.fakes.traces import Spans, facts, in_memory
 from tests.graphs.conftest import likes
-from tools.agent_tools import recall_tools
 
 MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 Options = Callable[..., TagOptions]
@@ -190,7 +190,7 @@ async def test_tools_of_an_agent_are_traced(store: str, spans: Spans) -> None:
 async def test_without_an_endpoint_nothing_listens(options: Options) -> None:
     from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
 
-    from models import tracing
+    from llm4tag.models import tracing
 
     assert tracing.set_up() is False
     await graph.ainvoke(MAIL, context=options(use_llm=False))

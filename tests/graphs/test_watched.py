@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from graphs.context import TagOptions
-from graphs.state import TaggingInput
-from graphs.tagging import graph
-from schema import CalibrationNote, Evidence, Signals, TagResult
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.state import TaggingInput
+from llm4tag.graphs.tagging import graph
+from llm4tag.schema import CalibrationNote, Evidence, Signals, TagResult
 from tests.fakes.openai_server import FakeOpenAI
 from tests.graphs.conftest import HISTORY
 

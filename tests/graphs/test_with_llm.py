@@ -8,10 +8,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from graphs.context import TagOptions
-from graphs.state import TaggingInput
-from graphs.tagging import build, graph
-from schema import Decision, TagResult
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.state import TaggingInput
+from llm4tag.graphs.tagging import build, graph
+from llm4tag.schema import Decision, TagResult
 from tests.fakes.openai_server import Failure, FakeOpenAI, Garbage, Reply, in_turn
 from tests.graphs.conftest import asked_labels, judged_label, likes
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from knowledge_store.opening import open_store
-from knowledge_store.protocol import KnowledgeStore
-from schema import Tag
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.schema import Tag
 
 
 @pytest.fixture

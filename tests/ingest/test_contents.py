@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from knowledge_store.ingest.contents import read_contents, read_history
-from knowledge_store.ingest.notes import Notes
-from knowledge_store.ingest.row import RowProblem
-from schema import Content, Provenance, Tag, TaggedContent, Vocabulary
+from llm4tag.knowledge_store.ingest.contents import read_contents, read_history
+from llm4tag.knowledge_store.ingest.notes import Notes
+from llm4tag.knowledge_store.ingest.row import RowProblem
+from llm4tag.schema import Content, Provenance, Tag, TaggedContent, Vocabulary
 from tests.ingest.files import jsonl
 
 VOCABULARY = Vocabulary(

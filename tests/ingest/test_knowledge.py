@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from knowledge_store.ingest.knowledge import ingest_knowledge
-from knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery, Writing
-from schema import UsageError
+from llm4tag.knowledge_store.ingest.knowledge import ingest_knowledge
+from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery, Writing
+from llm4tag.schema import UsageError
 from tests.ingest.files import jsonl, written
 
 LONG = "".join(f"Sentence number {n} tells of the weather in town. " for n in range(60))

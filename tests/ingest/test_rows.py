@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from knowledge_store.ingest.row import Row, RowProblem
-from knowledge_store.ingest.rows import check_rows, count_rows, read_rows
-from schema import UsageError
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem
+from llm4tag.knowledge_store.ingest.rows import check_rows, count_rows, read_rows
+from llm4tag.schema import UsageError
 from tests.ingest.files import jsonl
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from rdflib import Graph
 
-from knowledge_store.ingest.notes import Notes
-from knowledge_store.ingest.vocabularies import check_vocabulary_files, read_vocabulary
-from schema import Tag, UsageError
+from llm4tag.knowledge_store.ingest.notes import Notes
+from llm4tag.knowledge_store.ingest.vocabularies import check_vocabulary_files, read_vocabulary
+from llm4tag.schema import Tag, UsageError
 from tests.ingest.files import jsonl
 
 SKOS = """

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from knowledge_store import KnowledgeStore
+from llm4tag.knowledge_store import KnowledgeStore
 from tests.fakes.stores import open_fake
 
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from knowledge_store import KnowledgeStore, TagCount
-from schema import Assignment, Passage, Provenance, Tag, TaggedContent
+from llm4tag.knowledge_store import KnowledgeStore, TagCount
+from llm4tag.schema import Assignment, Passage, Provenance, Tag, TaggedContent
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from knowledge_store import Collection, KnowledgeStore, SearchQuery, Writing
-from schema import Assignment, Passage, Provenance, StoreError, Tag, TaggedContent
+from llm4tag.knowledge_store import Collection, KnowledgeStore, SearchQuery, Writing
+from llm4tag.schema import Assignment, Passage, Provenance, StoreError, Tag, TaggedContent
 from tests.knowledge_store.conftest import StoreFactory
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

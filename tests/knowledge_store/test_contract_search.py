@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from knowledge_store import Collection, Filters, Hit, KnowledgeStore, SearchQuery, UnitHit
-from schema import Assignment, Llm4tagError, Passage, Provenance, Tag, TaggedContent
+from llm4tag.knowledge_store import Collection, Filters, Hit, KnowledgeStore, SearchQuery, UnitHit
+from llm4tag.schema import Assignment, Llm4tagError, Passage, Provenance, Tag, TaggedContent
 from tests.knowledge_store.conftest import StoreFactory
 
 TAGS = [

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 import numpy as np
 import pytest
 
-from knowledge_store import Artifact, Collection, Hit, KnowledgeStore, Record, SearchQuery, Writing
-from schema import (
+from llm4tag.knowledge_store import Artifact, Collection, Hit, KnowledgeStore, Record, SearchQuery, Writing
+from llm4tag.schema import (
     Assignment,
     EmbeddingMismatchError,
     ModelError,

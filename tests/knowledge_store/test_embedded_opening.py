@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from knowledge_store import Collection, KnowledgeStore, SearchQuery, open_store
-from knowledge_store.embedded import EmbeddedStore
-from schema import (
+from llm4tag.knowledge_store import Collection, KnowledgeStore, SearchQuery, open_store
+from llm4tag.knowledge_store.embedded import EmbeddedStore
+from llm4tag.schema import (
     EmbeddingMismatchError,
     Llm4tagError,
     StoreError,

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from knowledge_store import Collection, Filters, SearchQuery, TagCount
-from knowledge_store.embedded import EmbeddedStore
-from schema import EmbeddingMismatchError, Provenance, TaggedContent
+from llm4tag.knowledge_store import Collection, Filters, SearchQuery, TagCount
+from llm4tag.knowledge_store.embedded import EmbeddedStore
+from llm4tag.schema import EmbeddingMismatchError, Provenance, TaggedContent
 from tests.fakes.embedder import fake_embedder
 from tests.knowledge_store.worker import content
 

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from datetime import UTC, datetime
 
-from schema import Assignment, Passage, Provenance, Tag, TaggedContent
+from llm4tag.schema import Assignment, Passage, Provenance, Tag, TaggedContent
 from tests.fakes.stores import open_fake
 
 TIME = datetime(2026, 1, 1, tzinfo=UTC)

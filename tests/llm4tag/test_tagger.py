@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from knowledge_store.opening import open_store
 from llm4tag import Tagger
+from llm4tag.knowledge_store.opening import open_store
 from llm4tag.output import STORE_HOLDS
-from schema import Assignment, Content, Provenance, StoreNotFoundError, Tag, TaggedContent, UsageError
+from llm4tag.schema import Assignment, Content, Provenance, StoreNotFoundError, Tag, TaggedContent, UsageError
 
 
 @pytest.fixture

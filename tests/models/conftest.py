@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from schema import Settings, settings
+from llm4tag.schema import Settings, settings
 from tests.fakes.openai_server import FakeOpenAI
 
 

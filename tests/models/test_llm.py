@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from models import Answer, Ask, CachedModel, Message, open_llm
-from schema import ModelError, ModelSetupError, Settings
+from llm4tag.models import Answer, Ask, CachedModel, Message, open_llm
+from llm4tag.schema import ModelError, ModelSetupError, Settings
 from tests.fakes.openai_server import Failure, FakeOpenAI, Garbage, Reply, in_turn
 
 SCHEMA = {"type": "object", "properties": {"tags": {"type": "array"}}, "required": ["tags"]}
@@ -24,7 +24,7 @@ def question(text: str = "Is Paris a city?", **parameters: Any) -> Ask:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries follow each other at once."""
-    from models import provider
+    from llm4tag.models import provider
 
     monkeypatch.setattr(provider, "_wait", lambda state: 0.0)
 
@@ -284,7 +284,7 @@ async def test_lone_surrogates_of_a_provider_are_replaced(llm: CachedModel, fake
 
 
 async def test_damaged_cache_entry_is_asked_anew(fake: FakeOpenAI, fake_settings: Settings) -> None:
-    from models.disk import DiskStore
+    from llm4tag.models.disk import DiskStore
 
     model = await open_llm(fake_settings)
     await model.ask(question())

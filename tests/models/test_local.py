@@ -14,14 +14,14 @@ from typing import Any
 import httpx
 import pytest
 
-from models import Answer, Ask, CachedModel, Message, open_llm
-from models.answers import AnswerCache
-from models.local import process
-from models.local.files import ModelFile, find_model
-from models.local.process import ServerProcess, acquire_server, release_server, running_server, state_path
-from models.local.registry import known_model
-from models.local.serve import serve
-from schema import ModelError, ModelNotFoundError, Settings, settings
+from llm4tag.models import Answer, Ask, CachedModel, Message, open_llm
+from llm4tag.models.answers import AnswerCache
+from llm4tag.models.local import process
+from llm4tag.models.local.files import ModelFile, find_model
+from llm4tag.models.local.process import ServerProcess, acquire_server, release_server, running_server, state_path
+from llm4tag.models.local.registry import known_model
+from llm4tag.models.local.serve import serve
+from llm4tag.schema import ModelError, ModelNotFoundError, Settings, settings
 
 SYSTEM = "You are a librarian who answers questions about places, truthfully and in one word. " * 8
 SCHEMA = {

@@ -7,10 +7,10 @@ import gguf
 import numpy as np
 import pytest
 
-from models.adapter import open_adapter, read_adapter
-from models.local.lora import with_adapter
-from models.local.merging import merge_folder, merged_tensor_count
-from schema import ModelSetupError, UsageError, settings
+from llm4tag.models.adapter import open_adapter, read_adapter
+from llm4tag.models.local.lora import with_adapter
+from llm4tag.models.local.merging import merge_folder, merged_tensor_count
+from llm4tag.schema import ModelSetupError, UsageError, settings
 from tests.cli.running import llm4tag
 from tests.fakes.adapters import RANK, adapter_folder, base_file, sha256
 

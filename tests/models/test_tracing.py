@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from models import tracing
-from models.trace_export import exporting_provider
+from llm4tag.models import tracing
+from llm4tag.models.trace_export import exporting_provider
 from tests.fakes.traces import Collector
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"

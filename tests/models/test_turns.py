@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from models.turns import Turns
+from llm4tag.models.turns import Turns
 
 
 async def take(turns: Turns, prompt: str, order: list[str], hold: asyncio.Event | None = None) -> None:

@@ -1,6 +1,6 @@
 """Results with evidence of every kind, and with names that try to be more than text."""
 
-from schema import (
+from llm4tag.schema import (
     C2C2TEvidence,
     C2TEvidence,
     CalibrationNote,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from schema import TagResult
+from llm4tag.schema import TagResult
 from tests.fakes.openai_server import FakeOpenAI, Reply
 from tests.graphs.conftest import likes
 from tests.page.conftest import Seen

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from prompts.forms import FORMS, LIMITS, prompt_form
-from schema import UsageError
+from llm4tag.prompts.forms import FORMS, LIMITS, prompt_form
+from llm4tag.schema import UsageError
 from tests.fakes.adapters import adapter_folder, base_file
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prompts import (
+from llm4tag.prompts import (
     PromptContext,
     generation_messages,
     judgement_messages,
@@ -14,7 +14,7 @@ from prompts import (
     read_profile,
     rewriting_messages,
 )
-from schema import Content, UsageError
+from llm4tag.schema import Content, UsageError
 
 CONTENT = Content(id="c", text="Some text.")
 

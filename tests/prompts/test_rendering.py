@@ -1,6 +1,6 @@
 import pytest
 
-from prompts import (
+from llm4tag.prompts import (
     Example,
     PromptContext,
     generation_messages,
@@ -10,8 +10,8 @@ from prompts import (
     read_profile,
     rewriting_messages,
 )
-from prompts.rendering import CONTENT_BUDGET, TEMPLATES, quote
-from schema import Content, Passage
+from llm4tag.prompts.rendering import CONTENT_BUDGET, TEMPLATES, quote
+from llm4tag.schema import Content, Passage
 
 CONTEXT = PromptContext(
     content=Content(id="c", title="A title", text="Some text."),

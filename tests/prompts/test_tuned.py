@@ -1,8 +1,8 @@
 import pytest
 
-from prompts import Example, PromptContext, tuned_judgement_messages
-from schema import Content, Passage, Tag
-from schema.adapter import AdapterLimits, JudgeForm
+from llm4tag.prompts import Example, PromptContext, tuned_judgement_messages
+from llm4tag.schema import Content, Passage, Tag
+from llm4tag.schema.adapter import AdapterLimits, JudgeForm
 from tests.fakes.adapters import FORM, GENERIC
 
 TAG = Tag(id="topic::mail", name="Mail", description="Letters that are sent by wire, far away.")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import BaseModel
 
-from schema import CalibrationNote, Content, Decision, Origin, TagDecision, TagResult, Usage
+from llm4tag.schema import CalibrationNote, Content, Decision, Origin, TagDecision, TagResult, Usage
 
 Script = Mapping[str, Mapping[str, object] | Exception]
 

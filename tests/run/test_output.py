@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llm4tag.output import Done, OutputFile, Stream, read_results, settings_path
-from schema import Content, TagResult, UsageError
+from llm4tag.schema import Content, TagResult, UsageError
 from tests.run.scripted import result_of
 
 SETTINGS = {"model": "m", "top": "50"}

@@ -6,7 +6,7 @@ import pytest
 
 from llm4tag.output import Done, Memory
 from llm4tag.run import Failure, Report, check_cost, run
-from schema import (
+from llm4tag.schema import (
     Content,
     CostLimitError,
     ModelNotFoundError,

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from schema import Settings, Tag, Usage, Vocabulary, settings
+from llm4tag.schema import Settings, Tag, Usage, Vocabulary, settings
 
 VOCABULARY = Vocabulary(
     [

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from graphs.context import TagOptions
-from graphs.resources import close_resources
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.resources import close_resources
 from llm4tag.serving.health import Health, Readiness
 from tests.fakes.openai_server import FakeOpenAI
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from llm4tag.schema import UsageError
 from llm4tag.serving.keys import Scope, add, find, load, remove
-from schema import UsageError
 from tests.cli.running import llm4tag
 
 

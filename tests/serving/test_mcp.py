@@ -3,7 +3,7 @@
 import ast
 from typing import Any
 
-from schema import TagResult
+from llm4tag.schema import TagResult
 from tests.fakes.openai_server import FakeOpenAI
 from tests.serving.running import TEXT, Running
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from langgraph.pregel.remote import RemoteGraph
 
-from schema import TagResult
+from llm4tag.schema import TagResult
 from tests.fakes.openai_server import FakeOpenAI, Reply
 from tests.serving.running import RECALL, TEXT, Running
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from knowledge_store.opening import open_store
-from schema import Assignment, Tag, TaggedContent, UsageError
-from tools.agent_tools import recall_tools
+from llm4tag.knowledge_store.opening import open_store
+from llm4tag.schema import Assignment, Tag, TaggedContent, UsageError
+from llm4tag.tools.agent_tools import recall_tools
 
 
 async def test_recall_paths_are_tools_for_any_agent(tmp_path: Path) -> None:

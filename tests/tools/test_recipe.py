@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from calibration.evidence_fusion import EvidenceFusion, FusionNote, Weights
-from calibration.features import FEATURES
-from calibration.fitted import Fitted
-from schema import Path, Recipe, UsageError
-from tools.fitted_recall import FittedRecall
-from tools.linear_model import Cooccurrence, Dual, Kernel, LinearModel
-from tools.plan import ALL_PATHS
-from tools.recipe import first_plan
-from tools.terms import TermWeights
+from llm4tag.calibration.evidence_fusion import EvidenceFusion, FusionNote, Weights
+from llm4tag.calibration.features import FEATURES
+from llm4tag.calibration.fitted import Fitted
+from llm4tag.schema import Path, Recipe, UsageError
+from llm4tag.tools.fitted_recall import FittedRecall
+from llm4tag.tools.linear_model import Cooccurrence, Dual, Kernel, LinearModel
+from llm4tag.tools.plan import ALL_PATHS
+from llm4tag.tools.recipe import first_plan
+from llm4tag.tools.terms import TermWeights
 
 FITTED = Fitted(
     time=datetime(2026, 1, 1, tzinfo=UTC),

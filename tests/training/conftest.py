@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from knowledge_store.embedded.store import EmbeddedStore
-from knowledge_store.protocol import KnowledgeStore
+from llm4tag.knowledge_store.embedded.store import EmbeddedStore
+from llm4tag.knowledge_store.protocol import KnowledgeStore
 from tests.fakes.embedder import fake_embedder
 from tests.fakes.history import fill
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from calibration.calibrator import Scale
 from llm4tag.calibrating import fit_calibrator
+from llm4tag.calibration.calibrator import Scale
 from llm4tag.evaluation.calibration import CalibrationReport, Circumstances
-from schema import TagResult, UsageError
+from llm4tag.schema import TagResult, UsageError
+from llm4tag.training.calibrator import cross_fitted, fit_columns, fit_scale, tag_offsets
+from llm4tag.training.labelled import LabelledPairs
 from tests.fakes.results import labelled_results
-from training.calibrator import cross_fitted, fit_columns, fit_scale, tag_offsets
-from training.labelled import LabelledPairs
 
 MADE = Circumstances(conditions={"model": "none"}, tagged_contents=0, depth=50, settings={})
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_fitted_on_says_so() -> None:
 
 
 def _without_signals(result: TagResult) -> TagResult:
-    from schema import Signals
+    from llm4tag.schema import Signals
 
     tags = tuple(tag.model_copy(update={"signals": Signals()}) for tag in result.tags)
     return result.model_copy(update={"tags": tags})

@@ -7,18 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from knowledge_store.protocol import KnowledgeStore
-from prompts import Example, PromptContext, tuned_judgement_messages
-from prompts.forms import LIMITS, prompt_form
-from schema import Content, Recipe, UsageError
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.prompts import Example, PromptContext, tuned_judgement_messages
+from llm4tag.prompts.forms import LIMITS, prompt_form
+from llm4tag.schema import Content, Recipe, UsageError
+from llm4tag.tools.plan import RecallPlan
+from llm4tag.tools.similar_contents import similar_contents
+from llm4tag.training.chat import chats, similar_shown
+from llm4tag.training.examples import (
+    HELD_OUT,
+    TRAIN,
+    Examples,
+    Line,
+    TrainingExample,
+    TrainingSet,
+    line_of,
+    read_examples,
+)
+from llm4tag.training.export import ExportOptions, export_set, kept
+from llm4tag.training.recall import fit_recall
+from llm4tag.training.writing import check_fresh, write_examples
 from tests.training.test_fit import Bars
-from tools.plan import RecallPlan
-from tools.similar_contents import similar_contents
-from training.chat import chats, similar_shown
-from training.examples import HELD_OUT, TRAIN, Examples, Line, TrainingExample, TrainingSet, line_of, read_examples
-from training.export import ExportOptions, export_set, kept
-from training.recall import fit_recall
-from training.writing import check_fresh, write_examples
 
 IDS = prompt_form("ids")
 

@@ -4,18 +4,18 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from calibration.evidence_fusion import EvidenceFusion
-from calibration.features import FEATURES
-from knowledge_store.protocol import KnowledgeStore
-from models.embedding import Progress
-from schema import Path, StoreError
+from llm4tag.calibration.evidence_fusion import EvidenceFusion
+from llm4tag.calibration.features import FEATURES
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.embedding import Progress
+from llm4tag.schema import Path, StoreError
+from llm4tag.tools.agent_tools import recall_tools
+from llm4tag.tools.fitted_recall import load_fitted
+from llm4tag.tools.plan import ALL_PATHS
+from llm4tag.training.evidence import Pairs
+from llm4tag.training.fusion import fit_weights
+from llm4tag.training.recall import FitReport, fit_is_due, fit_recall
 from tests.fakes.history import contents
-from tools.agent_tools import recall_tools
-from tools.fitted_recall import load_fitted
-from tools.plan import ALL_PATHS
-from training.evidence import Pairs
-from training.fusion import fit_weights
-from training.recall import FitReport, fit_is_due, fit_recall
 
 
 class Bars:

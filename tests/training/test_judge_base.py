@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from schema import ModelNotFoundError, UsageError
+from llm4tag.schema import ModelNotFoundError, UsageError
+from llm4tag.training.judge.base import find_base
 from tests.fakes.adapters import base_file, sha256
-from training.judge.base import find_base
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from calibration.fitted import Fitted
-from knowledge_store.protocol import KnowledgeStore
-from schema import Assignment, Provenance, StoreError, Tag, TaggedContent
+from llm4tag.calibration.fitted import Fitted
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.schema import Assignment, Provenance, StoreError, Tag, TaggedContent
+from llm4tag.tools.linear_model import Cooccurrence, Floats, LinearModel
+from llm4tag.training.history import History, read_history
+from llm4tag.training.linear import LinearFit, fit_linear
 from tests.fakes.history import TOPICS, contents
-from tools.linear_model import Cooccurrence, Floats, LinearModel
-from training.history import History, read_history
-from training.linear import LinearFit, fit_linear
 
 FITTED = Fitted(
     time=datetime(2026, 1, 1, tzinfo=UTC),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from knowledge_store.weaviate.location import parse_location
-from schema import UsageError
+from llm4tag.knowledge_store.weaviate.location import parse_location
+from llm4tag.schema import UsageError
 
 
 def test_all_but_the_host_has_a_default() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from knowledge_store import Collection, SearchQuery
-from schema import Assignment, StoreError, StoreNotFoundError, Tag, TaggedContent
+from llm4tag.knowledge_store import Collection, SearchQuery
+from llm4tag.schema import Assignment, StoreError, StoreNotFoundError, Tag, TaggedContent
 from tests.fakes.stores import open_fake
 from tests.weaviate_server import Server
 

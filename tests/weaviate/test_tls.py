@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from knowledge_store import Collection, SearchQuery
-from schema import StoreError, Tag
+from llm4tag.knowledge_store import Collection, SearchQuery
+from llm4tag.schema import StoreError, Tag
 from tests.fakes.stores import open_fake
 from tests.weaviate_server import Server
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.cost import LOCAL
-from models.local.files import file_sha256, find_model
-from models.local.lora import ARCHITECTURES
-from models.local.registry import MODELS
-from models.optional import optional_package
-from schema import ModelError, ModelNotFoundError, ModelSetupError, UsageError
-from schema.adapter import AdapterBase
-from training.chat import NO, YES
+from llm4tag.models.cost import LOCAL
+from llm4tag.models.local.files import file_sha256, find_model
+from llm4tag.models.local.lora import ARCHITECTURES
+from llm4tag.models.local.registry import MODELS
+from llm4tag.models.optional import optional_package
+from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError, UsageError
+from llm4tag.schema.adapter import AdapterBase
+from llm4tag.training.chat import NO, YES
 
 _CONFIG = "config.json"
 

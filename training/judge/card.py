@@ -8,15 +8,15 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from models.local.files import hash_file
-from schema import UsageError
-from schema.adapter import CARD_FILE, AdapterAnswer, AdapterCard, AdapterWeights, JudgeForm
-from training.chat import NO, YES
-from training.examples import Examples
-from training.judge.base import BaseFiles, package
-from training.judge.checkpoint import Progress
-from training.judge.lora import TARGETS
-from training.judge.options import TrainOptions
+from llm4tag.models.local.files import hash_file
+from llm4tag.schema import UsageError
+from llm4tag.schema.adapter import CARD_FILE, AdapterAnswer, AdapterCard, AdapterWeights, JudgeForm
+from llm4tag.training.chat import NO, YES
+from llm4tag.training.examples import Examples
+from llm4tag.training.judge.base import BaseFiles, package
+from llm4tag.training.judge.checkpoint import Progress
+from llm4tag.training.judge.lora import TARGETS
+from llm4tag.training.judge.options import TrainOptions
 
 WEIGHTS = "adapter.safetensors"
 _PACKAGES = ("torch", "transformers", "peft")

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from schema import UsageError
-from training.judge.base import package
-from training.judge.measuring import HeldOut
+from llm4tag.schema import UsageError
+from llm4tag.training.judge.base import package
+from llm4tag.training.judge.measuring import HeldOut
 
 CHECKPOINT = "checkpoint.pt"
 _ANEW = "start anew with --overwrite, or name another folder with --out"

@@ -12,16 +12,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from schema import ModelError
-from training.chat import similar_shown
-from training.examples import Examples, TrainingExample
-from training.judge.base import Base, package
-from training.judge.checkpoint import Checkpoint, Progress, save_checkpoint
-from training.judge.lora import judged, lora_parameters, lora_state, set_lora_state
-from training.judge.measuring import HeldOut, measure
-from training.judge.options import TrainOptions
-from training.judge.packing import packed
-from training.judge.sequences import TokenSequence, token_sequence
+from llm4tag.schema import ModelError
+from llm4tag.training.chat import similar_shown
+from llm4tag.training.examples import Examples, TrainingExample
+from llm4tag.training.judge.base import Base, package
+from llm4tag.training.judge.checkpoint import Checkpoint, Progress, save_checkpoint
+from llm4tag.training.judge.lora import judged, lora_parameters, lora_state, set_lora_state
+from llm4tag.training.judge.measuring import HeldOut, measure
+from llm4tag.training.judge.options import TrainOptions
+from llm4tag.training.judge.packing import packed
+from llm4tag.training.judge.sequences import TokenSequence, token_sequence
 
 _MOST_SKIPPED = 20
 """Batches without a finite gradient in a row, after which something is wrong."""

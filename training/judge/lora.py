@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from training.judge.base import Base, package
-from training.judge.packing import Packed
+from llm4tag.training.judge.base import Base, package
+from llm4tag.training.judge.packing import Packed
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from training.judge.base import Base, package
-from training.judge.lora import judged
-from training.judge.packing import packed
-from training.judge.sequences import TokenSequence
+from llm4tag.training.judge.base import Base, package
+from llm4tag.training.judge.lora import judged
+from llm4tag.training.judge.packing import packed
+from llm4tag.training.judge.sequences import TokenSequence
 
 
 class HeldOut(BaseModel):

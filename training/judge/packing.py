@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.judge.base import package
-from training.judge.sequences import TokenSequence
+from llm4tag.training.judge.base import package
+from llm4tag.training.judge.sequences import TokenSequence
 
 HIDDEN = -30_000.0
 """What is added to the score of what a token may not see: the type's minimum makes attention's gradients NaN."""

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knowledge_store.ingest.files import describe_os_error
-from models.local.files import hash_file
-from schema import UsageError
-from schema.adapter import CARD_FILE, AdapterCard
-from training.examples import Examples, read_examples
-from training.judge.base import BaseFiles, load_base
-from training.judge.card import WEIGHTS, write_adapter
-from training.judge.checkpoint import CHECKPOINT, load_checkpoint
-from training.judge.loop import Training, Watcher
-from training.judge.lora import add_lora
-from training.judge.options import TrainOptions
+from llm4tag.knowledge_store.ingest.files import describe_os_error
+from llm4tag.models.local.files import hash_file
+from llm4tag.schema import UsageError
+from llm4tag.schema.adapter import CARD_FILE, AdapterCard
+from llm4tag.training.examples import Examples, read_examples
+from llm4tag.training.judge.base import BaseFiles, load_base
+from llm4tag.training.judge.card import WEIGHTS, write_adapter
+from llm4tag.training.judge.checkpoint import CHECKPOINT, load_checkpoint
+from llm4tag.training.judge.loop import Training, Watcher
+from llm4tag.training.judge.lora import add_lora
+from llm4tag.training.judge.options import TrainOptions
 
 LOGITS = "logits.jsonl"
 

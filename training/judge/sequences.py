@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from training.examples import TrainingExample, TrainingSet
+from llm4tag.training.examples import TrainingExample, TrainingSet
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from llm4tag.training.judge.base import Base, BaseFiles, find_base, load_base
 from tests.fakes.adapters import base_file
-from training.judge.base import Base, BaseFiles, find_base, load_base
 
 CHAT = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"

@@ -2,11 +2,11 @@
 
 import pytest
 
+from llm4tag.training.judge.base import Base
+from llm4tag.training.judge.lora import add_lora, judged, lora_parameters
+from llm4tag.training.judge.packing import packed
+from llm4tag.training.judge.sequences import token_sequence
 from tests.training.judge.examples import example, head
-from training.judge.base import Base
-from training.judge.lora import add_lora, judged, lora_parameters
-from training.judge.packing import packed
-from training.judge.sequences import token_sequence
 
 pytestmark = pytest.mark.training
 

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration.judgement import read_tuned
+from llm4tag.calibration.judgement import read_tuned
 from llm4tag.demo import demo_file
-from models import open_llm
-from models.llm import Ask, Message
-from prompts.forms import FORMS, LIMITS
-from schema import settings
-from schema.adapter import AdapterAnswer
+from llm4tag.models import open_llm
+from llm4tag.models.llm import Ask, Message
+from llm4tag.prompts.forms import FORMS, LIMITS
+from llm4tag.schema import settings
+from llm4tag.schema.adapter import AdapterAnswer
+from llm4tag.training.chat import NO, YES
 from tests.cli.running import llm4tag
 from tests.ingest.files import written
-from training.chat import NO, YES
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(2400)]
 
