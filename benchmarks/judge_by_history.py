@@ -4,7 +4,7 @@
         [--judge-form NAME] [--json FILE]
 
 SET is a folder as for benchmarks.quality; FOLDER keeps a store for each size (samples of history are nested). The
-judge is asked as a run would, without the cascade; figures as in benchmarks.steps.
+judge is asked as a run would, without the cascade; figures as in benchmarks.llm_steps.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks.asking.comparing import Configurations, compare, keep, labelled
-from benchmarks.asking.figures import draw
-from benchmarks.prompts import JUDGED
-from benchmarks.quality.data import DataSet, sampled
-from benchmarks.quality.measuring import fill
-from llm4tag.training.calibrator import FEWEST_DOCUMENTS
+from benchmarks.judge_prompts import JUDGED
+from benchmarks.llm.llm_figures import draw
+from benchmarks.llm.paired_comparison import Configurations, compare, keep, labelled
+from benchmarks.quality.data_sets import DataSet, sampled
+from benchmarks.quality.measurement import fill
+from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS
 
 
 async def store_of(data: DataSet, size: int, folder: Path) -> Path:

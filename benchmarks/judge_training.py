@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from llm4tag.prompts.forms import FORMS, LIMITS
-from llm4tag.schema.adapter import CARD_FILE
+from llm4tag.schema.adapter_card import CARD_FILE
 
 
 def form_file(path: Path, characters: int) -> Path:

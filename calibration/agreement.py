@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from llm4tag.calibration.answers import NOT_AS_ASKED, object_in
-from llm4tag.models.llm import Answer, Ask
+from llm4tag.models.language_model import Answer, Ask
 from llm4tag.prompts import PromptContext, generation_messages
 from llm4tag.schema import OffVocabulary, Vocabulary, normal_name
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from llm4tag.models.llm import Answer
+from llm4tag.models.language_model import Answer
 
 
 def object_in(answer: Answer) -> tuple[list[tuple[str, Any]] | None, str]:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.models.adapter import Adapter
-from llm4tag.models.llm import Answer, Ask
+from llm4tag.models.judge_adapter import Adapter
+from llm4tag.models.language_model import Answer, Ask
 from llm4tag.prompts import PromptContext, judgement_messages, tuned_judgement_messages
 from llm4tag.schema import Tag
-from llm4tag.schema.adapter import AdapterAnswer
+from llm4tag.schema.adapter_card import AdapterAnswer
 
 _YES = frozenset({"yes", "y", "true", "是", "对"})
 _NO = frozenset({"no", "n", "false", "否", "不", "不是"})

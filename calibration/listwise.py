@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from llm4tag.calibration.answers import NOT_AS_ASKED, object_in
-from llm4tag.models.llm import Answer, Ask
+from llm4tag.models.language_model import Answer, Ask
 from llm4tag.prompts import PromptContext, listwise_messages
 from llm4tag.schema import normal_name
 

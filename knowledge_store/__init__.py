@@ -1,6 +1,5 @@
 """The knowledge store: one protocol, an embedded backend."""
 
-from llm4tag.knowledge_store.opening import open_store
 from llm4tag.knowledge_store.protocol import (
     PROPERTIES,
     Collection,
@@ -14,6 +13,7 @@ from llm4tag.knowledge_store.protocol import (
     Writing,
 )
 from llm4tag.knowledge_store.records import Artifact, Mark, Record
+from llm4tag.knowledge_store.stores import open_store
 
 __all__ = [
     "PROPERTIES",

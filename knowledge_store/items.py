@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from llm4tag.knowledge_store.protocol import Collection, Writing
-from llm4tag.models.embedding import EmbeddingKind, Vector
+from llm4tag.models.embedder import EmbeddingKind, Vector
 from llm4tag.schema import Assignment, Passage, Provenance, StoreError, Tag, TaggedContent
 
 Item = Tag | TaggedContent | Passage

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from llm4tag.knowledge_store.records import Record
-from llm4tag.models.embedding import Progress, Vector
+from llm4tag.models.embedder import Progress, Vector
 from llm4tag.schema import Assignment, Passage, Provenance, Tag, TaggedContent, Vocabulary
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.evaluation.calibration import Circumstances
+from llm4tag.evaluation.calibration_report import Circumstances
 from llm4tag.graphs.background import run
 from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.planning import planned
@@ -20,8 +20,8 @@ from llm4tag.knowledge_store.location import absolute_location
 from llm4tag.knowledge_store.protocol import StoreStatistics
 from llm4tag.models import tracing
 from llm4tag.models.cost import count_tokens, estimate_cost
-from llm4tag.output import STORE_HOLDS
 from llm4tag.prompts.rendering import CONTENT_BUDGET
+from llm4tag.result_files import STORE_HOLDS
 from llm4tag.schema import Content, TagResult, UsageError
 
 _PROMPT_OVERHEAD = 700

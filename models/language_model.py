@@ -1,173 +1,101 @@
-"""Opening an LLM: local or a provider's, behind the answer cache."""
+"""What generation and calibration ask of an LLM: one question, one answer."""
 
-import asyncio
-import importlib
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+import hashlib
+import json
+from typing import Any, Literal, Protocol
 
-from llm4tag.models.adapter import Adapter, open_adapter
-from llm4tag.models.answers import AnswerCache, replayed
-from llm4tag.models.cost import LOCAL
-from llm4tag.models.llm import Answer, Ask
-from llm4tag.models.loop import on_provider_loop
-from llm4tag.models.traced import asking
-from llm4tag.schema import Settings
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from llm4tag.models.judge_adapter import Adapter
+from llm4tag.schema import Usage
 
 
-class _Chat(Protocol):
-    @property
-    def notes(self) -> tuple[str, ...]: ...
+class Message(BaseModel):
+    """One chat message."""
 
-    def ask(self, question: Ask) -> Coroutine[Any, Any, Answer]: ...
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+    @field_validator("content")
+    @classmethod
+    def _encodable(cls, value: str) -> str:
+        """Replace lone surrogates, which no provider could be sent."""
+        return value.encode("utf-8", "replace").decode()
 
 
-class CachedModel:
-    """An LLM behind one retry layer and the answer cache; identical questions in flight are asked once.
+class Ask(BaseModel):
+    """A rendered prompt with its sampling parameters: all that an answer depends on, besides the model."""
 
-    Made by `open_llm`; meets `models.llm.LanguageModel`.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def __init__(
-        self,
-        name: str,
-        identity: str,
-        chat: _Chat,
-        cache: AnswerCache | None,
-        *,
-        local: bool = False,
-        adapter: Adapter | None = None,
-        release: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
-        self._name = name
-        self._identity = identity
-        self._chat = chat
-        self._cache = cache
-        self._local = local
-        self._adapter = adapter
-        self._release = release
-        # All of these are touched on the providers' loop only.
-        self._in_flight: dict[str, _Flight] = {}
-        self._closed = False
+    messages: tuple[Message, ...] = Field(min_length=1)
+    max_tokens: int = Field(ge=1)
+    temperature: float = Field(default=0.0, ge=0.0)
+    seed: int | None = None
+    json_schema: dict[str, Any] | None = None
+    """Constrains the answer where the provider can; always validate what comes back."""
+    top_logprobs: int = Field(default=0, ge=0, le=20)
+    """How many alternatives of the first token to return; 0: none."""
+    adapter: str | None = None
+    """sha256 of the adapter that answers; None: the model as it comes, though an adapter be loaded."""
+
+    def key(self, identity: str) -> str:
+        """Return the cache key of this question to the model with that identity."""
+        # Without an adapter the key is what it was before there were any: kept answers stay good.
+        left_out = {"adapter"} if self.adapter is None else None
+        body = json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(f"{identity}\n{body}".encode()).hexdigest()
+
+
+class Answer(BaseModel):
+    """What the model said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    finish_reason: str = ""
+    """``stop``, ``length``, ``content_filter``, … as the provider says."""
+    refusal: str = ""
+    """The provider's refusal text, where it sends one apart."""
+    first_token: dict[str, float] | None = None
+    """Log-probabilities of the alternatives of the first token; None where the provider gives none."""
+    usage: Usage = Usage()
+    """``llm_calls`` is 1, or 0 with ``cached_answers`` 1 when replayed from the cache."""
+
+
+class LanguageModel(Protocol):
+    """An LLM behind one retry layer and the answer cache."""
 
     @property
     def name(self) -> str:
         """The model's name as configured."""
-        return self._name
 
     @property
     def identity(self) -> str:
-        """What answers depend on: name and endpoint, or the sha256 of a local model's file."""
-        return self._identity
+        """What answers depend on: name, or for a local model its file's sha256; an adapter is in the question."""
 
     @property
     def adapter(self) -> Adapter | None:
-        """The fine-tuned judge that it answers with where a question names it."""
-        return self._adapter
+        """The fine-tuned judge that it can answer with."""
 
     @property
     def local(self) -> bool:
         """Whether it runs on this machine, one question at a time being best."""
-        return self._local
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was asked for and left out because the provider does not take it, for the user to read."""
-        return self._chat.notes
 
     async def ask(self, question: Ask) -> Answer:
-        """Ask, or replay the kept answer. Give samples of one prompt different seeds, or they are one question.
-
-        Refusals and answers cut short are returned (and kept); errors are raised, and never kept.
+        """Ask, or replay the cached answer.
 
         Raises:
+            ModelNotFoundError: the local model is not on this machine.
+            ModelSetupError: the model can never answer so: a key that is refused, a name that is unknown.
             ModelError: the model cannot be reached, refuses the request, or failed ``max_attempts`` times.
         """
-        with asking(self._name, question) as traced:
-            work = self._chat.ask(question) if self._cache is None else self._ask_once(question, self._cache)
-            answer = await on_provider_loop(work)
-            traced.answered(answer)
-            return answer
 
     async def close(self) -> None:
-        """Release the cache's files, and the local server if nobody else in this process uses it; idempotent."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._cache is not None:
-            await self._cache.close()
-        if self._release is not None:
-            await self._release()
-
-    async def _ask_once(self, question: Ask, cache: AnswerCache) -> Answer:
-        key = question.key(self._identity)
-        flight = self._in_flight.get(key)
-        first = flight is None
-        if flight is None:
-            flight = self._in_flight[key] = _Flight(asyncio.ensure_future(self._look_up_or_ask(question, cache)))
-        try:
-            answer = await flight.join()
-        finally:
-            # Done or given up: whoever asks from now on asks anew.
-            if not flight.waiting and self._in_flight.get(key) is flight:
-                del self._in_flight[key]
-        return answer if first else replayed(answer)
-
-    async def _look_up_or_ask(self, question: Ask, cache: AnswerCache) -> Answer:
-        kept = await cache.get(question)
-        if kept is not None:
-            return kept
-        answer = await self._chat.ask(question)
-        await cache.put(question, answer)
-        return answer
-
-
-class _Flight:
-    """A question being asked, with those who wait for it; the last to give up cancels it."""
-
-    def __init__(self, task: asyncio.Future[Answer]) -> None:
-        self.task = task
-        self.waiting = 0
-
-    async def join(self) -> Answer:
-        self.waiting += 1
-        try:
-            return await asyncio.shield(self.task)
-        finally:
-            self.waiting -= 1
-            if not self.waiting:
-                self.task.cancel()
-
-
-async def open_llm(settings: Settings) -> CachedModel:
-    """Open the model that the settings name; a local one is started by the first question without a kept answer.
-
-    Raises:
-        UsageError: the model cannot take the adapter that the settings name.
-        ModelNotFoundError: no local model is known by that name, or there is no such file.
-        ModelError: the local model's file cannot be read.
-    """
-    adapter = await asyncio.to_thread(open_adapter, settings)
-    # Both import LiteLLM, which takes seconds and reads files.
-    if settings.model.startswith(LOCAL):
-        opening = await asyncio.to_thread(importlib.import_module, "llm4tag.models.local.opening")
-        model: CachedModel = await opening.open_local(settings, adapter)
-        return model
-    return await asyncio.to_thread(_open_remote, settings, adapter)
-
-
-def _open_remote(settings: Settings, adapter: Adapter | None) -> CachedModel:
-    from llm4tag.models.litellm_chat import LiteLLMChat
-    from llm4tag.models.provider import warm_up
-    from llm4tag.models.urls import public_url
-
-    warm_up()
-    chat = LiteLLMChat(
-        settings.model,
-        api_base=settings.api_base,
-        api_key=settings.api_key,
-        timeout=settings.timeout,
-        max_attempts=settings.max_attempts,
-    )
-    identity = f"{settings.model}@{public_url(settings.api_base)}" if settings.api_base else settings.model
-    cache = AnswerCache(settings.cache_dir, identity) if settings.answer_cache else None
-    return CachedModel(settings.model, identity, chat, cache, adapter=adapter)
+        """Release connections, and the local server if this process started it; idempotent."""

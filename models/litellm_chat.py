@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from llm4tag.models.llm import Answer, Ask
+from llm4tag.models.language_model import Answer, Ask
 from llm4tag.models.provider import NO_RETRIES, key_to_send, litellm, model_error, with_retries
 from llm4tag.schema import ModelSetupError, Usage
 

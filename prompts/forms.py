@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from llm4tag.schema import UsageError
-from llm4tag.schema.adapter import AdapterLimits, JudgeForm
+from llm4tag.schema.adapter_card import AdapterLimits, JudgeForm
 from llm4tag.schema.errors import first_fault
 
 _SYSTEM = "You check tags for a catalogue. Answer only Yes or No."

@@ -15,7 +15,7 @@ from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
-from llm4tag.models.llm import Message
+from llm4tag.models.language_model import Message
 from llm4tag.prompts.profile import read_profile, words_hash
 from llm4tag.schema import Content, Passage
 from llm4tag.schema.profile import Profile, PromptWords

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from llm4tag.models.llm import Message
+from llm4tag.models.language_model import Message
 from llm4tag.prompts.rendering import Example, PromptContext, unmarked
 from llm4tag.schema import Tag
-from llm4tag.schema.adapter import AdapterLimits, JudgeForm
+from llm4tag.schema.adapter_card import AdapterLimits, JudgeForm
 
 
 def tuned_judgement_messages(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from platformdirs import user_cache_path
 
-from llm4tag.models.local.pull import pull
+from llm4tag.models.local.model_download import pull
 from tests.weaviate_server import SCRIPT, Server, running
 
 KEPT = {"LLM4TAG_SHARED_DATA", "LLM4TAG_TEST_MODELS", "LLM4TAG_TEST_WEAVIATE", "LLM4TAG_WEAVIATE_HOME"}

@@ -76,7 +76,7 @@ def test_architecture_draws_the_graph_as_it_is() -> None:
 
 def test_langgraph_json_names_the_tagging_graph() -> None:
     config = json.loads((ROOT / "langgraph.json").read_text(encoding="utf-8"))
-    assert config["graphs"]["tagging"]["path"] == "llm4tag.serving.graph:graph"
+    assert config["graphs"]["tagging"]["path"] == "llm4tag.serving.served_graph:graph"
 
 
 def test_compose_runs_the_version_that_is_tested_with_keys_and_without_telemetry() -> None:

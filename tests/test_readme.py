@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Assignment, Tag, TaggedContent
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, Field
 
 from llm4tag.knowledge_store.protocol import KnowledgeStore
-from llm4tag.models.embedding import Vector
+from llm4tag.models.embedder import Vector
 from llm4tag.models.tracing import span
 from llm4tag.schema import Evidence
 from llm4tag.tools.content_to_tag import recall_by_text

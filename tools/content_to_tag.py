@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from llm4tag.knowledge_store.protocol import Collection, Filters, Hit, KnowledgeStore, SearchQuery, UnitHit
-from llm4tag.knowledge_store.querying import tags_under
-from llm4tag.models.embedding import Vector
+from llm4tag.knowledge_store.query_checks import tags_under
+from llm4tag.models.embedder import Vector
 from llm4tag.schema import C2TEvidence
 from llm4tag.tools.fusion import relative, strongest
 from llm4tag.tools.phrases import PhraseIndex, Unit, WordPlaces

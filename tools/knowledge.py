@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery
-from llm4tag.models.embedding import Vector
+from llm4tag.models.embedder import Vector
 from llm4tag.prompts import Example
 from llm4tag.schema import C2C2TEvidence, Candidate, Passage, Path, Provenance
 

@@ -2,7 +2,7 @@
 
 The kernel is the tf-idf cosine of words and word pairs; with embeddings, mixed with a Gaussian of centred vectors.
 The product of both makes a second set of outputs: less sure of the first few tags, it finds more of the rare.
-Fitted by ``llm4tag.training.linear``; here it scores, and turns into bytes and back.
+Fitted by ``llm4tag.training.linear_fit``; here it scores, and turns into bytes and back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 
 from llm4tag.calibration.archive import Arrays, packed, reading, unpacked
 from llm4tag.calibration.fitted import Fitted
-from llm4tag.models.embedding import Vector, Vectors
+from llm4tag.models.embedder import Vector, Vectors
 from llm4tag.tools.terms import TermWeights
 
 Floats = NDArray[np.float32]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from llm4tag.models.embedding import Vector
+from llm4tag.models.embedder import Vector
 from llm4tag.schema import LinearEvidence
 from llm4tag.tools.fusion import strongest
 from llm4tag.tools.linear_model import LinearModel, TagScores

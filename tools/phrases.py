@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from llm4tag.knowledge_store.tokens import tokens
+from llm4tag.knowledge_store.word_tokens import tokens
 from llm4tag.schema import Vocabulary
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from llm4tag.knowledge_store.protocol import Collection, Filters, Hit, KnowledgeStore, SearchQuery
-from llm4tag.knowledge_store.querying import tags_under
-from llm4tag.models.embedding import Vector
+from llm4tag.knowledge_store.query_checks import tags_under
+from llm4tag.models.embedder import Vector
 from llm4tag.schema import Assignment, C2C2TEvidence, Neighbour, Provenance
 from llm4tag.tools.fusion import strongest
 from llm4tag.tools.plan import RecallPlan

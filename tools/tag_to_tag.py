@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from llm4tag.knowledge_store.protocol import KnowledgeStore
-from llm4tag.knowledge_store.querying import tags_under
+from llm4tag.knowledge_store.query_checks import tags_under
 from llm4tag.schema import T2TEvidence, TagLink
 from llm4tag.tools.fusion import relative, strongest
 from llm4tag.tools.plan import RecallPlan

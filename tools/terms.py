@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from llm4tag.knowledge_store.tokens import tokens
+from llm4tag.knowledge_store.word_tokens import tokens
 
 Floats = NDArray[np.float32]
 

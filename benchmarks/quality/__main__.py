@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.quality.annif import annif_results, annif_version
-from benchmarks.quality.data import DataSet, lengthened, sampled, shortened
-from benchmarks.quality.emerging import emerging_rows
-from benchmarks.quality.measuring import fill, fit, measure, measured
-from llm4tag.cli.labelled import history_counts
+from benchmarks.quality.data_sets import DataSet, lengthened, sampled, shortened
+from benchmarks.quality.measurement import fill, fit, measure, measured
+from benchmarks.quality.withheld_tags import emerging_rows
+from llm4tag.cli.labelled_run import history_counts
 from llm4tag.evaluation import Evaluation
-from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Path as RecallPath
 
 _FITTED = (RecallPath.C2T, RecallPath.C2C2T, RecallPath.LINEAR)

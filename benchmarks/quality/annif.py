@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from benchmarks.quality.data import DataSet, Labelled, rows_of
+from benchmarks.quality.data_sets import DataSet, Labelled, rows_of
 from llm4tag.schema import CalibrationNote, Decision, Origin, TagDecision, TagResult
 
 _BASE = "http://example.org/"

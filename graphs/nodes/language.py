@@ -24,7 +24,7 @@ from llm4tag.graphs.scoring import decision_on, weigh
 from llm4tag.graphs.standing import standing_of
 from llm4tag.graphs.state import LLMFailure, TaggingState, Verdict
 from llm4tag.graphs.telling import tell_answers
-from llm4tag.models.llm import Answer, Ask, LanguageModel
+from llm4tag.models.language_model import Answer, Ask, LanguageModel
 from llm4tag.schema import Decision, ModelError, ModelNotFoundError, ModelSetupError, Usage
 
 

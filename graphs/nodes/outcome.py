@@ -13,7 +13,7 @@ from llm4tag.graphs.scoring import cut_of, decisions_for, weigh
 from llm4tag.graphs.standing import standing_of
 from llm4tag.graphs.state import TaggingState
 from llm4tag.graphs.telling import tell_confidences, tell_decisions
-from llm4tag.models.llm import Ask
+from llm4tag.models.language_model import Ask
 from llm4tag.prompts import rewriting_messages
 from llm4tag.schema import Decision, Origin, Path, TagResult, Usage
 

@@ -15,8 +15,8 @@ from llm4tag.graphs.resources import Resources, resources_for
 from llm4tag.graphs.state import Query, TaggingState
 from llm4tag.graphs.telling import tell_recall
 from llm4tag.knowledge_store.protocol import KnowledgeStore
-from llm4tag.knowledge_store.querying import tags_under
-from llm4tag.models.embedding import Vector
+from llm4tag.knowledge_store.query_checks import tags_under
+from llm4tag.models.embedder import Vector
 from llm4tag.schema import Content, Path, Recipe, UsageError
 from llm4tag.schema.errors import first_fault
 from llm4tag.tools.content_to_tag import recall_by_text

@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from llm4tag.knowledge_store.tokens import tokens
+from llm4tag.knowledge_store.word_tokens import tokens
 
 K1 = 1.2
 B = 0.75

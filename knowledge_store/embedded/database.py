@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
-from llm4tag.knowledge_store.embedded.failures import store_errors
-from llm4tag.knowledge_store.embedded.layout import (
+from llm4tag.knowledge_store.embedded.file_errors import store_errors
+from llm4tag.knowledge_store.embedded.file_format import (
     APPLICATION_ID,
     SCHEMA,
     SCHEMA_VERSION,

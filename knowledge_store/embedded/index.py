@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm4tag.knowledge_store.embedded.bm25 import Corpus, Ints, Mask, Segment, Terms, appended
-from llm4tag.models.embedding import Vector, Vectors
+from llm4tag.models.embedder import Vector, Vectors
 
 _LOAD_CHUNK = 20_000
 _LEAST_DEAD = 1_000

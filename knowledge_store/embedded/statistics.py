@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from llm4tag.knowledge_store.embedded import graph
+from llm4tag.knowledge_store.embedded import tag_graph as graph
 from llm4tag.knowledge_store.embedded.database import read_state
 from llm4tag.knowledge_store.protocol import StoreStatistics
 from llm4tag.schema import Vocabulary

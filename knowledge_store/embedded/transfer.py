@@ -6,16 +6,23 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 
-from llm4tag.knowledge_store.embedded import centring, writing
+from llm4tag.knowledge_store.embedded import centre as centring
+from llm4tag.knowledge_store.embedded import writes as writing
 from llm4tag.knowledge_store.embedded.database import Database, get_blob, read_state
-from llm4tag.knowledge_store.embedded.failures import store_errors
-from llm4tag.knowledge_store.embedded.rows import PASSAGE_COLUMNS, TAG_COLUMNS, contents_of, passage_of, tag_of
-from llm4tag.knowledge_store.embedded.upserting import Upserter
-from llm4tag.knowledge_store.importing import encoded
+from llm4tag.knowledge_store.embedded.file_errors import store_errors
+from llm4tag.knowledge_store.embedded.table_rows import (
+    PASSAGE_COLUMNS,
+    TAG_COLUMNS,
+    contents_of,
+    passage_of,
+    tag_of,
+)
+from llm4tag.knowledge_store.embedded.upserts import Upserter
+from llm4tag.knowledge_store.importer import encoded
 from llm4tag.knowledge_store.items import BATCH, Item, Kind
 from llm4tag.knowledge_store.protocol import Writing
 from llm4tag.knowledge_store.records import Artifact, Mark, Record
-from llm4tag.models.embedding import Progress, Vector
+from llm4tag.models.embedder import Progress, Vector
 
 
 async def export(database: Database) -> AsyncIterator[Record]:

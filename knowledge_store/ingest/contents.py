@@ -9,10 +9,10 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from llm4tag.knowledge_store.ingest.files import STDIN
-from llm4tag.knowledge_store.ingest.notes import Notes, Seen
+from llm4tag.knowledge_store.ingest.input_formats import STDIN
+from llm4tag.knowledge_store.ingest.notices import Notes, Seen
 from llm4tag.knowledge_store.ingest.row import Row, RowProblem, from_validation, jsonable
-from llm4tag.knowledge_store.ingest.rows import read_rows
+from llm4tag.knowledge_store.ingest.row_files import read_rows
 from llm4tag.schema import Assignment, Content, Provenance, TaggedContent, Vocabulary, normal_name, now
 
 HISTORY_COLUMNS = ("id", "text", "tags|assignments")

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm4tag.knowledge_store.ingest.files import check_file
-from llm4tag.knowledge_store.ingest.notes import Notes
+from llm4tag.knowledge_store.ingest.input_formats import check_file
+from llm4tag.knowledge_store.ingest.notices import Notes
 from llm4tag.knowledge_store.ingest.row import Row, RowProblem, Rows
 from llm4tag.schema import UsageError
 

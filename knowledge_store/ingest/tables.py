@@ -4,7 +4,7 @@ import csv
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from llm4tag.knowledge_store.ingest.files import Format
+from llm4tag.knowledge_store.ingest.input_formats import Format
 from llm4tag.knowledge_store.ingest.row import Row, RowProblem, Rows, bad_utf8
 from llm4tag.schema import UsageError
 

@@ -1,5 +1,5 @@
 """The Weaviate backend: a store on a server, behind the same protocol as the embedded one."""
 
-from llm4tag.knowledge_store.weaviate.store import WeaviateStore
+from llm4tag.knowledge_store.weaviate.weaviate_store import WeaviateStore
 
 __all__ = ["WeaviateStore"]

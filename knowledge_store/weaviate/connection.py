@@ -12,9 +12,9 @@ from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.collections import CollectionAsync
 
-from llm4tag.knowledge_store.weaviate.failures import CollectionGone, refused_key, weaviate_errors
-from llm4tag.knowledge_store.weaviate.location import WeaviateLocation
-from llm4tag.models.loop import LoopThread
+from llm4tag.knowledge_store.weaviate.address import WeaviateLocation
+from llm4tag.knowledge_store.weaviate.server_errors import CollectionGone, refused_key, weaviate_errors
+from llm4tag.models.event_loops import LoopThread
 from llm4tag.schema import StoreError, StoreUnreachableError
 
 T = TypeVar("T")

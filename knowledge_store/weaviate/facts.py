@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter
 
-from llm4tag.knowledge_store.fusion import object_uuid
+from llm4tag.knowledge_store.hybrid_fusion import object_uuid
 from llm4tag.knowledge_store.weaviate.connection import Connection
 from llm4tag.knowledge_store.weaviate.layout import Part, collection_name
 from llm4tag.schema import StoreError

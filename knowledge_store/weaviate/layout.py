@@ -8,7 +8,7 @@ from weaviate.classes.config import Configure, DataType, Property, StopwordsPres
 from llm4tag.knowledge_store.protocol import PROPERTIES
 from llm4tag.knowledge_store.protocol import Collection as Searched
 from llm4tag.knowledge_store.weaviate.connection import Connection
-from llm4tag.knowledge_store.weaviate.failures import told
+from llm4tag.knowledge_store.weaviate.server_errors import told
 
 SCHEMA_VERSION = "1"
 WORDS = "words_"

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from weaviate.classes.data import DataObject
 
-from llm4tag.knowledge_store.fusion import object_uuid
+from llm4tag.knowledge_store.hybrid_fusion import object_uuid
 from llm4tag.knowledge_store.items import Item, unit_id, unit_kind
 from llm4tag.knowledge_store.protocol import Collection
-from llm4tag.knowledge_store.tokens import segmented
 from llm4tag.knowledge_store.weaviate.layout import RAW, SEARCH, WORDS, Part
-from llm4tag.models.embedding import Vector
+from llm4tag.knowledge_store.word_tokens import segmented
+from llm4tag.models.embedder import Vector
 from llm4tag.schema import Assignment, Passage, Provenance, Tag, TaggedContent
 
 Properties = Mapping[str, Any]

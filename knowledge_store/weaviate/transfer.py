@@ -6,18 +6,18 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import IO
 
-from llm4tag.knowledge_store.importing import encoded
+from llm4tag.knowledge_store.importer import encoded
 from llm4tag.knowledge_store.items import BATCH, Item, Kind, vector_blob
 from llm4tag.knowledge_store.protocol import Writing
 from llm4tag.knowledge_store.records import Artifact, Mark, Record
 from llm4tag.knowledge_store.weaviate.connection import Connection, on_loop
 from llm4tag.knowledge_store.weaviate.facts import ARTIFACT, MARK
 from llm4tag.knowledge_store.weaviate.layout import Part
-from llm4tag.knowledge_store.weaviate.putting import require_all
-from llm4tag.knowledge_store.weaviate.reading import Stored, count, scan
-from llm4tag.knowledge_store.weaviate.state import Keeper, State, settled
-from llm4tag.knowledge_store.weaviate.writing import Writer
-from llm4tag.models.embedding import Progress, Vector
+from llm4tag.knowledge_store.weaviate.object_reads import Stored, count, scan
+from llm4tag.knowledge_store.weaviate.object_writes import require_all
+from llm4tag.knowledge_store.weaviate.store_state import Keeper, State, settled
+from llm4tag.knowledge_store.weaviate.writes import Writer
+from llm4tag.models.embedder import Progress, Vector
 from llm4tag.schema import Passage, StoreError, Tag, TaggedContent
 
 _TRIES = 3

@@ -20,8 +20,8 @@ from llm4tag.cli import (
     tag,
     train,
 )
-from llm4tag.cli.common import Root
-from llm4tag.cli.help import wrap_help
+from llm4tag.cli.console import Root
+from llm4tag.cli.help_text import wrap_help
 
 app = typer.Typer(
     name="llm4tag",

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llm4tag.cli.common import ExitCode, RejectsOption, StoreOption, progress_bar, run_async, say
-from llm4tag.cli.reports import print_report
+from llm4tag.cli.console import ExitCode, RejectsOption, StoreOption, progress_bar, run_async, say
+from llm4tag.cli.ingest_summary import print_report
 
 if TYPE_CHECKING:
-    from llm4tag.knowledge_store.ingest.accept import AcceptReport
-    from llm4tag.models.embedding import Progress
+    from llm4tag.knowledge_store.ingest.accepted_tags import AcceptReport
+    from llm4tag.models.embedder import Progress
 
 
 class By(StrEnum):
@@ -61,8 +61,8 @@ def accept(
     llm4tag accept out.jsonl --store my.store
     llm4tag accept reviewed.jsonl --provenance human --store my.store
     """
-    from llm4tag.knowledge_store.ingest.accept import AcceptPlan, accept_results
-    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.knowledge_store.ingest.accepted_tags import AcceptPlan, accept_results
+    from llm4tag.knowledge_store.stores import open_store
     from llm4tag.schema import Provenance
 
     plan = AcceptPlan(

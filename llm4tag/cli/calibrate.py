@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llm4tag.cli.common import ExitCode, progress_bar, run_async, say
-from llm4tag.cli.grouping import grouped
-from llm4tag.cli.keeping import KeepOptions
-from llm4tag.cli.options import RunOptions, TaggerOptions
+from llm4tag.cli.console import ExitCode, progress_bar, run_async, say
+from llm4tag.cli.measure_options import KeepOptions
+from llm4tag.cli.option_groups import grouped
+from llm4tag.cli.tagging_options import RunOptions, TaggerOptions
 
 if TYPE_CHECKING:
-    from llm4tag.evaluation.calibration import CalibrationReport
-    from llm4tag.evaluation.gold import Labelled
+    from llm4tag.batch import Report
+    from llm4tag.evaluation.calibration_report import CalibrationReport
+    from llm4tag.evaluation.labelled_files import Labelled
     from llm4tag.graphs.context import TagOptions
-    from llm4tag.inputs import Inputs
-    from llm4tag.run import Report
+    from llm4tag.input_contents import Inputs
 
 
 def register(root: typer.Typer) -> None:
@@ -51,9 +51,9 @@ def calibrate(
     llm4tag calibrate labelled.jsonl --store my.store --limit 60 -o tagged.jsonl --json figures.json
     llm4tag tag new.jsonl --store my.store -o out.jsonl --no-llm --max-error 0.05
     """
-    from llm4tag.cli.tagging import say_outcome, telling_what_is_kept
+    from llm4tag.batch import Report
+    from llm4tag.cli.tag_run import say_outcome, telling_what_is_kept
     from llm4tag.evaluation.calibration_table import draw_calibration
-    from llm4tag.run import Report
 
     keep.check(file)
     # On all samples: what "adaptive" leaves out, it does for the decisions of a calibrator that is there already.
@@ -78,13 +78,13 @@ async def _calibrate(
     """Tag the labelled contents, fit on the results and keep the calibrator."""
     import asyncio
 
-    from llm4tag.calibrating import fit_calibrator, fits_of
-    from llm4tag.cli.labelled import tag_labelled
-    from llm4tag.evaluation.calibration import TARGETS
+    from llm4tag.calibration_run import fit_calibrator, fits_of
+    from llm4tag.cli.labelled_run import tag_labelled
+    from llm4tag.evaluation.calibration_report import TARGETS
     from llm4tag.graphs.resources import resources_for
     from llm4tag.tagger import Tagger
     from llm4tag.tools.kept_calibrator import keep_calibrator
-    from llm4tag.training.calibrator import FEWEST_DOCUMENTS
+    from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS
 
     async with Tagger(**context.model_dump()) as tagger:
         tagged = await tag_labelled(file, tagger, context, options, output, done, fewest=FEWEST_DOCUMENTS)

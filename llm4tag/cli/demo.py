@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from llm4tag.cli.common import ExitCode, progress_bar, run_async, say
+from llm4tag.cli.console import ExitCode, progress_bar, run_async, say
 
 _SHOWN_TAGS = 8
 
@@ -59,8 +59,8 @@ def demo(
 def _missing_llm(yes: bool) -> str:
     """Pull the LLM if it is not here; return why there is none, or nothing."""
     from llm4tag.cli.model import pull_model
-    from llm4tag.models.local.files import find_model
-    from llm4tag.models.local.registry import known_model
+    from llm4tag.models.local.known_models import known_model
+    from llm4tag.models.local.model_files import find_model
     from llm4tag.schema import DEFAULT_MODEL, ModelError, ModelNotFoundError, settings
 
     if importlib.util.find_spec("xllamacpp") is None:
@@ -86,9 +86,9 @@ async def _show(location: str, use_llm: bool, limit: int) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from llm4tag.cli.drawing import draw_table
-    from llm4tag.demo import commands_to_go_on, demo_file, fill_store, measure_recall, tag_some
-    from llm4tag.evaluation.table import draw
+    from llm4tag.cli.result_table import draw_table
+    from llm4tag.demo_store import commands_to_go_on, demo_file, fill_store, measure_recall, tag_some
+    from llm4tag.evaluation.evaluation_table import draw
 
     screen = Console(highlight=False)
     screen.print(f"[bold]1.[/] 463 tags, 500 tagged contents and 150 passages into {location}", soft_wrap=True)

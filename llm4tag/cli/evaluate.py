@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llm4tag.cli.common import ExitCode, progress_bar, run_async, say
-from llm4tag.cli.grouping import grouped
-from llm4tag.cli.keeping import KeepOptions
-from llm4tag.cli.options import RunOptions, TaggerOptions
+from llm4tag.cli.console import ExitCode, progress_bar, run_async, say
+from llm4tag.cli.measure_options import KeepOptions
+from llm4tag.cli.option_groups import grouped
+from llm4tag.cli.tagging_options import RunOptions, TaggerOptions
 
 if TYPE_CHECKING:
+    from llm4tag.batch import Report
     from llm4tag.evaluation import Evaluation
-    from llm4tag.evaluation.gold import Labelled
+    from llm4tag.evaluation.labelled_files import Labelled
     from llm4tag.graphs.context import TagOptions
-    from llm4tag.inputs import Inputs
-    from llm4tag.run import Report
+    from llm4tag.input_contents import Inputs
 
 _DEEPEST = 50
 """The deepest metric is recall@50."""
@@ -51,10 +51,10 @@ def evaluate(
     llm4tag evaluate dev.jsonl --store my.store --limit 60 --json llm.json
     llm4tag evaluate dev.jsonl --store my.store -o results.jsonl --report report.html
     """
-    from llm4tag.cli.tagging import say_outcome, telling_what_is_kept
-    from llm4tag.evaluation.table import draw
-    from llm4tag.reporting.writing import Outputs
-    from llm4tag.run import Report
+    from llm4tag.batch import Report
+    from llm4tag.cli.tag_run import say_outcome, telling_what_is_kept
+    from llm4tag.evaluation.evaluation_table import draw
+    from llm4tag.reporting.report_files import Outputs
 
     keep.check(file, page)
     if page is not None:
@@ -83,10 +83,10 @@ async def _evaluate(
     report: "Report",
 ) -> "tuple[Inputs[Labelled], Evaluation]":
     """Tag the labelled contents and measure the results."""
-    from llm4tag.cli.labelled import history_counts, tag_labelled
+    from llm4tag.cli.labelled_run import history_counts, tag_labelled
     from llm4tag.evaluation import evaluate as measured
     from llm4tag.graphs.resources import resources_for
-    from llm4tag.reporting.writing import Judged, Outputs, write_report
+    from llm4tag.reporting.report_files import Judged, Outputs, write_report
     from llm4tag.tagger import Tagger
 
     async with Tagger(**context.model_dump()) as tagger:

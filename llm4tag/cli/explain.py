@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llm4tag.cli.common import ExitCode, run_async
-from llm4tag.cli.grouping import grouped
-from llm4tag.cli.options import TaggerOptions
+from llm4tag.cli.console import ExitCode, run_async
+from llm4tag.cli.option_groups import grouped
+from llm4tag.cli.tagging_options import TaggerOptions
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -64,10 +64,10 @@ def explain(
 async def _explain(
     context: "TagOptions", content: str | None, content_id: str | None, result_file: Path | None, show: int
 ) -> "tuple[TagResult, RenderableType]":
-    from llm4tag.cli.drawing import draw_result
+    from llm4tag.cli.result_table import draw_result
+    from llm4tag.evidence_words import neighbour_ids
     from llm4tag.graphs.resources import resources_for
     from llm4tag.tagger import Tagger
-    from llm4tag.wording import neighbour_ids
 
     if result_file is not None:
         context = context.model_copy(update={"use_llm": False})
@@ -83,7 +83,7 @@ async def _explain(
 
 
 def _result_of(path: Path, content: str | None, content_id: str | None) -> "TagResult":
-    from llm4tag.output import read_results
+    from llm4tag.result_files import read_results
     from llm4tag.schema import UsageError
 
     if content is not None:
@@ -98,7 +98,7 @@ def _result_of(path: Path, content: str | None, content_id: str | None) -> "TagR
 
 def _content_of(content: str | None, content_id: str | None) -> "Content":
     from llm4tag.knowledge_store.ingest.contents import text_id
-    from llm4tag.knowledge_store.ingest.files import has_format
+    from llm4tag.knowledge_store.ingest.input_formats import has_format
     from llm4tag.schema import Content, UsageError
 
     if content is None:
@@ -116,7 +116,7 @@ def _content_of(content: str | None, content_id: str | None) -> "Content":
 
 
 def _row_of(file: str, content_id: str) -> "Content":
-    from llm4tag.inputs import contents_of
+    from llm4tag.input_contents import contents_of
     from llm4tag.schema import UsageError
 
     inputs = contents_of(file)

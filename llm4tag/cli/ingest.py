@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llm4tag.cli.common import EmbeddingOption, ExitCode, RejectsOption, StoreOption, progress_bar, run_async
-from llm4tag.cli.reports import print_report
+from llm4tag.cli.console import EmbeddingOption, ExitCode, RejectsOption, StoreOption, progress_bar, run_async
+from llm4tag.cli.ingest_summary import print_report
 
 if TYPE_CHECKING:
-    from llm4tag.knowledge_store.ingest.report import IngestReport
+    from llm4tag.knowledge_store.ingest.ingest_report import IngestReport
     from llm4tag.knowledge_store.protocol import KnowledgeStore
-    from llm4tag.models.embedding import Progress
+    from llm4tag.models.embedder import Progress
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,9 +44,9 @@ def _ingest(
         work: what to do.
         check: of the input, before a store is made where there is none; None makes none.
     """
-    from llm4tag.cli.stores import open_or_make
-    from llm4tag.knowledge_store.ingest.rows import count_rows
-    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.cli.store_setup import open_or_make
+    from llm4tag.knowledge_store.ingest.row_files import count_rows
+    from llm4tag.knowledge_store.stores import open_store
 
     async def run(progress: "Progress") -> "IngestReport":
         opening = (
@@ -105,7 +105,7 @@ def vocabulary(
     """
 
     async def work(opened: "KnowledgeStore", progress: "Progress") -> "IngestReport":
-        from llm4tag.knowledge_store.ingest.run import ingest_vocabulary
+        from llm4tag.knowledge_store.ingest.ingest_run import ingest_vocabulary
 
         return await ingest_vocabulary(
             opened,
@@ -118,7 +118,7 @@ def vocabulary(
         )
 
     def check() -> None:
-        from llm4tag.knowledge_store.ingest.run import check_vocabulary
+        from llm4tag.knowledge_store.ingest.ingest_run import check_vocabulary
 
         check_vocabulary(files, groups or ())
 
@@ -157,11 +157,11 @@ def history(
     """
 
     async def work(opened: "KnowledgeStore", progress: "Progress") -> "IngestReport":
-        from llm4tag.knowledge_store.ingest.run import ingest_history
+        from llm4tag.knowledge_store.ingest.ingest_run import ingest_history
 
         return await ingest_history(opened, files, rejects=rejects, progress=progress)
 
-    from llm4tag.cli.fitting import fit_after_ingest
+    from llm4tag.cli.fit_progress import fit_after_ingest
 
     report = _ingest(store, embedding, "contents", files, work)
     if fit is not False:
@@ -199,7 +199,7 @@ def knowledge(
     """
 
     async def work(opened: "KnowledgeStore", progress: "Progress") -> "IngestReport":
-        from llm4tag.knowledge_store.ingest.knowledge import ingest_knowledge
+        from llm4tag.knowledge_store.ingest.passages import ingest_knowledge
 
         return await ingest_knowledge(
             opened,
@@ -212,7 +212,7 @@ def knowledge(
         )
 
     def check() -> None:
-        from llm4tag.knowledge_store.ingest.knowledge import check_knowledge
+        from llm4tag.knowledge_store.ingest.passages import check_knowledge
 
         check_knowledge(paths)
 

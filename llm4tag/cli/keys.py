@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from llm4tag.cli.common import say
+from llm4tag.cli.console import say
 
 app = typer.Typer(no_args_is_help=True, help="Who may use `llm4tag serve`.", rich_markup_mode="rich")
 
@@ -58,8 +58,8 @@ def add(
     llm4tag keys add newsroom
     llm4tag keys add operations --scope admin --keys /etc/llm4tag/keys.json
     """
-    from llm4tag.serving.keys import Scope, keys_path
-    from llm4tag.serving.keys import add as add_key
+    from llm4tag.serving.api_keys import Scope, keys_path
+    from llm4tag.serving.api_keys import add as add_key
 
     path = keys or keys_path()
     made = add_key(path, name, Scope(scope.value))
@@ -76,7 +76,7 @@ def list_keys(keys: KeysOption = None) -> None:
     \b
     llm4tag keys list
     """
-    from llm4tag.serving.keys import keys_path, load
+    from llm4tag.serving.api_keys import keys_path, load
 
     for key in load(keys or keys_path()):
         typer.echo(f"{key.name}\t{key.scope.value}\t{key.made:%Y-%m-%d %H:%M}")
@@ -91,8 +91,8 @@ def remove(name: _Name, keys: KeysOption = None) -> None:
     \b
     llm4tag keys remove newsroom
     """
-    from llm4tag.serving.keys import keys_path
-    from llm4tag.serving.keys import remove as remove_key
+    from llm4tag.serving.api_keys import keys_path
+    from llm4tag.serving.api_keys import remove as remove_key
 
     path = keys or keys_path()
     remove_key(path, name)

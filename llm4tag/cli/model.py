@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from llm4tag.cli.common import progress_bar, run_async, say
+from llm4tag.cli.console import progress_bar, run_async, say
 
 app = typer.Typer(no_args_is_help=True, help="LLMs that run on this machine.", rich_markup_mode="rich")
 
@@ -40,8 +40,8 @@ def pull_model(name: str | None, source: Source = Source.AUTO) -> Path:
     Raises:
         ModelError: it cannot be fetched.
     """
-    from llm4tag.models.local.pull import pull as fetch
-    from llm4tag.models.local.registry import known_model
+    from llm4tag.models.local.known_models import known_model
+    from llm4tag.models.local.model_download import pull as fetch
     from llm4tag.schema import settings
 
     model = known_model(name or _default_name())
@@ -57,7 +57,7 @@ def pull_model(name: str | None, source: Source = Source.AUTO) -> Path:
 
 
 def _default_name() -> str:
-    from llm4tag.models.local.registry import PREFIX
+    from llm4tag.models.local.known_models import PREFIX
     from llm4tag.schema import DEFAULT_MODEL
 
     return DEFAULT_MODEL.removeprefix(PREFIX)
@@ -111,9 +111,9 @@ def serve(
     llm4tag model serve qwen2.5-coder-0.5b --port 8080 --threads 2
     llm4tag model serve --adapter my-judge
     """
-    from llm4tag.models.adapter import open_adapter
-    from llm4tag.models.local.registry import PREFIX
-    from llm4tag.models.local.serve import serve as run_server
+    from llm4tag.models.judge_adapter import open_adapter
+    from llm4tag.models.local.known_models import PREFIX
+    from llm4tag.models.local.shared_server import serve as run_server
     from llm4tag.schema import ModelError, settings
 
     wanted = PREFIX + (name or _default_name()).removeprefix(PREFIX)
@@ -145,7 +145,7 @@ def list_models() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from llm4tag.models.local.registry import MODELS, PREFIX, models_folder
+    from llm4tag.models.local.known_models import MODELS, PREFIX, models_folder
     from llm4tag.schema import settings
 
     folder = models_folder(settings().cache_dir)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llm4tag.cli.common import ExitCode, progress_bar, run_async, say
+from llm4tag.cli.console import ExitCode, progress_bar, run_async, say
 
 if TYPE_CHECKING:
-    from llm4tag.evaluation.gold import Labelled
-    from llm4tag.inputs import Inputs
+    from llm4tag.evaluation.labelled_files import Labelled
+    from llm4tag.input_contents import Inputs
     from llm4tag.knowledge_store.protocol import KnowledgeStore
-    from llm4tag.reporting.writing import Judged, Outputs
+    from llm4tag.reporting.report_files import Judged, Outputs
     from llm4tag.schema import TagResult, Vocabulary
 
 
@@ -74,7 +74,7 @@ def report(
     llm4tag report results.jsonl --labels dev.jsonl --png figures/ --json report.json
     llm4tag evaluate dev.jsonl --store my.store --report report.html
     """
-    from llm4tag.reporting.writing import Outputs
+    from llm4tag.reporting.report_files import Outputs
     from llm4tag.schema import UsageError
 
     if labels == "-":
@@ -94,10 +94,10 @@ def report(
 
 
 async def _report(file: Path, labels: str, store: str | None, outputs: "Outputs") -> "Inputs[Labelled]":
-    from llm4tag.cli.tagging import say_inputs
-    from llm4tag.inputs import labelled_of
-    from llm4tag.knowledge_store.opening import open_store
-    from llm4tag.reporting.writing import write_report
+    from llm4tag.cli.tag_run import say_inputs
+    from llm4tag.input_contents import labelled_of
+    from llm4tag.knowledge_store.stores import open_store
+    from llm4tag.reporting.report_files import write_report
 
     settings = await asyncio.to_thread(_settings, file)
     async with await open_store(_location(file, store, settings)) as opened:
@@ -113,7 +113,7 @@ async def _report(file: Path, labels: str, store: str | None, outputs: "Outputs"
 
 
 def _settings(file: Path) -> dict[str, str]:
-    from llm4tag.output import read_settings
+    from llm4tag.result_files import read_settings
 
     return read_settings(file) or {}
 
@@ -130,10 +130,10 @@ async def _judged(
     file: Path, labels: str, inputs: "Inputs[Labelled]", store: "KnowledgeStore", settings: dict[str, str]
 ) -> "Judged":
     """Match results and labels, and measure them."""
-    from llm4tag.cli.labelled import history_counts, narrowed
+    from llm4tag.cli.labelled_run import history_counts, narrowed
     from llm4tag.evaluation import evaluate
-    from llm4tag.output import chosen, read_results
-    from llm4tag.reporting.writing import Judged
+    from llm4tag.reporting.report_files import Judged
+    from llm4tag.result_files import chosen, read_results
     from llm4tag.schema import UsageError
 
     vocabulary = await store.vocabulary()

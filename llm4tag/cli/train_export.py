@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llm4tag.cli.common import progress_bar, run_async, say
+from llm4tag.cli.console import progress_bar, run_async, say
 
 if TYPE_CHECKING:
     from llm4tag.prompts.forms import PromptForm
-    from llm4tag.training.examples import Line
-    from llm4tag.training.export import ExportOptions
+    from llm4tag.training.example_export import ExportOptions
+    from llm4tag.training.judge_examples import Line
 
 
 def export(
@@ -74,8 +74,8 @@ def export(
     llm4tag train export mixed.jsonl --store news.store --store jobs.store --form ids --form generic
     llm4tag train export examples.jsonl --store my.store --limit 500 --chat
     """
-    from llm4tag.training.export import ExportOptions
-    from llm4tag.training.writing import check_fresh, write_examples
+    from llm4tag.training.example_export import ExportOptions
+    from llm4tag.training.example_files import check_fresh, write_examples
 
     files = check_fresh(file, chat, overwrite)
     wanted = _sets(store, form, name)
@@ -93,8 +93,8 @@ def export(
 
 
 async def _lines(wanted: "Sequence[_Set]", options: "ExportOptions") -> "AsyncIterator[Line]":
-    from llm4tag.knowledge_store.opening import open_store
-    from llm4tag.training.export import export_set
+    from llm4tag.knowledge_store.stores import open_store
+    from llm4tag.training.example_export import export_set
 
     for location, name, form in wanted:
         async with await open_store(location) as opened:
@@ -114,7 +114,7 @@ def _sets(stores: list[str] | None, forms: list[str] | None, names: list[str] | 
     """
     from llm4tag.prompts.forms import prompt_form
     from llm4tag.schema import UsageError, settings
-    from llm4tag.training.examples import default_name
+    from llm4tag.training.judge_examples import default_name
 
     locations = stores or [found for found in [settings().store] if found]
     if not locations:

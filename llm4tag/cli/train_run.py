@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from llm4tag.cli.common import Bar, progress_bar, say
+from llm4tag.cli.console import Bar, progress_bar, say
 
 if TYPE_CHECKING:
     from llm4tag.training.judge.checkpoint import Progress
-    from llm4tag.training.judge.loop import Training
-    from llm4tag.training.judge.measuring import HeldOut
-    from llm4tag.training.judge.run import Plan
+    from llm4tag.training.judge.held_out_quality import HeldOut
+    from llm4tag.training.judge.training_loop import Training
+    from llm4tag.training.judge.training_run import Plan
 
 _ESTIMATED_AFTER = 3
 """Batches."""
@@ -70,9 +70,9 @@ def run(
     llm4tag train run examples.jsonl --out small-judge --base local/qwen2.5-coder-0.5b --device cpu
     """
     from llm4tag.schema import DEFAULT_MODEL, settings
-    from llm4tag.training.judge.base import chosen_device, find_base
-    from llm4tag.training.judge.options import TrainOptions
-    from llm4tag.training.judge.run import Plan, check_folder
+    from llm4tag.training.judge.base_model import chosen_device, find_base
+    from llm4tag.training.judge.training_options import TrainOptions
+    from llm4tag.training.judge.training_run import Plan, check_folder
 
     options = TrainOptions(
         passes=passes,
@@ -173,7 +173,7 @@ def _say_outcome(training: "Training", out: Path) -> None:
 
 def _words(device: object) -> str:
     """Say what a device is."""
-    from llm4tag.training.judge.base import package
+    from llm4tag.training.judge.base_model import package
 
     torch = package("torch")
     if getattr(device, "type", "") == "cuda":

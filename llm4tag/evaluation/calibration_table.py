@@ -5,7 +5,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from llm4tag.calibration.passport import Figure, Passport
-from llm4tag.evaluation.calibration import CalibrationReport
+from llm4tag.evaluation.calibration_report import CalibrationReport
 
 SHOWN = ("log_loss", "brier", "ece", "auroc", "rp@5", "rp@10")
 

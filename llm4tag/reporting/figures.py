@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from llm4tag.evaluation.alone import COMBINED, CONSTANT
 from llm4tag.evaluation.reliability import EDGES
-from llm4tag.reporting.quality import QualityReport
+from llm4tag.evaluation.signal_quality import COMBINED, CONSTANT
+from llm4tag.reporting.quality_report import QualityReport
 from llm4tag.schema import UsageError
 
 _SIZE = (4.8, 3.7)

@@ -15,13 +15,13 @@ from starlette.routing import Route
 
 from llm4tag.graphs.resources import close_resources
 from llm4tag.models import tracing
-from llm4tag.serving import page
+from llm4tag.serving import web_page as page
 from llm4tag.serving.auth import key_in
-from llm4tag.serving.graph import items, options
 from llm4tag.serving.guard import Guard
 from llm4tag.serving.health import Health
-from llm4tag.serving.items import say
-from llm4tag.serving.stopping import finish_runs
+from llm4tag.serving.item_log import say
+from llm4tag.serving.served_graph import items, options
+from llm4tag.serving.shutdown import finish_runs
 
 
 async def health(request: Request) -> Response:

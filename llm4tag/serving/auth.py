@@ -12,8 +12,8 @@ from typing import Any
 
 from langgraph_sdk import Auth
 
-from llm4tag.serving.keys import Key, Scope, find, keys_path, load
-from llm4tag.serving.options import refusal
+from llm4tag.serving.api_keys import Key, Scope, find, keys_path, load
+from llm4tag.serving.served_options import refusal
 
 auth = Auth()
 """Named in the server's configuration."""
@@ -105,7 +105,7 @@ async def no_store(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> None:
 
 
 def _check_context(value: Mapping[str, Any]) -> None:
-    from llm4tag.serving.graph import options
+    from llm4tag.serving.served_graph import options
 
     configurable = (value.get("config") or {}).get("configurable") or {}
     explicit = "config" not in value or "__context_provided__" in configurable

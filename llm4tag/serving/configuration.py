@@ -44,7 +44,7 @@ def configuration(*, studio: bool = False) -> dict[str, Any]:
         studio: lets Studio's page in, with the header that it sends in place of a key.
     """
     return {
-        "graphs": {"tagging": {"path": "llm4tag.serving.graph:graph", "description": DESCRIPTION}},
+        "graphs": {"tagging": {"path": "llm4tag.serving.served_graph:graph", "description": DESCRIPTION}},
         # Whoever sends Studio's header is let in without a key by `langgraph dev`, unless it is switched off.
         "auth": {"path": "llm4tag.serving.auth:auth", "disable_studio_auth": not studio, "openapi": SECURITY},
         "checkpointer": {"serde": {"pickle_fallback": False}},

@@ -96,7 +96,7 @@ async def _asked(question: Callable[[], Awaitable[Part]]) -> Part:
 
 
 def _local(chosen: Settings) -> Part:
-    from llm4tag.models.local.files import find_model
+    from llm4tag.models.local.model_files import find_model
 
     if importlib.util.find_spec("xllamacpp") is None:
         return Part(status="down", why="the package xllamacpp is not installed; `pip install 'llm4tag[local]'`")

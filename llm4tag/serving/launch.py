@@ -19,12 +19,12 @@ from pydantic import BaseModel, ConfigDict
 
 from llm4tag.graphs.context import TagOptions
 from llm4tag.schema import UsageError
+from llm4tag.serving.api_keys import KEYS_VARIABLE
 from llm4tag.serving.configuration import SWITCHES, configuration
 from llm4tag.serving.guard import HOSTS_VARIABLE, LOOPBACK
-from llm4tag.serving.items import JsonLines, log, say
-from llm4tag.serving.keys import KEYS_VARIABLE
-from llm4tag.serving.options import OPTIONS_VARIABLE
-from llm4tag.serving.stopping import GRACE_VARIABLE
+from llm4tag.serving.item_log import JsonLines, log, say
+from llm4tag.serving.served_options import OPTIONS_VARIABLE
+from llm4tag.serving.shutdown import GRACE_VARIABLE
 
 API_PACKAGE = "langgraph-api"
 API_LOW, API_HIGH = (0, 16), (1, 0)

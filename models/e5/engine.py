@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from llm4tag.models.cores import usable_cores
-from llm4tag.models.e5.graph import encoder
-from llm4tag.models.e5.tokens import Tokeniser
+from llm4tag.models.e5.onnx_encoder import encoder
+from llm4tag.models.e5.tokenizer import Tokeniser
 from llm4tag.models.e5.weights import Floats, read_weights
 
 

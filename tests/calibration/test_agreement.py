@@ -4,7 +4,7 @@ import pytest
 
 from llm4tag.calibration.agreement import agreement, off_vocabulary, read_sample, shuffled
 from llm4tag.calibration.labels import labels_for
-from llm4tag.models.llm import Answer
+from llm4tag.models.language_model import Answer
 from llm4tag.schema import Tag, Vocabulary
 
 VOCABULARY = Vocabulary(

@@ -11,7 +11,7 @@ from llm4tag.calibration.log_odds import probabilities
 from llm4tag.calibration.numbers import NUMBERS, number_rows
 from llm4tag.calibration.passport import Passport
 from llm4tag.schema import Signals, StoreError
-from llm4tag.training.calibrator import fit_map
+from llm4tag.training.calibrator_fit import fit_map
 from tests.calibration.test_guarantee import drawn
 
 

@@ -3,8 +3,8 @@ import math
 import pytest
 
 from llm4tag.calibration.judgement import read_judgement, read_tuned
-from llm4tag.models.llm import Answer
-from llm4tag.schema.adapter import AdapterAnswer
+from llm4tag.models.language_model import Answer
+from llm4tag.schema.adapter_card import AdapterAnswer
 
 
 def judged(alternatives: dict[str, float] | None) -> tuple[float | None, float | None]:

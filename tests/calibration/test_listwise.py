@@ -3,7 +3,7 @@ import json
 import pytest
 
 from llm4tag.calibration.listwise import listwise_question, read_ratings
-from llm4tag.models.llm import Answer
+from llm4tag.models.language_model import Answer
 from llm4tag.prompts import PromptContext
 from llm4tag.schema import Content
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 from typer.testing import CliRunner, Result
 
 from llm4tag.cli import app
-from llm4tag.knowledge_store.opening import open_store
 from llm4tag.knowledge_store.protocol import KnowledgeStore, StoreStatistics
+from llm4tag.knowledge_store.stores import open_store
 from tests.ingest.files import written
 
 T = TypeVar("T")

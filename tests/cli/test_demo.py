@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.demo import demo_file
-from llm4tag.knowledge_store.tokens import tokens
+from llm4tag.demo_store import demo_file
+from llm4tag.knowledge_store.word_tokens import tokens
 from tests.cli.running import llm4tag, statistics
 
 

@@ -173,7 +173,7 @@ def test_defects_are_told_in_short_and_shown_on_request(store: Path, monkeypatch
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("something \x1b[31mbroke")
 
-    monkeypatch.setattr("llm4tag.knowledge_store.opening.open_store", broken)
+    monkeypatch.setattr("llm4tag.knowledge_store.stores.open_store", broken)
     done = llm4tag("store", "status", "--store", store)
     assert done.exit_code == 1
     assert "unexpected RuntimeError: something \\x1b[31mbroke" in done.stderr

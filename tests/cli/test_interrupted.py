@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.cli.common import run_async
+from llm4tag.cli.console import run_async
 from tests.fakes.openai_server import FakeOpenAI, Reply
 
 RUN = [sys.executable, "-c", "from llm4tag.__main__ import main; main()"]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.models.local.registry import known_model
+from llm4tag.models.local.known_models import known_model
 from tests.cli.running import llm4tag
 
 

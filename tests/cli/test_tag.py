@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from llm4tag.output import settings_path
+from llm4tag.result_files import settings_path
 from tests.cli.running import ROWS, ids, llm4tag
 from tests.ingest.files import jsonl, written
 
@@ -245,7 +245,7 @@ def test_thresholds_that_contradict_each_other_give_2(full: Path, tmp_path: Path
 
 
 def test_options_stand_as_the_tagger_has_them() -> None:
-    from llm4tag.cli.options import TaggerOptions
+    from llm4tag.cli.tagging_options import TaggerOptions
     from llm4tag.graphs.context import TagOptions
 
     assert TaggerOptions(store="s").context() == TagOptions(store="s")

@@ -7,7 +7,7 @@ import gguf
 import pytest
 
 from llm4tag.schema import settings
-from llm4tag.training.examples import read_examples
+from llm4tag.training.judge_examples import read_examples
 from tests.cli.running import ROWS, llm4tag
 from tests.fakes.adapters import adapter_folder, base_file, sha256
 from tests.ingest.files import jsonl, written

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from llm4tag.evaluation.alone import COMBINED, CONSTANT, signals_alone
+from llm4tag.evaluation.evaluation_report import document_of
 from llm4tag.evaluation.metrics import Document, Pairs
 from llm4tag.evaluation.reliability import EDGES, histogram, reliability
-from llm4tag.evaluation.report import document_of
+from llm4tag.evaluation.signal_quality import COMBINED, CONSTANT, signals_alone
 from llm4tag.schema import CalibrationNote, Decision, LinearEvidence, Origin, Signals, TagDecision, TagResult
 
 

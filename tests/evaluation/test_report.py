@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from llm4tag.evaluation import Evaluation, evaluate
-from llm4tag.evaluation.table import draw
+from llm4tag.evaluation.evaluation_table import draw
 from llm4tag.schema import CalibrationNote, Decision, Origin, TagDecision, TagResult, Usage
 
 ORIGIN = Origin(vocabulary="v", embedding="none", model=None)

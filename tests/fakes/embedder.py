@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from llm4tag.knowledge_store.tokens import tokens
-from llm4tag.models.embedding import Embedder, EmbeddingKind, Progress, Vector, Vectors
+from llm4tag.knowledge_store.word_tokens import tokens
+from llm4tag.models.embedder import Embedder, EmbeddingKind, Progress, Vector, Vectors
 
 
 @functools.lru_cache(maxsize=100_000)

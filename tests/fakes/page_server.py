@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from llm4tag.schema import TagResult
-from llm4tag.serving.page import routes
+from llm4tag.serving.web_page import routes
 
 Answer = Callable[[Request], Awaitable[Response]]
 

@@ -14,7 +14,7 @@ async def open_fake(
     if not location.startswith("weaviate://"):
         return await EmbeddedStore.open(Path(location), fake_embedder, embedding=embedding, create=create)
     from llm4tag.knowledge_store.weaviate import WeaviateStore
-    from llm4tag.knowledge_store.weaviate.location import parse_location
+    from llm4tag.knowledge_store.weaviate.address import parse_location
 
     return await WeaviateStore.open(
         parse_location(location), fake_embedder, embedding=embedding, create=create, migrate=migrate

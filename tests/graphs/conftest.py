@@ -10,7 +10,7 @@ import pytest
 
 from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.resources import close_resources
-from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Assignment, Passage, Tag, TaggedContent
 from tests.fakes.openai_server import FakeOpenAI, Reply
 

@@ -13,11 +13,11 @@ from llm4tag.graphs.resources import resources_for
 from llm4tag.graphs.standing import conditions_of
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
-from llm4tag.knowledge_store.opening import open_store
-from llm4tag.models.local import opening
-from llm4tag.models.local.process import Server
+from llm4tag.knowledge_store.stores import open_store
+from llm4tag.models.local import local_model as opening
+from llm4tag.models.local.server_process import Server
 from llm4tag.schema import Tag, TagResult, UsageError
-from llm4tag.training.recall import fit_recall
+from llm4tag.training.recall_fit import fit_recall
 from tests.fakes.adapters import adapter_folder, base_file, sha256
 from tests.fakes.history import fill
 from tests.fakes.openai_server import FakeOpenAI, Reply

@@ -9,8 +9,8 @@ import pytest
 from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
-from llm4tag.knowledge_store.opening import open_store
-from llm4tag.models.embedding import Progress
+from llm4tag.knowledge_store.stores import open_store
+from llm4tag.models.embedder import Progress
 from llm4tag.schema import (
     Assignment,
     C2C2TEvidence,
@@ -23,7 +23,7 @@ from llm4tag.schema import (
     TagResult,
     UsageError,
 )
-from llm4tag.training.recall import fit_recall
+from llm4tag.training.recall_fit import fit_recall
 from tests.fakes.history import contents, fill
 from tests.fakes.openai_server import FakeOpenAI
 from tests.graphs.conftest import judged_label

@@ -8,8 +8,8 @@ import pytest
 
 from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.tagging import graph
-from llm4tag.knowledge_store.ingest.run import ingest_history, ingest_vocabulary
-from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.ingest.ingest_run import ingest_history, ingest_vocabulary
+from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import TagResult
 
 DATA = resources.files("llm4tag").joinpath("demo_data")

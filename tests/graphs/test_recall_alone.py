@@ -7,7 +7,7 @@ import pytest
 from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
-from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import (
     Assignment,
     C2C2TEvidence,

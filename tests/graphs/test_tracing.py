@@ -10,7 +10,7 @@ from langchain_core.callbacks import CallbackManager
 from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
-from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import UsageError
 from llm4tag.tools.agent_tools import recall_tools
 from tests.fakes.openai_server import Failure, FakeOpenAI, Reply

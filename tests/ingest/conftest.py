@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.knowledge_store.opening import open_store
 from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Tag
 
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm4tag.knowledge_store.ingest.contents import read_contents, read_history
-from llm4tag.knowledge_store.ingest.notes import Notes
+from llm4tag.knowledge_store.ingest.notices import Notes
 from llm4tag.knowledge_store.ingest.row import RowProblem
 from llm4tag.schema import Content, Provenance, Tag, TaggedContent, Vocabulary
 from tests.ingest.files import jsonl

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.knowledge_store.ingest.knowledge import ingest_knowledge
+from llm4tag.knowledge_store.ingest.passages import ingest_knowledge
 from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery, Writing
 from llm4tag.schema import UsageError
 from tests.ingest.files import jsonl, written

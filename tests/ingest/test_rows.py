@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm4tag.knowledge_store.ingest.row import Row, RowProblem
-from llm4tag.knowledge_store.ingest.rows import check_rows, count_rows, read_rows
+from llm4tag.knowledge_store.ingest.row_files import check_rows, count_rows, read_rows
 from llm4tag.schema import UsageError
 from tests.ingest.files import jsonl
 

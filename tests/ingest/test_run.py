@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from llm4tag.knowledge_store.embedded import EmbeddedStore
-from llm4tag.knowledge_store.ingest.knowledge import ingest_knowledge
-from llm4tag.knowledge_store.ingest.run import BATCH, ingest_history, ingest_vocabulary
-from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.ingest.ingest_run import BATCH, ingest_history, ingest_vocabulary
+from llm4tag.knowledge_store.ingest.passages import ingest_knowledge
 from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery, Writing
+from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import TaggedContent, UsageError
 from tests.fakes.embedder import fake_embedder
 from tests.ingest.files import jsonl, written

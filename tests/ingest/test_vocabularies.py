@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from rdflib import Graph
 
-from llm4tag.knowledge_store.ingest.notes import Notes
-from llm4tag.knowledge_store.ingest.vocabularies import check_vocabulary_files, read_vocabulary
+from llm4tag.knowledge_store.ingest.notices import Notes
+from llm4tag.knowledge_store.ingest.vocabulary_files import check_vocabulary_files, read_vocabulary
 from llm4tag.schema import Tag, UsageError
 from tests.ingest.files import jsonl
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm4tag.knowledge_store.fusion import LegHit, fuse, object_uuid
+from llm4tag.knowledge_store.hybrid_fusion import LegHit, fuse, object_uuid
 
 Leg = list[tuple[str, float]]
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from llm4tag.knowledge_store.embedded import index as index_module
 from llm4tag.knowledge_store.embedded.index import CollectionIndex, Document
-from llm4tag.knowledge_store.tokens import tokens
-from llm4tag.models.embedding import Vector
+from llm4tag.knowledge_store.word_tokens import tokens
+from llm4tag.models.embedder import Vector
 
 WORDS = ["water", "fire", "c++", "node.js", "云计算", "the", "the the", "rare", "a b c d"]
 K1, B = 1.2, 0.75

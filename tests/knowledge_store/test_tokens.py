@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm4tag.knowledge_store.tokens import segmented, tokens
+from llm4tag.knowledge_store.word_tokens import segmented, tokens
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from llm4tag import Tagger
-from llm4tag.knowledge_store.opening import open_store
-from llm4tag.output import STORE_HOLDS
+from llm4tag.knowledge_store.stores import open_store
+from llm4tag.result_files import STORE_HOLDS
 from llm4tag.schema import Assignment, Content, Provenance, StoreNotFoundError, Tag, TaggedContent, UsageError
 
 

@@ -8,13 +8,13 @@ import gguf
 import numpy as np
 import pytest
 
-from llm4tag.models.adapter import SHIPPED_FOLDER, open_adapter, read_adapter
+from llm4tag.models.judge_adapter import SHIPPED_FOLDER, open_adapter, read_adapter
+from llm4tag.models.language_model import Ask, Message
 from llm4tag.models.litellm_chat import LiteLLMChat
-from llm4tag.models.llm import Ask, Message
-from llm4tag.models.local.files import ModelFile
-from llm4tag.models.local.lora import check_base, convert, converted_path, tensor_count, with_adapter
-from llm4tag.models.local.lora_weights import matrix, matrix_names, opened, shrink
-from llm4tag.models.local.process import running_server, state_path
+from llm4tag.models.local.adapter_conversion import check_base, convert, converted_path, tensor_count, with_adapter
+from llm4tag.models.local.adapter_weights import matrix, matrix_names, opened, shrink
+from llm4tag.models.local.model_files import ModelFile
+from llm4tag.models.local.server_process import running_server, state_path
 from llm4tag.schema import Llm4tagError, ModelSetupError, Settings, UsageError, settings
 from tests.fakes.adapters import FORM, GENERIC, adapter_folder, base_file, sha256, tensors
 from tests.fakes.openai_server import FakeOpenAI

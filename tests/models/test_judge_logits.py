@@ -10,10 +10,10 @@ import pytest
 
 from llm4tag.calibration.judgement import Judgement, read_tuned, tuned_question
 from llm4tag.models import open_llm
-from llm4tag.models.adapter import SHIPPED_FOLDER, read_adapter
+from llm4tag.models.judge_adapter import SHIPPED_FOLDER, read_adapter
 from llm4tag.prompts import Example, PromptContext
 from llm4tag.schema import Content, Tag, settings
-from llm4tag.schema.adapter import TRAINED_FORM, AdapterCard
+from llm4tag.schema.adapter_card import TRAINED_FORM, AdapterCard
 
 PAIRS = {True: 24, False: 6}
 """How many are asked with the adapter, and without it."""

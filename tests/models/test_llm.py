@@ -284,7 +284,7 @@ async def test_lone_surrogates_of_a_provider_are_replaced(llm: CachedModel, fake
 
 
 async def test_damaged_cache_entry_is_asked_anew(fake: FakeOpenAI, fake_settings: Settings) -> None:
-    from llm4tag.models.disk import DiskStore
+    from llm4tag.models.disk_cache import DiskStore
 
     model = await open_llm(fake_settings)
     await model.ask(question())

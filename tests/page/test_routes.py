@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from llm4tag.serving.page import routes
+from llm4tag.serving.web_page import routes
 
 
 @pytest.fixture(params=["", "/behind/a/prefix"])

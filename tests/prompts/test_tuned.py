@@ -2,7 +2,7 @@ import pytest
 
 from llm4tag.prompts import Example, PromptContext, tuned_judgement_messages
 from llm4tag.schema import Content, Passage, Tag
-from llm4tag.schema.adapter import AdapterLimits, JudgeForm
+from llm4tag.schema.adapter_card import AdapterLimits, JudgeForm
 from tests.fakes.adapters import FORM, GENERIC
 
 TAG = Tag(id="topic::mail", name="Mail", description="Letters that are sent by wire, far away.")

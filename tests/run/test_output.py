@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.output import Done, OutputFile, Stream, read_results, settings_path
+from llm4tag.result_files import Done, OutputFile, Stream, read_results, settings_path
 from llm4tag.schema import Content, TagResult, UsageError
 from tests.run.scripted import result_of
 

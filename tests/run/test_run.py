@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from llm4tag.output import Done, Memory
-from llm4tag.run import Failure, Report, check_cost, run
+from llm4tag.batch import Failure, Report, check_cost, run
+from llm4tag.result_files import Done, Memory
 from llm4tag.schema import (
     Content,
     CostLimitError,

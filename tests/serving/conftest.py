@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Assignment, TaggedContent
-from llm4tag.serving.keys import Scope, add
+from llm4tag.serving.api_keys import Scope, add
 from tests.fakes.openai_server import FakeOpenAI
 from tests.graphs.conftest import HISTORY, TAGS, likes
 from tests.serving.running import Running, running

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.serving.keys import Scope, add
+from llm4tag.serving.api_keys import Scope, add
 from tests.cli.running import llm4tag
 
 
@@ -15,7 +15,7 @@ from tests.cli.running import llm4tag
 def own_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A keys file that does not exist yet, as the default."""
     path = tmp_path / "config" / "keys.json"
-    monkeypatch.setattr("llm4tag.serving.keys.user_config_path", lambda _: path.parent)
+    monkeypatch.setattr("llm4tag.serving.api_keys.user_config_path", lambda _: path.parent)
     return path
 
 

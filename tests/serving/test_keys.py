@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from llm4tag.schema import UsageError
-from llm4tag.serving.keys import Scope, add, find, load, remove
+from llm4tag.serving.api_keys import Scope, add, find, load, remove
 from tests.cli.running import llm4tag
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from llm4tag.serving.keys import Scope, add, remove
+from llm4tag.serving.api_keys import Scope, add, remove
 from tests.fakes.openai_server import FakeOpenAI
 from tests.serving.conftest import Keys
 from tests.serving.running import RECALL, TEXT, Running

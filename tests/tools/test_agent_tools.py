@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from llm4tag.knowledge_store.opening import open_store
+from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Assignment, Tag, TaggedContent, UsageError
 from llm4tag.tools.agent_tools import recall_tools
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.knowledge_store.embedded.store import EmbeddedStore
+from llm4tag.knowledge_store.embedded.embedded_store import EmbeddedStore
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from tests.fakes.embedder import fake_embedder
 from tests.fakes.history import fill

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from llm4tag.calibrating import fit_calibrator
 from llm4tag.calibration.calibrator import Scale
-from llm4tag.evaluation.calibration import CalibrationReport, Circumstances
+from llm4tag.calibration_run import fit_calibrator
+from llm4tag.evaluation.calibration_report import CalibrationReport, Circumstances
 from llm4tag.schema import TagResult, UsageError
-from llm4tag.training.calibrator import cross_fitted, fit_columns, fit_scale, tag_offsets
-from llm4tag.training.labelled import LabelledPairs
+from llm4tag.training.calibrator_fit import cross_fitted, fit_columns, fit_scale, tag_offsets
+from llm4tag.training.labelled_pairs import LabelledPairs
 from tests.fakes.results import labelled_results
 
 MADE = Circumstances(conditions={"model": "none"}, tagged_contents=0, depth=50, settings={})

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from llm4tag.tools.terms import TermWeights
-from llm4tag.training.duplicates import near_duplicates, script_of
+from llm4tag.training.near_duplicates import near_duplicates, script_of
 
 TEXTS = [f"alpha{n} beta{n} gamma{n} shared words" for n in range(30)] + ["字" * (n + 1) for n in range(30)]
 

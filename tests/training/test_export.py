@@ -13,8 +13,10 @@ from llm4tag.prompts.forms import LIMITS, prompt_form
 from llm4tag.schema import Content, Recipe, UsageError
 from llm4tag.tools.plan import RecallPlan
 from llm4tag.tools.similar_contents import similar_contents
-from llm4tag.training.chat import chats, similar_shown
-from llm4tag.training.examples import (
+from llm4tag.training.chat_examples import chats, similar_shown
+from llm4tag.training.example_export import ExportOptions, export_set, kept
+from llm4tag.training.example_files import check_fresh, write_examples
+from llm4tag.training.judge_examples import (
     HELD_OUT,
     TRAIN,
     Examples,
@@ -24,9 +26,7 @@ from llm4tag.training.examples import (
     line_of,
     read_examples,
 )
-from llm4tag.training.export import ExportOptions, export_set, kept
-from llm4tag.training.recall import fit_recall
-from llm4tag.training.writing import check_fresh, write_examples
+from llm4tag.training.recall_fit import fit_recall
 from tests.training.test_fit import Bars
 
 IDS = prompt_form("ids")

@@ -7,14 +7,14 @@ import pytest
 from llm4tag.calibration.evidence_fusion import EvidenceFusion
 from llm4tag.calibration.features import FEATURES
 from llm4tag.knowledge_store.protocol import KnowledgeStore
-from llm4tag.models.embedding import Progress
+from llm4tag.models.embedder import Progress
 from llm4tag.schema import Path, StoreError
 from llm4tag.tools.agent_tools import recall_tools
 from llm4tag.tools.fitted_recall import load_fitted
 from llm4tag.tools.plan import ALL_PATHS
-from llm4tag.training.evidence import Pairs
-from llm4tag.training.fusion import fit_weights
-from llm4tag.training.recall import FitReport, fit_is_due, fit_recall
+from llm4tag.training.fusion_fit import fit_weights
+from llm4tag.training.held_out_evidence import Pairs
+from llm4tag.training.recall_fit import FitReport, fit_is_due, fit_recall
 from tests.fakes.history import contents
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from llm4tag.schema import ModelNotFoundError, UsageError
-from llm4tag.training.judge.base import find_base
+from llm4tag.training.judge.base_model import find_base
 from tests.fakes.adapters import base_file, sha256
 
 

@@ -7,8 +7,8 @@ from llm4tag.calibration.fitted import Fitted
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.schema import Assignment, Provenance, StoreError, Tag, TaggedContent
 from llm4tag.tools.linear_model import Cooccurrence, Floats, LinearModel
-from llm4tag.training.history import History, read_history
-from llm4tag.training.linear import LinearFit, fit_linear
+from llm4tag.training.linear_fit import LinearFit, fit_linear
+from llm4tag.training.tagged_history import History, read_history
 from tests.fakes.history import TOPICS, contents
 
 FITTED = Fitted(

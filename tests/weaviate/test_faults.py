@@ -171,10 +171,10 @@ async def test_keys(server_ready: None, tmp_path: Path, monkeypatch: pytest.Monk
 
 async def test_a_store_of_an_older_layout_is_migrated_by_init(weaviate: Server) -> None:
     """A store whose contents lack a property that this version searches by, as version 0 would have left it."""
+    from llm4tag.knowledge_store.weaviate.address import parse_location
     from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
     from llm4tag.knowledge_store.weaviate.layout import RAW, Part, collection_name
-    from llm4tag.knowledge_store.weaviate.location import parse_location
-    from llm4tag.knowledge_store.weaviate.state import Keeper, Shape
+    from llm4tag.knowledge_store.weaviate.store_state import Keeper, Shape
 
     location = weaviate.store("older")
     contents = [TaggedContent(id=str(n), text=f"water {n}", assignments=(Assignment(tag="a"),)) for n in range(5)]
@@ -208,9 +208,9 @@ async def test_a_store_of_an_older_layout_is_migrated_by_init(weaviate: Server) 
 
 
 async def test_a_store_of_an_unknown_version_is_refused(weaviate: Server) -> None:
+    from llm4tag.knowledge_store.weaviate.address import parse_location
     from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
-    from llm4tag.knowledge_store.weaviate.location import parse_location
-    from llm4tag.knowledge_store.weaviate.state import Keeper
+    from llm4tag.knowledge_store.weaviate.store_state import Keeper
 
     location = weaviate.store("newer")
     async with await open_fake(location, embedding="fake", create=True):
@@ -233,9 +233,9 @@ async def test_what_the_server_refuses_one_by_one_is_reported(weaviate: Server) 
     """Somebody has put a vector of another length into the collection: objects with vectors are refused."""
     from weaviate.classes.data import DataObject
 
+    from llm4tag.knowledge_store.weaviate.address import parse_location
     from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
     from llm4tag.knowledge_store.weaviate.layout import SEARCH, Part, collection_name
-    from llm4tag.knowledge_store.weaviate.location import parse_location
 
     location = weaviate.store("refusing")
     async with await open_fake(location, embedding="fake", create=True) as store:

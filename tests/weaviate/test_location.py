@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm4tag.knowledge_store.weaviate.location import parse_location
+from llm4tag.knowledge_store.weaviate.address import parse_location
 from llm4tag.schema import UsageError
 
 

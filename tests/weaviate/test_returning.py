@@ -10,9 +10,9 @@ from weaviate.collections.data import _DataCollectionAsync
 from weaviate.exceptions import WeaviateQueryError
 
 from llm4tag.knowledge_store import Writing
+from llm4tag.knowledge_store.weaviate.address import parse_location
 from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
-from llm4tag.knowledge_store.weaviate.failures import CollectionGone, concerns_all, told
-from llm4tag.knowledge_store.weaviate.location import parse_location
+from llm4tag.knowledge_store.weaviate.server_errors import CollectionGone, concerns_all, told
 from llm4tag.schema import Tag
 from tests.fakes.stores import open_fake
 from tests.weaviate_server import Server

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from llm4tag.schema import UsageError
-from llm4tag.training.judge.base import package
-from llm4tag.training.judge.measuring import HeldOut
+from llm4tag.training.judge.base_model import package
+from llm4tag.training.judge.held_out_quality import HeldOut
 
 CHECKPOINT = "checkpoint.pt"
 _ANEW = "start anew with --overwrite, or name another folder with --out"

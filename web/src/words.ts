@@ -1,4 +1,4 @@
-/** Evidence in words: those of llm4tag/wording.py, to which a test holds them. */
+/** Evidence in words: those of llm4tag/evidence_words.py, to which a test holds them. */
 
 import type { Evidence, TagSoFar } from "./events";
 import type { C2TEvidence, Neighbour, Signals, TagLink } from "./schema";

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.training.judge.base import Base, BaseFiles, find_base, load_base
+from llm4tag.training.judge.base_model import Base, BaseFiles, find_base, load_base
 from tests.fakes.adapters import base_file
 
 CHAT = (

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from llm4tag.prompts.forms import prompt_form
-from llm4tag.schema.adapter import AdapterLimits
-from llm4tag.training.examples import Examples, TrainingExample, TrainingSet, line_of, read_examples
+from llm4tag.schema.adapter_card import AdapterLimits
+from llm4tag.training.judge_examples import Examples, TrainingExample, TrainingSet, line_of, read_examples
 
 TAGS = ("mail", "chess", "web", "maps")
 LIMITS = AdapterLimits(text=60, similar=2, similar_first_line=20, description=20)

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm4tag.models.adapter import read_adapter
+from llm4tag.models.judge_adapter import read_adapter
 from llm4tag.schema import UsageError
-from llm4tag.training.judge.base import Base, BaseFiles
+from llm4tag.training.judge.base_model import Base, BaseFiles
 from llm4tag.training.judge.checkpoint import CHECKPOINT, Progress
-from llm4tag.training.judge.loop import Training
-from llm4tag.training.judge.lora import judged
-from llm4tag.training.judge.measuring import HeldOut, figures
-from llm4tag.training.judge.options import TrainOptions
-from llm4tag.training.judge.run import Plan, check_folder
+from llm4tag.training.judge.held_out_quality import HeldOut, figures
+from llm4tag.training.judge.lora_layers import judged
+from llm4tag.training.judge.training_loop import Training
+from llm4tag.training.judge.training_options import TrainOptions
+from llm4tag.training.judge.training_run import Plan, check_folder
 from tests.training.judge.examples import write
 
 pytestmark = pytest.mark.training
@@ -163,7 +163,7 @@ def test_a_batch_without_a_finite_gradient_is_skipped(
         # A finite loss whose gradient is not: the root of 0.
         return (found + (found - found).sqrt().nan_to_num() if calls.count(True) == 3 else found), answered
 
-    monkeypatch.setattr("llm4tag.training.judge.loop.judged", sometimes_broken)
+    monkeypatch.setattr("llm4tag.training.judge.training_loop.judged", sometimes_broken)
     training = train(plan_of(tmp_path, tiny_files), Watched())
     assert training.progress.skipped == 1
     assert len(training.progress.losses) == training.steps - 1

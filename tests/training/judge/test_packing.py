@@ -2,10 +2,10 @@
 
 import pytest
 
-from llm4tag.training.judge.base import Base
-from llm4tag.training.judge.lora import add_lora, judged, lora_parameters
-from llm4tag.training.judge.packing import packed
-from llm4tag.training.judge.sequences import token_sequence
+from llm4tag.training.judge.base_model import Base
+from llm4tag.training.judge.lora_layers import add_lora, judged, lora_parameters
+from llm4tag.training.judge.token_batches import packed
+from llm4tag.training.judge.token_sequences import token_sequence
 from tests.training.judge.examples import example, head
 
 pytestmark = pytest.mark.training

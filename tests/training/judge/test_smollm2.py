@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from llm4tag.calibration.judgement import read_tuned
-from llm4tag.demo import demo_file
+from llm4tag.demo_store import demo_file
 from llm4tag.models import open_llm
-from llm4tag.models.llm import Ask, Message
+from llm4tag.models.language_model import Ask, Message
 from llm4tag.prompts.forms import FORMS, LIMITS
 from llm4tag.schema import settings
-from llm4tag.schema.adapter import AdapterAnswer
-from llm4tag.training.chat import NO, YES
+from llm4tag.schema.adapter_card import AdapterAnswer
+from llm4tag.training.chat_examples import NO, YES
 from tests.cli.running import llm4tag
 from tests.ingest.files import written
 

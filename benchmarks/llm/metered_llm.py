@@ -1,0 +1,108 @@
+"""Tag by one configuration: questions are counted, and answered from what is known unless live."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from llm4tag.graphs import resources
+from llm4tag.models.answer_cache import AnswerCache
+from llm4tag.models.cached_llm import CachedModel, open_llm
+from llm4tag.models.cost import count_tokens
+from llm4tag.models.judge_adapter import Adapter
+from llm4tag.models.language_model import Answer, Ask, LanguageModel
+from llm4tag.schema import Content, ModelSetupError, Settings, TagResult
+from llm4tag.tagger import Tagger
+
+
+@dataclass
+class Meter:
+    """What a configuration asked, known answers included."""
+
+    questions: int = 0
+    live: int = 0
+    prompt_tokens: int = 0
+    live_seconds: float = 0.0
+
+
+@dataclass
+class Metered:
+    """An LLM whose questions are counted; meets ``LanguageModel``."""
+
+    inner: LanguageModel
+    meter: Meter = field(default_factory=Meter)
+
+    @property
+    def name(self) -> str:
+        """As configured."""
+        return self.inner.name
+
+    @property
+    def identity(self) -> str:
+        """What answers depend on."""
+        return self.inner.identity
+
+    @property
+    def local(self) -> bool:
+        """Whether it runs on this machine."""
+        return self.inner.local
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The fine-tuned judge."""
+        return self.inner.adapter
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For the user to read."""
+        return self.inner.notes
+
+    async def ask(self, question: Ask) -> Answer:
+        """Ask, and count."""
+        started = time.perf_counter()
+        answer = await self.inner.ask(question)
+        self.meter.questions += 1
+        self.meter.prompt_tokens += sum(count_tokens(message.content) for message in question.messages)
+        if answer.usage.llm_calls:
+            self.meter.live += 1
+            self.meter.live_seconds += time.perf_counter() - started
+        return answer
+
+    async def close(self) -> None:
+        """Close the model."""
+        await self.inner.close()
+
+
+class Unknown:
+    """Stands where a model would be asked."""
+
+    notes: tuple[str, ...] = ()
+
+    async def ask(self, question: Ask) -> Answer:
+        """Refuse.
+
+        Raises:
+            ModelSetupError: always.
+        """
+        raise ModelSetupError("the answer is not known; --live asks")
+
+
+async def tag(
+    contents: Sequence[Content], store: str, live: bool, chosen: Mapping[str, Any]
+) -> tuple[list[TagResult], Meter]:
+    """Tag by one configuration; a result with an answer that is not known is degraded."""
+    meter = Meter()
+
+    async def opening(settings: Settings) -> LanguageModel:
+        llm = await open_llm(settings)
+        if live:
+            return Metered(llm, meter)
+        known = AnswerCache(settings.cache_dir, llm.identity)
+        return Metered(
+            CachedModel(llm.name, llm.identity, Unknown(), known, local=llm.local, adapter=llm.adapter), meter
+        )
+
+    resources.open_llm = opening  # type: ignore[attr-defined,assignment]
+    options = {"max_rounds": 1, "top": 1000, "uncalibrated": True, "cascade": False, **chosen}
+    async with Tagger(store, **options) as tagger:
+        return await tagger.atag_many(contents, 1 if live else None), meter

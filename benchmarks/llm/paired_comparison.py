@@ -1,0 +1,117 @@
+"""Tag the same documents by several configurations, and measure on those that all of them have whole."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from benchmarks.llm.llm_figures import MEASURED, figures
+from benchmarks.llm.metered_llm import Meter, tag
+from llm4tag.evaluation.sample import sample_ids
+from llm4tag.graphs.resources import close_resources, resources_for
+from llm4tag.input_contents import labelled_of
+from llm4tag.schema import Content, TagResult
+from llm4tag.tagger import Tagger
+from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS
+
+Configurations = Mapping[str, Mapping[str, Any]]
+
+
+def picked(
+    known: Configurations, only: Sequence[str] | None, always: Sequence[str] = ("recall alone",)
+) -> list[str]:
+    """Return the names of the configurations to run, in their order: all, or those asked for and some always.
+
+    Raises:
+        typer.BadParameter: one that there is not.
+    """
+    if unknown := {*always, *(only or ())} - known.keys():
+        raise typer.BadParameter(f"no configuration {sorted(unknown)}; there are {', '.join(known)}")
+    return [name for name in known if name in (*always, *(only or known))]
+
+
+def keep(told: Mapping[Any, Any], json_file: Path | None) -> None:
+    """Write figures as JSON, where a file is named."""
+    if json_file is not None:
+        json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+async def labelled(
+    store: str, file: Path, limit: int | None, seed: int
+) -> tuple[list[Content], dict[str, frozenset[str]]]:
+    """Return a sample of a labelled file: contents, and their right tags by id."""
+    resources = await resources_for(Tagger(store, use_llm=False).options)
+    read = labelled_of(str(file), await resources.store.vocabulary())
+    await close_resources()
+    wanted = sample_ids((one.content.id for one in read.rows), limit, seed)
+    rows = [one for one in read.rows if one.content.id in wanted]
+    return [one.content for one in rows], {one.content.id: one.gold for one in rows}
+
+
+async def compare(
+    store: str,
+    contents: Sequence[Content],
+    gold: Mapping[str, frozenset[str]],
+    configurations: Configurations,
+    *,
+    whole: str,
+    live: bool,
+    seed: int = 0,
+    against: Mapping[str, str] | None = None,
+    metrics: Sequence[str] = MEASURED,
+) -> dict[str, Any]:
+    """Tag by every configuration, and measure on the documents that all of them have whole.
+
+    Args:
+        store: path.
+        contents: to be tagged.
+        gold: their right tags.
+        configurations: options by name; the first is what others are compared to.
+        whole: documents for which this one has no answer are left out of all; it is the measure of what is saved.
+        live: ask what is not known.
+        seed: see ``figures``.
+        against: see ``figures``.
+        metrics: see ``figures``.
+
+    Raises:
+        SystemExit: too few documents.
+    """
+    found: dict[str, list[TagResult]] = {}
+    meters: dict[str, Meter] = {}
+    skipped: list[str] = []
+    for name in [whole, *(name for name in configurations if name != whole)]:
+        typer.echo(f"{name}: {len(contents)} documents", err=True)
+        results, meter = await tag(contents, store, live, configurations[name])
+        known = {one.id for one in results if one.degraded is None}
+        if name == whole:
+            contents = [one for one in contents if one.id in known]
+            if len(contents) < FEWEST_DOCUMENTS:
+                raise SystemExit(f"{len(contents)} documents with known answers: --live asks for more")
+            if len(known) < len(results):
+                results, meter = await tag(contents, store, live, configurations[name])
+        elif len(known) < len(contents):
+            skipped.append(name)
+            continue
+        found[name], meters[name] = results, meter
+    ordered = {name: found[name] for name in configurations if name in found}
+    told = figures(ordered, gold, seed, against, metrics)
+    most = meters[whole].questions
+    for name, meter in meters.items():
+        told[name] |= {
+            "second_rounds": sum(one.rounds > 1 for one in found[name]),
+            "questions": meter.questions,
+            "replayed": meter.questions - meter.live,
+            "calls": meter.live,
+            "saved": 1 - meter.questions / most,
+            "prompt_tokens": meter.prompt_tokens,
+            "seconds": meter.questions * meter.live_seconds / meter.live if meter.live else None,
+        }
+    recipe = found[whole][0].origin.recipe
+    return {
+        "documents": len(contents),
+        "recipe": recipe.value if recipe else None,
+        "not_known": skipped,
+        "configurations": told,
+    }

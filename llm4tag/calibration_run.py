@@ -1,0 +1,158 @@
+"""Fit a store's calibrator on tagged labelled contents, and measure it by contents that it has not seen."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+from llm4tag.calibration.calibrator import Calibrator
+from llm4tag.calibration.guarantee import LEVEL, Trials
+from llm4tag.calibration.log_odds import Floats, probabilities
+from llm4tag.calibration.numbers import LLM_SIGNALS
+from llm4tag.calibration.passport import Passport
+from llm4tag.calibration.signals import COLUMNS
+from llm4tag.evaluation.calibration_report import (
+    TARGETS,
+    CalibrationReport,
+    Circumstances,
+    Measured,
+    figures,
+    guarantee,
+)
+from llm4tag.schema import TagResult, UsageError, now
+from llm4tag.training.calibrator_fit import (
+    FEWEST_DOCUMENTS,
+    cross_fitted,
+    fit_columns,
+    fit_scale,
+    outer_folds,
+    signal_columns,
+)
+from llm4tag.training.labelled_pairs import LabelledPairs
+
+FEWEST_RIGHT = 10
+"""Right candidates, and wrong ones, below which nothing is fitted."""
+
+
+def labelled_pairs(
+    results: Sequence[TagResult], gold: Mapping[str, frozenset[str]]
+) -> tuple[list[TagResult], LabelledPairs]:
+    """Return the results that are whole, in the order of their ids, and their candidates in numbers.
+
+    Raises:
+        UsageError: too little to fit on.
+    """
+    whole = sorted((one for one in results if one.degraded is None), key=lambda one: one.id)
+    if len(whole) < FEWEST_DOCUMENTS:
+        raise UsageError(
+            f"{len(whole)} labelled documents with a whole result, at least {FEWEST_DOCUMENTS} are needed; "
+            "label more, or mend what degraded the others (--retry-degraded)"
+        )
+    try:
+        pairs = LabelledPairs.of(whole, gold)
+    except ValueError as error:
+        raise UsageError(f"nothing can be fitted: {error}; tag again") from error
+    right, wrong = int(pairs.right.sum()), int((~pairs.right).sum())
+    if min(right, wrong) < FEWEST_RIGHT:
+        raise UsageError(
+            f"of {right + wrong:,} candidates {right:,} are right and {wrong:,} wrong, at least {FEWEST_RIGHT} of "
+            "each are needed; check that the file's tags are of this vocabulary, or label more"
+        )
+    return whole, pairs
+
+
+def fit_calibrator(
+    results: Sequence[TagResult],
+    gold: Mapping[str, frozenset[str]],
+    made: Circumstances,
+    *,
+    level: float = LEVEL,
+    targets: Sequence[float] = TARGETS,
+    seed: int = 0,
+    done: Callable[[int], None] | None = None,
+) -> tuple[Calibrator, CalibrationReport]:
+    """Fit on uncalibrated results, and measure every figure on documents that the fit behind it has not seen.
+
+    Args:
+        results: whole and degraded ones; these are left out.
+        gold: right tags of each, by content id.
+        made: what they were made under.
+        level: how sure the guarantees are to be.
+        targets: shares of wrong tags to say the guarantee of.
+        seed: of the folds.
+        done: called with 1 after each of ``fits_of`` fits.
+
+    Raises:
+        UsageError: too little to fit on.
+    """
+    whole, pairs = labelled_pairs(results, gold)
+    fit = fit_scale(pairs, seed)
+    if done is not None:
+        done(1)
+    logits, combined = cross_fitted(pairs, lambda some: fit_scale(some, seed).scale, seed, done)
+    measured = (
+        Measured(name="calibrated", held_out=True, metrics=figures(whole, gold, probabilities(logits), combined)),
+        *_baselines(whole, gold, pairs, seed),
+    )
+    calibrator = Calibrator(
+        passport=Passport(
+            time=now(),
+            conditions=dict(made.conditions),
+            tagged_contents=made.tagged_contents,
+            depth=made.depth,
+            signals=fit.scale.combination.columns,
+            method=fit.method,
+            documents=len(whole),
+            pairs=len(pairs.right),
+            right=int(pairs.right.sum()),
+            level=level,
+            metrics=measured[0].metrics,
+        ),
+        scale=fit.scale,
+        trials=Trials(probabilities(logits), pairs.right, pairs.document, len(whole)),
+    )
+    smallest = calibrator.smallest_target()
+    rights = sum(len(gold[one.id]) for one in whole)
+    return calibrator, CalibrationReport(
+        calibrator=calibrator.passport.id,
+        documents=len(whole),
+        pairs=len(pairs.right),
+        right=int(pairs.right.sum()),
+        method=fit.method,
+        signals=fit.scale.combination.columns,
+        level=level,
+        measured=measured,
+        guarantees=tuple(guarantee(one, calibrator.threshold(one), rights) for one in targets),
+        smallest_target=None if smallest is None else smallest.target,
+        left_out=len(results) - len(whole),
+        losses=fit.losses,
+        settings=dict(made.settings),
+        sample=None if made.sample is None else dict(made.sample),
+    )
+
+
+def fits_of(documents: int) -> int:
+    """Return how many fits ``fit_calibrator`` makes for so many documents."""
+    return outer_folds(documents) + 1
+
+
+def _baselines(
+    results: Sequence[TagResult], gold: Mapping[str, frozenset[str]], pairs: LabelledPairs, seed: int
+) -> list[Measured]:
+    """Measure recall and the weighted confidence as they come, each signal fitted alone, and a constant."""
+    signals = [tag.signals for one in results for tag in one.tags]
+    weighed = np.array([tag.confidence for one in results for tag in one.tags])
+    recall = np.array([one.recall or 0.0 for one in signals])
+
+    def named(name: str, confidences: Floats, ties: Floats, held_out: bool) -> Measured:
+        return Measured(name=name, held_out=held_out, metrics=figures(results, gold, confidences, ties))
+
+    found = [named("recall as is", recall, recall, held_out=False)]
+    if any(one.of_llm for one in signals):
+        found.append(named("fixed weights", weighed, weighed, held_out=False))
+    there = [name for name in LLM_SIGNALS if any(getattr(one, name) is not None for one in signals)]
+    for name in [COLUMNS[0], *there]:
+        logits, _ = cross_fitted(pairs, partial(fit_columns, names=signal_columns(name)), seed)
+        found.append(named(f"{name} alone", probabilities(logits), recall, held_out=True))
+    logits, _ = cross_fitted(pairs, partial(fit_columns, names=()), seed)
+    return [*found, named("constant", probabilities(logits), recall, held_out=True)]

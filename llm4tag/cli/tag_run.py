@@ -1,0 +1,196 @@
+"""What ``tag`` and ``evaluate`` share: a run over many contents, its output file, its words."""
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from llm4tag.batch import BatchTagger, Estimated, Report, check_cost, remaining, run
+from llm4tag.cli.console import progress_bar, say
+from llm4tag.cli.tagging_options import RunOptions
+from llm4tag.input_contents import Inputs, set_aside
+from llm4tag.result_files import Memory, OutputFile, Sink, Stream
+from llm4tag.schema import Content, UsageError
+
+STDOUT = "-"
+_SHOWN = 5
+
+
+@contextmanager
+def telling_what_is_kept(report: Report, output: str | None) -> Iterator[None]:
+    """Say at Ctrl-C what is done and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"{_kept(report, output)}; run the same command again to go on") from error
+
+
+def _kept(report: Report, output: str | None) -> str:
+    done = report.resumed + report.tagged
+    return f"{done:,} are done" if output in (None, STDOUT) else f"{done:,} results are kept in {output}"
+
+
+async def tag_contents(
+    tagger: BatchTagger,
+    contents: Sequence[Content],
+    output: str | None,
+    options: RunOptions,
+    concurrency: int,
+    report: Report,
+) -> Sink:
+    """Tag contents into an output file (``-``: stdout; None: memory), going on with what is there.
+
+    Args:
+        tagger: tags one content.
+        contents: with unique ids.
+        output: where to.
+        options: of the run.
+        concurrency: contents in work at once.
+        report: counted in place.
+
+    Returns:
+        Where the results are; closed.
+
+    Raises:
+        UsageError: the output file cannot be gone on with.
+        CostLimitError: the run would cost, or has cost, more than allowed.
+        Llm4tagError: the store or the model failed altogether.
+    """
+    sink = await _open(tagger, contents, output, options)
+    try:
+        if refusal := await tagger.refusal():
+            say(refusal, "yellow")
+        todo = remaining(contents, sink)
+        if len(todo) < len(contents):
+            say(f"{len(contents) - len(todo):,} of {len(contents):,} contents are tagged already")
+        if todo:
+            estimate = await tagger.estimate(todo)
+            _say_cost(estimate, len(todo))
+            check_cost(estimate, options.max_cost)
+        with progress_bar("tagging", len(todo), "contents") as bar:
+            await run(
+                tagger,
+                contents,
+                sink,
+                concurrency=concurrency,
+                max_cost=options.max_cost,
+                report=report,
+                on_result=lambda *_: bar(1),
+            )
+    except Exception:
+        # Not at Ctrl-C, which has words of its own.
+        if report.tagged:
+            say(f"stopped: {_kept(report, output)}", "yellow")
+        raise
+    finally:
+        if isinstance(sink, Stream):
+            await asyncio.to_thread(sink.close)
+    return sink
+
+
+async def _open(
+    tagger: BatchTagger, contents: Sequence[Content], output: str | None, options: RunOptions
+) -> Memory | Stream:
+    if output is None:
+        return Memory()
+    if output == STDOUT:
+        return Stream(sys.stdout.buffer)
+    if Path(output).exists() and not Path(output).is_file():
+        raise UsageError(f"{output}: not a regular file, so no run could go on with it; use -o - for a stream")
+    file = await asyncio.to_thread(
+        OutputFile.open,
+        Path(output),
+        await tagger.fingerprint(),
+        {content.id: content for content in contents},
+        overwrite=options.overwrite,
+        retry_degraded=options.retry_degraded,
+    )
+    for words in file.dropped.words():
+        say(f"{output}: {words}", "yellow")
+    return file
+
+
+def check_outputs(file: str, *outputs: str | None) -> None:
+    """Refuse outputs that would replace the input or that have no folder, before anything is done.
+
+    Raises:
+        UsageError: naming the output.
+    """
+    for path in outputs:
+        if path is None or path == STDOUT:
+            continue
+        if not Path(path).absolute().parent.is_dir():
+            raise UsageError(f"{path}: there is no folder {Path(path).parent}; make it first")
+        if Path(path).absolute() == Path(file).absolute():
+            raise UsageError(f"{path}: is the input; give another file to write to")
+
+
+def _say_cost(estimate: Estimated, count: int) -> None:
+    """Print what a run will ask of a model that may cost money."""
+    if not estimate.llm_calls or estimate.cost == 0:
+        return
+    cost = "at a price that is unknown" if estimate.cost is None else f"for ${estimate.cost:.4f}"
+    say(
+        f"{count:,} contents: at most {estimate.llm_calls:,} LLM calls with {estimate.prompt_tokens:,} prompt and "
+        f"{estimate.completion_tokens:,} completion tokens {cost}, before answers that are known already"
+    )
+
+
+def say_inputs(inputs: Inputs[Any]) -> None:
+    """Print what is noteworthy of an input, and the first of its problems."""
+    for notice in inputs.notices[:_SHOWN]:
+        say(f"note: {notice}")
+    if len(inputs.notices) > _SHOWN:
+        say(f"note: … and {len(inputs.notices) - _SHOWN:,} more")
+    for problem in inputs.problems[:_SHOWN]:
+        say(f"set aside: {problem}", "yellow")
+    if len(inputs.problems) > _SHOWN:
+        say(f"… and {len(inputs.problems) - _SHOWN:,} more set aside", "yellow")
+
+
+def rejects_folder(output: str | None) -> Path:
+    """Return where rows are set aside by default: beside the output, or in the present folder."""
+    return Path() if output is None or output == STDOUT else Path(output).parent
+
+
+def say_outcome(inputs: Inputs[Any], report: Report, output: str | None, options: RunOptions) -> bool:
+    """Set bad rows and failed contents aside and print how the run went.
+
+    Returns:
+        Whether nothing was set aside and no result is degraded.
+    """
+    rejects = set_aside(inputs.file, inputs.problems, report.failures, rejects_folder(output), options.rejects)
+    for failure in report.failures[:_SHOWN]:
+        say(f"no result: {failure.content.id!r}: {failure}", "yellow")
+    if rejects:
+        say(f"{len(inputs.problems) + len(report.failures):,} set aside in {', '.join(rejects)}", "yellow")
+    if report.degraded:
+        ((reason, times),) = report.reasons.most_common(1)
+        say(
+            f"{report.degraded:,} results are degraded, {times:,} of them since {reason}\n"
+            "try them again: --retry-degraded",
+            "yellow",
+        )
+    usage = report.usage
+    words = f"{report.tagged:,} tagged"
+    if usage.llm_calls or usage.cached_answers:
+        words += (
+            f", {usage.llm_calls:,} LLM calls ({usage.cached_answers:,} answers replayed), "
+            f"{usage.prompt_tokens:,} prompt and {usage.completion_tokens:,} completion tokens"
+        )
+    if usage.cost:
+        words += f", ${usage.cost:.4f}"
+    if output not in (None, STDOUT):
+        words += f"; {report.resumed + report.tagged:,} results in {output}"
+    say(words)
+    return report.whole and not inputs.problems
+
+
+def sampled(inputs: Inputs[Content], options: RunOptions) -> list[Content]:
+    """Return the contents to tag: all, or the sample that the options ask for."""
+    from llm4tag.evaluation.sample import sample_ids
+
+    wanted = sample_ids((content.id for content in inputs.rows), options.limit, options.seed)
+    return [content for content in inputs.rows if content.id in wanted]

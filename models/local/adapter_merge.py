@@ -1,0 +1,118 @@
+"""An adapter merged into its base: one GGUF file, for servers that load no adapter.
+
+Per projection W + (alpha / rank) · B · A, the base's values dequantised; what an adapter changes is too fine for
+the base's four bits, so these weights are kept in eight.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm4tag.models.judge_adapter import Adapter
+from llm4tag.models.local.adapter_conversion import BaseFacts, base_facts, carried_matrices, read_base
+from llm4tag.models.local.adapter_weights import package
+from llm4tag.models.local.model_files import hash_file, replacing
+from llm4tag.schema import ModelError, ModelSetupError, UsageError
+from llm4tag.schema.adapter_card import CARD_FILE, MergedModel
+
+Done = Callable[[int], None]
+"""Called with the number of tensors just written."""
+
+
+def merged_tensor_count(base: Path) -> int:
+    """Return how many tensors a merged file has: its base's.
+
+    Raises:
+        ModelNotFoundError: the package that reads them is not installed.
+        ModelSetupError: it is no GGUF file.
+    """
+    return len(read_base(base).tensors)
+
+
+def merge_folder(adapter: Adapter, base: Path, out: Path, done: Done = lambda _: None) -> Path:
+    """Write a folder with the merged model and a card that says what to ask it with; return the model's file.
+
+    Args:
+        adapter: whose weights.
+        base: the model file that it was trained on.
+        out: a folder that is not there yet.
+        done: counts tensors; there are ``merged_tensor_count`` of them.
+
+    Raises:
+        UsageError: the folder is there already.
+        ModelNotFoundError: the packages for it are not installed.
+        ModelSetupError: a tensor has no counterpart in the base, or the base's numbers cannot be read.
+        ModelError: a file cannot be read or written.
+    """
+    if adapter.merged:
+        raise UsageError(f"{adapter.folder}: is merged already; name the folder of the adapter itself")
+    try:
+        out.mkdir(parents=True)
+        file = out / f"{adapter.card.name}.gguf"
+        with replacing(file) as draft:
+            _write(adapter, base, draft, done)
+        merged = MergedModel(file=file.name, sha256=hash_file(file))
+        card = adapter.card.model_copy(update={"merged": merged})
+        (out / CARD_FILE).write_text(card.model_dump_json(indent=1) + "\n", "utf-8")
+    except FileExistsError as error:
+        raise UsageError(f"--out {out}: is there already; name a folder that is not") from error
+    except OSError as error:
+        raise ModelError(f"{out}: {error}; give another place with --out, or free disk space") from error
+    return file
+
+
+def _write(adapter: Adapter, base: Path, out: Path, done: Done) -> None:
+    gguf = package("gguf")
+    reader = read_base(base)
+    facts = base_facts(reader, base)
+    changes = _changes(adapter, facts)
+    known = {tensor.name for tensor in reader.tensors}
+    if unknown := sorted(changes.keys() - known):
+        raise ModelSetupError(f"{base}: has no tensor {unknown[0]!r}, which the adapter changes; check the card")
+    kind = gguf.GGMLQuantizationType.Q8_0
+    writer = gguf.GGUFWriter(out, facts.architecture)
+    writer.add_name(adapter.card.name)
+    for field in reader.fields.values():
+        _copy_field(gguf, writer, field)
+    for tensor in reader.tensors:
+        if tensor.name in changes:
+            rows, columns = tensor.shape[::-1]
+            size = gguf.quants.quant_shape_to_byte_shape((rows, columns), kind)
+            writer.add_tensor_info(tensor.name, size, np.dtype(np.uint8), int(np.prod(size)), kind)
+        else:
+            data = tensor.data
+            writer.add_tensor_info(tensor.name, data.shape, data.dtype, data.nbytes, tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for tensor in reader.tensors:
+        data = tensor.data
+        if tensor.name in changes:
+            lora_a, lora_b = changes[tensor.name]
+            scale = adapter.card.adapter.alpha / adapter.card.adapter.rank
+            whole = gguf.quants.dequantize(data, tensor.tensor_type) + scale * (lora_b @ lora_a)
+            data = gguf.quants.quantize(whole.astype(np.float32), kind)
+        writer.write_tensor_data(data)
+        done(1)
+    writer.close()
+
+
+def _changes(adapter: Adapter, base: BaseFacts) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Return A and B by the name of the tensor that they change."""
+    sides: dict[str, dict[str, NDArray[np.float32]]] = {}
+    for name, values in carried_matrices(adapter, base):
+        target, _, side = name.rpartition(".lora_")
+        sides.setdefault(target, {})[side] = values.astype(np.float32)
+    return {target: (both["a"], both["b"]) for target, both in sides.items()}
+
+
+def _copy_field(gguf: Any, writer: Any, field: Any) -> None:
+    # The writer says the first two itself.
+    if field.name.startswith("GGUF.") or field.name in (gguf.Keys.General.ARCHITECTURE, gguf.Keys.General.NAME):
+        return
+    kind, *_ = field.types
+    inner = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
+    writer.add_key_value(field.name, field.contents(), kind, sub_type=inner)

@@ -1,0 +1,199 @@
+"""Supervised examples from a store: its history with the candidates that tagging would have found for it."""
+
+from collections.abc import AsyncIterator, Sequence, Set
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.prompts.forms import PromptForm
+from llm4tag.schema import Candidate, Recipe, UsageError, Vocabulary
+from llm4tag.tools.fitted_recall import load_fitted
+from llm4tag.tools.fusion import by_probability
+from llm4tag.tools.knowledge import similar_examples
+from llm4tag.tools.recipe import first_plan
+from llm4tag.training.held_out_evidence import HeldOutEvidence
+from llm4tag.training.judge_examples import (
+    HELD_OUT,
+    TRAIN,
+    ExampleTag,
+    Line,
+    SimilarItem,
+    TrainingExample,
+    TrainingSet,
+)
+from llm4tag.training.recall_fit import MOST_CONTENTS, Bar, fit_linear_showing, note_of_fit
+from llm4tag.training.tagged_history import History, read_history
+
+TOP, MISSED = 14, 2
+HELD_OUT_SHARE = 0.1
+_SLACK = 32
+"""Characters beyond the limit: what breaks a control token looks ahead of it."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What is exported."""
+
+    top: int = TOP
+    """Best candidates of each content."""
+    missed: int = MISSED
+    """Right tags at most that are added to a trained content where they are not among these."""
+    held_out: float = HELD_OUT_SHARE
+    """Share of the contents that is held out, near-duplicates together."""
+    fewest_tags: int = 1
+    """Contents with fewer are left out."""
+    limit: int | None = None
+    """A sample of so many contents."""
+    seed: int = 0
+
+
+async def export_set(
+    store: KnowledgeStore, name: str, form: tuple[str, PromptForm], options: ExportOptions, bar: Bar
+) -> AsyncIterator[Line]:
+    """Yield the head of a set, then its examples.
+
+    Args:
+        store: whose history it is.
+        name: of the set.
+        form: the name of the prompt form, and the form.
+        options: what is exported.
+        bar: shows progress.
+
+    Raises:
+        UsageError: too little history.
+        StoreError: the store failed.
+    """
+    history = await _history(store, options)
+    total = len(history)
+    fitted = await load_fitted(store)
+    plan = first_plan(total, fitted, None, frozenset())
+    linear = await fit_linear_showing(history, await note_of_fit(store, history, total, options.seed), bar)
+    groups = groups_of(linear.duplicates)
+    random = np.random.default_rng(options.seed)
+    rows = _chosen(history, options, random)
+    apart = held_out_groups(groups[rows], options.held_out, random)
+    vocabulary = await store.vocabulary()
+    yield TrainingSet(
+        set=name,
+        form=form[0],
+        prompt=form[1].prompt,
+        limits=form[1].limits,
+        vocabulary=vocabulary.version,
+        embedding=store.embedding,
+        recipe=plan.recipe,
+        seed=options.seed,
+        contents=len(rows),
+        held_out=sum(int(groups[row]) in apart for row in rows),
+    )
+    evidence = HeldOutEvidence(store, history, linear, plan, options.seed)
+    first = np.unique(groups, return_index=True)[1]  # the group's number is its place
+    fusion = fitted.fusion if fitted is not None and plan.recipe is Recipe.LEARNED else None
+    with bar("recalling candidates", len(rows), "contents") as advance:
+        async for row, candidates in evidence.candidates(rows):
+            if fusion is not None:
+                candidates = by_probability(candidates, fusion, evidence.backing)
+            group = int(groups[row])
+            split = HELD_OUT if group in apart else TRAIN
+            missed = options.missed if split == TRAIN else 0
+            limits = form[1].limits
+            yield TrainingExample(
+                set=name,
+                form=form[0],
+                id=history.ids[row],
+                group=history.ids[int(first[group])],
+                split=split,
+                text=kept(history.texts[row], limits.text),
+                similar=await _similar(store, candidates, limits.similar),
+                tags=_tags(candidates, set(history.tags[row]), vocabulary, options.top, missed, random),
+            )
+            advance(1)
+
+
+async def _history(store: KnowledgeStore, options: ExportOptions) -> History:
+    """Return the history in the order of ids, a sample of it where it is very large."""
+    history = await read_history(store)
+    if len(history) < 2:
+        raise UsageError(
+            f"{len(history)} tagged contents in the store, at least 2 are needed; add some with "
+            "`llm4tag ingest history`"
+        )
+    order = np.argsort(np.array(history.ids, dtype=np.str_), kind="stable")
+    if len(order) > MOST_CONTENTS:
+        random = np.random.default_rng(options.seed)
+        order = np.sort(random.choice(len(order), MOST_CONTENTS, replace=False))
+    return history.rows(order)
+
+
+def _chosen(history: History, options: ExportOptions, random: np.random.Generator) -> list[int]:
+    rich = np.flatnonzero([len(tags) >= options.fewest_tags for tags in history.tags])
+    if options.limit is not None and options.limit < len(rich):
+        rich = np.sort(random.choice(rich, options.limit, replace=False))
+    if not len(rich):
+        raise UsageError(f"--fewest-tags {options.fewest_tags}: no content has so many; give a lower number")
+    return [int(row) for row in rich]
+
+
+def kept(text: str, limit: int) -> str:
+    """Return what a prompt cut at the limit can depend on."""
+    return text[: limit + _SLACK]
+
+
+def groups_of(duplicates: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return the group of each of n documents: those that near-duplicates join, over any number of them."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    lengths = [len(rows) for rows in duplicates]
+    edges = csr_array(
+        (np.ones(sum(lengths), dtype=np.int8), np.concatenate(duplicates), np.cumsum([0, *lengths])),
+        shape=(len(duplicates), len(duplicates)),
+    )
+    groups: NDArray[np.int64] = connected_components(edges, directed=False)[1].astype(np.int64)
+    return groups
+
+
+def held_out_groups(groups: NDArray[np.int64], share: float, random: np.random.Generator) -> frozenset[int]:
+    """Draw groups until they have the share of all documents: never all, at least one for any share above 0."""
+    names, sizes = np.unique(groups, return_counts=True)
+    wanted = share * len(groups)
+    chosen: list[int] = []
+    taken = 0
+    for place in random.permutation(len(names))[:-1]:
+        if taken >= wanted:
+            break
+        # A group that is larger than what is wanted would leave little to train on.
+        if sizes[place] <= max(1.0, wanted):
+            chosen.append(int(names[place]))
+            taken += int(sizes[place])
+    return frozenset(chosen)
+
+
+async def _similar(store: KnowledgeStore, candidates: Sequence[Candidate], limit: int) -> tuple[SimilarItem, ...]:
+    found = await similar_examples(store, candidates, limit, negatives=0)
+    return tuple(SimilarItem(first_line=one.text.partition("\n")[0], tags=one.ids) for one in found)
+
+
+def _tags(
+    candidates: Sequence[Candidate],
+    gold: Set[str],
+    vocabulary: Vocabulary,
+    top: int,
+    missed: int,
+    random: np.random.Generator,
+) -> tuple[ExampleTag, ...]:
+    """Return the best candidates, then right tags that are not among them, drawn at random."""
+    recalled: dict[str, float | None] = {one.tag: one.score for one in candidates[:top]}
+    lacking = sorted(gold - recalled.keys())
+    drawn = random.choice(lacking, min(missed, len(lacking)), replace=False).tolist() if lacking else []
+    return tuple(
+        ExampleTag(
+            id=tag,
+            name=vocabulary[tag].name,
+            description=vocabulary[tag].description,
+            right=tag in gold,
+            recall=None if score is None else round(score, 4),
+        )
+        for tag, score in {**recalled, **dict.fromkeys(drawn)}.items()
+    )

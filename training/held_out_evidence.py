@@ -1,0 +1,205 @@
+"""The evidence that recall would have for documents of history if they and their near-duplicates were not there.
+
+Some tags are withheld besides: what recall says of them is computed as if history had none, or a handful, of them,
+so that the fusion learns what to make of tags that have just emerged.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm4tag.calibration.features import Backing, Floats, feature_rows
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.embedder import Progress, Vector
+from llm4tag.schema import Assignment, C2TEvidence, Candidate, Evidence, Path
+from llm4tag.tools.content_to_tag import recall_by_text
+from llm4tag.tools.fusion import fuse
+from llm4tag.tools.linear_scores import linear_evidence
+from llm4tag.tools.phrases import PhraseIndex
+from llm4tag.tools.plan import RecallPlan
+from llm4tag.tools.similar_contents import Assignments, Similar, evidence_of, similar_contents
+from llm4tag.training.linear_fit import LinearFit
+from llm4tag.training.tagged_history import History
+
+WITHHELD = 0.15
+"""Share of the tags that are withheld from a document."""
+_FEW = (0, 0, 1, 2, 4)
+"""How many examples history keeps of a withheld tag, each as often as the others."""
+_AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Documents and candidates: what a fusion is fitted on."""
+
+    rows: Floats
+    """The evidence in numbers, shape (pairs, features)."""
+    known: NDArray[np.bool_]
+    """Whether the linear scorer knows the tag, shape (pairs,)."""
+    right: NDArray[np.bool_]
+    """Whether people gave the tag, shape (pairs,)."""
+
+    @classmethod
+    def of(cls, candidates: Sequence[Candidate], backing: Backing, gold: Set[str]) -> Self:
+        """Turn the candidates of one document into pairs."""
+        right = np.array([candidate.tag in gold for candidate in candidates], dtype=bool)
+        return cls(feature_rows(candidates, backing), backing.knows(candidates), right)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Put pairs, at least one part, behind each other."""
+        return cls(
+            rows=np.concatenate([part.rows for part in parts]),
+            known=np.concatenate([part.known for part in parts]),
+            right=np.concatenate([part.right for part in parts]),
+        )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What recall finds for one document, as far as it does not depend on who carries which tag."""
+
+    row: int
+    by_text: Mapping[str, C2TEvidence]
+    similar: Similar
+    assignments: Assignments
+
+
+class HeldOutEvidence:
+    """Collects evidence for documents of history.
+
+    Args:
+        store: searched with each document's near-duplicates left out.
+        history: the documents that the linear scorer was fitted on, in its order.
+        linear: the scorer with its held-out scores.
+        plan: the paths and depths to collect with.
+        seed: of what is withheld.
+    """
+
+    def __init__(
+        self, store: KnowledgeStore, history: History, linear: LinearFit, plan: RecallPlan, seed: int
+    ) -> None:
+        self._store = store
+        self._history = history
+        self._linear = linear
+        self._plan = plan
+        self._random = np.random.default_rng(seed)
+        carriers: dict[str, list[str]] = {}
+        for content, tags in zip(history.ids, history.tags, strict=True):
+            for tag in tags:
+                carriers.setdefault(tag, []).append(content)
+        self._carriers = carriers
+        self.backing = Backing(
+            counts={tag: len(contents) for tag, contents in carriers.items()},
+            classified=linear.model.known if Path.LINEAR in plan.paths else frozenset(),
+        )
+
+    async def collect(self, rows: Sequence[int], progress: Progress | None = None) -> Pairs:
+        """Collect the evidence of documents, two at a time.
+
+        Raises:
+            StoreError: a search failed.
+        """
+        assignable = (await self._store.vocabulary()).assignable
+        parts: list[Pairs] = []
+        async for found in self._each(rows):
+            parts.extend(self._pairs(found, assignable))
+            if progress is not None:
+                progress(1)
+        return Pairs.joined(parts)
+
+    async def candidates(self, rows: Sequence[int]) -> AsyncIterator[tuple[int, list[Candidate]]]:
+        """Yield each document with its candidates in the order of their relative scores, nothing withheld.
+
+        Raises:
+            StoreError: a search failed.
+        """
+        assignable = (await self._store.vocabulary()).assignable
+        async for found in self._each(rows):
+            yield found.row, self._whole(found, assignable)
+
+    async def _each(self, rows: Sequence[int]) -> AsyncIterator[_Found]:
+        phrases = PhraseIndex(await self._store.vocabulary())
+        for start in range(0, len(rows), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            for found in await asyncio.gather(*(self._search(row, phrases) for row in some)):
+                yield found
+
+    async def _search(self, row: int, phrases: PhraseIndex) -> _Found:
+        text, vector = self._history.texts[row], self._vector(row)
+        exclude = frozenset(self._history.ids[other] for other in self._linear.duplicates[row])
+        vectors = [] if vector is None else [("", vector)]
+        by_text: Mapping[str, C2TEvidence] = {}
+        if Path.C2T in self._plan.paths:
+            by_text = await recall_by_text(self._store, text, vectors, self._plan, phrases)
+        similar = Similar([], [])
+        if Path.C2C2T in self._plan.paths:
+            similar = await similar_contents(self._store, text, vector, self._plan, exclude)
+        return _Found(row, by_text, similar, await self._store.assignments_of(similar.ids))
+
+    def _vector(self, row: int) -> Vector | None:
+        return None if self._history.vectors is None else self._history.vectors[row]
+
+    def _pairs(self, found: _Found, assignable: frozenset[str]) -> Iterator[Pairs]:
+        """Yield the pairs of one document: all candidates as they are, then the withheld ones as if new."""
+        gold = set(self._history.tags[found.row])
+        linear = self._scored(found.row, assignable)
+        candidates = self._candidates(found, linear, found.assignments, assignable)
+        yield Pairs.of(candidates, self.backing, gold)
+
+        kept = self._withheld([candidate.tag for candidate in candidates])
+        linear = {tag: evidence for tag, evidence in linear.items() if tag not in kept}
+        candidates = self._candidates(found, linear, _without(found.assignments, kept), assignable)
+        backing = Backing(
+            counts={**self.backing.counts, **{tag: len(examples) for tag, examples in kept.items()}},
+            classified=self.backing.classified - kept.keys(),
+        )
+        pairs = Pairs.of(candidates, backing, gold)
+        chosen = np.array([candidate.tag in kept for candidate in candidates], dtype=bool)
+        yield Pairs(pairs.rows[chosen], pairs.known[chosen], pairs.right[chosen])
+
+    def _whole(self, found: _Found, assignable: frozenset[str]) -> list[Candidate]:
+        return self._candidates(found, self._scored(found.row, assignable), found.assignments, assignable)
+
+    def _scored(self, row: int, assignable: frozenset[str]) -> Mapping[str, Evidence]:
+        if Path.LINEAR not in self._plan.paths:
+            return {}
+        return linear_evidence(self._linear.model.tags, self._linear.held_out(row), self._plan, assignable)
+
+    def _candidates(
+        self,
+        found: _Found,
+        linear: Mapping[str, Evidence],
+        assignments: Assignments,
+        assignable: frozenset[str],
+    ) -> list[Candidate]:
+        by_contents = evidence_of(found.similar, assignments, assignable, self._plan)
+        paths: dict[Path, Mapping[str, Evidence]] = {
+            Path.C2T: found.by_text,
+            Path.C2C2T: by_contents,
+            Path.LINEAR: linear,
+        }
+        return fuse(paths, self._plan)
+
+    def _withheld(self, tags: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Choose tags to withhold, and the few contents that keep each."""
+        withheld: dict[str, frozenset[str]] = {}
+        for tag in tags:
+            if self._random.random() < WITHHELD:
+                carriers = self._carriers.get(tag, [])
+                count = min(len(carriers), int(self._random.choice(_FEW)))
+                chosen = self._random.choice(len(carriers), count, replace=False) if count else ()
+                withheld[tag] = frozenset(carriers[int(place)] for place in chosen)
+        return withheld
+
+
+def _without(assignments: Assignments, kept: Mapping[str, frozenset[str]]) -> dict[str, tuple[Assignment, ...]]:
+    """Take withheld tags from all contents but those that keep them."""
+    return {
+        content: tuple(item for item in given if item.tag not in kept or content in kept[item.tag])
+        for content, given in assignments.items()
+    }

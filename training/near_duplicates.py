@@ -1,0 +1,73 @@
+"""Near-duplicates in history: what they say of each other flatters every scorer that sees both."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from llm4tag.models.embedder import Vectors
+from llm4tag.tools.linear_model import Floats
+
+SAME_WORDS = 0.6
+"""tf-idf cosine from which two documents are near-duplicates."""
+SAME_MEANING = 0.95
+"""Cosine of their raw embeddings from which they are."""
+SAME_IN_ANOTHER_SCRIPT = 0.6
+"""Cosine, each embedding centred by the mean of its script, from which one is taken for a translation of the other
+(measured on 217 Chinese translations: 5 % lie below .655, half of the best others below .461)."""
+_FEWEST_OF_A_SCRIPT = 20
+_BLOCK = 512
+
+
+def products(words: csr_array) -> Iterator[tuple[slice, Floats]]:
+    """Yield the products of some rows with all, shape (some, n), until all have had their turn."""
+    count = words.shape[0]
+    columns = words.T.tocsr()
+    for start in range(0, count, _BLOCK):
+        rows = slice(start, min(count, start + _BLOCK))
+        yield rows, (words[rows] @ columns).toarray()
+
+
+def near_duplicates(texts: Sequence[str], words: csr_array, vectors: Vectors | None) -> list[NDArray[np.int64]]:
+    """Return for each of n documents the rows of those that are nearly the same, its own included.
+
+    Translations are known by their script: those between languages of one script are not found.
+
+    Args:
+        texts: of the documents.
+        words: L2-normalised tf-idf, shape (n, terms).
+        vectors: raw embeddings, L2-normalised, shape (n, dimensions).
+    """
+    found: list[NDArray[np.int64]] = []
+    scripts = np.array([script_of(text) for text in texts])
+    centred = None if vectors is None or len(set(scripts)) < 2 else _centred_by_script(vectors, scripts)
+    for rows, by_words in products(words):
+        same = by_words > SAME_WORDS
+        if vectors is not None:
+            same |= vectors[rows] @ vectors.T > SAME_MEANING
+        if centred is not None:
+            others = scripts[rows, None] != scripts
+            same |= others & (centred[rows] @ centred.T > SAME_IN_ANOTHER_SCRIPT)
+        same[np.arange(len(same)), np.arange(rows.start, rows.stop)] = True
+        found.extend(np.flatnonzero(row) for row in same)
+    return found
+
+
+def script_of(text: str) -> str:
+    """Return the script of most of a text's first letters (LATIN, CJK, …), empty where it has none."""
+    letters = (unicodedata.name(char, "").partition(" ")[0] for char in text[:400] if char.isalpha())
+    counts = Counter(letters)
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+def _centred_by_script(vectors: Vectors, scripts: NDArray[np.str_]) -> Floats:
+    """Return embeddings less the mean of their script, L2-normalised; a rare script's less the mean of all."""
+    moved = vectors - vectors.mean(axis=0)
+    for script in set(scripts):
+        own = scripts == script
+        if own.sum() >= _FEWEST_OF_A_SCRIPT:
+            moved[own] = vectors[own] - vectors[own].mean(axis=0)
+    return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9), dtype=np.float32)

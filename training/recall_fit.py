@@ -1,0 +1,148 @@
+"""Fit recall on a store's history: the linear scorer, then the fusion of all paths' evidence."""
+
+import asyncio
+import importlib.metadata
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from llm4tag.calibration.evidence_fusion import EvidenceFusion, FusionNote
+from llm4tag.calibration.fitted import Fitted
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.embedder import Progress
+from llm4tag.schema import Path, Recipe, now
+from llm4tag.tools.fitted_recall import keep_fitted, load_fitted
+from llm4tag.tools.plan import ALL_PATHS, RecallPlan
+from llm4tag.training.fusion_fit import fit_weights
+from llm4tag.training.held_out_evidence import HeldOutEvidence
+from llm4tag.training.linear_fit import LinearFit, fit_linear
+from llm4tag.training.tagged_history import History, read_history
+
+FEWEST_CONTENTS = 200
+"""Tagged contents below which nothing is fitted: a cautious choice, not a measured one."""
+FEWEST_DOCUMENTS = 50
+"""Richly tagged documents below which no fusion is fitted."""
+MOST_CONTENTS = 10_000
+"""The linear scorer is fitted on a sample of so many: its cost grows with their cube."""
+MOST_DOCUMENTS = 1_000
+"""The fusion is fitted on a sample of so many."""
+
+Bar = Callable[[str, int, str], AbstractContextManager[Progress]]
+"""Opens a progress bar with a label, a total and a unit."""
+
+
+class FitReport(BaseModel):
+    """What a fit came to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tagged_contents: int
+    linear_documents: int = 0
+    """How many the linear scorer was fitted on; 0: none was fitted."""
+    linear_tags: int = 0
+    fusion_documents: int = 0
+    """How many the fusion was fitted on; 0: none was fitted."""
+    fewest_tags: int = 0
+    """Its documents have at least so many tags."""
+
+
+async def fit_recall(
+    store: KnowledgeStore,
+    bar: Bar,
+    *,
+    paths: frozenset[Path] = ALL_PATHS,
+    fewest_tags: int | None = None,
+    seed: int = 0,
+) -> FitReport:
+    """Fit on all that people tagged, and keep it in the store in place of an earlier fit.
+
+    Args:
+        store: where history is.
+        bar: shows progress.
+        paths: the fusion learns to weigh these; without LINEAR the linear scorer is not fitted.
+        fewest_tags: the fusion learns from documents with at least so many tags; None: as many as they have on
+            average, rounded up, because contents with fewer are often tagged incompletely.
+        seed: of the samples.
+
+    Raises:
+        StoreError: the store failed.
+    """
+    history = await read_history(store)
+    total = len(history)
+    if total < FEWEST_CONTENTS:
+        await keep_fitted(store, None, None)
+        return FitReport(tagged_contents=total)
+    random = np.random.default_rng(seed)
+    if total > MOST_CONTENTS:
+        history = history.rows(np.sort(random.choice(total, MOST_CONTENTS, replace=False)))
+    fitted = await note_of_fit(store, history, total, seed)
+    linear = await fit_linear_showing(history, fitted, bar)
+    least = fewest_tags or average_tags(history)
+    rows = sample_rows(history, least, random)
+    fusion = None
+    if len(rows) >= FEWEST_DOCUMENTS:
+        plan = RecallPlan.first(total, Recipe.LEARNED, paths)
+        with bar("fitting the fusion", len(rows), "contents") as advance:
+            pairs = await HeldOutEvidence(store, history, linear, plan, seed).collect(rows, advance)
+            weights = await asyncio.to_thread(fit_weights, pairs)
+        note = FusionNote(
+            fitted=fitted.model_copy(update={"documents": len(rows)}),
+            paths=paths,
+            pairs=len(pairs.right),
+            fewest_tags=least,
+            tags_a_document=sum(len(history.tags[row]) for row in rows) / len(rows),
+        )
+        fusion = EvidenceFusion(note, weights)
+    await keep_fitted(store, linear.model, fusion)
+    return FitReport(
+        tagged_contents=total,
+        linear_documents=len(history),
+        linear_tags=len(linear.model.tags),
+        fusion_documents=len(rows) if fusion else 0,
+        fewest_tags=least if fusion else 0,
+    )
+
+
+async def note_of_fit(store: KnowledgeStore, history: History, total: int, seed: int) -> Fitted:
+    """Return what to note of a fit on some of the store's ``total`` tagged contents."""
+    return Fitted(
+        time=now(),
+        vocabulary=(await store.vocabulary()).version,
+        embedding=store.embedding,
+        tagged_contents=total,
+        documents=len(history),
+        seed=seed,
+        versions={name: importlib.metadata.version(name) for name in ("numpy", "scipy", "scikit-learn")},
+    )
+
+
+async def fit_linear_showing(history: History, fitted: Fitted, bar: Bar) -> LinearFit:
+    """Fit the linear scorer with a progress bar."""
+    with bar("fitting the linear scorer", len(history), "contents") as advance:
+        linear = await asyncio.to_thread(fit_linear, history, fitted)
+        advance(len(history))
+    return linear
+
+
+def average_tags(history: History) -> int:
+    """Return how many tags a document has on average, rounded up."""
+    return math.ceil(sum(len(tags) for tags in history.tags) / max(1, len(history)))
+
+
+def sample_rows(history: History, least: int, random: np.random.Generator) -> list[int]:
+    """Return up to ``MOST_DOCUMENTS`` rows with at least ``least`` tags, drawn at random."""
+    rich = np.flatnonzero([len(tags) >= least for tags in history.tags])
+    chosen = random.choice(rich, min(len(rich), MOST_DOCUMENTS), replace=False)
+    return [int(row) for row in chosen]
+
+
+async def fit_is_due(store: KnowledgeStore) -> bool:
+    """Return whether there is enough history to fit on, and no fit, or one that much less history backs."""
+    tagged = (await store.statistics()).tagged_contents
+    if tagged < FEWEST_CONTENTS:
+        return False
+    fitted = await load_fitted(store)
+    return fitted is None or bool(fitted.stale(tagged))
