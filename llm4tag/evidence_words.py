@@ -19,7 +19,7 @@ from llm4tag.schema import (
     Vocabulary,
     neighbours_in,
 )
-from llm4tag.text import visible
+from llm4tag.schema.text import visible
 
 _BEGINNING = 90
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from llm4tag.models.judge_adapter import Adapter
 from llm4tag.schema import Usage
+from llm4tag.schema.text import without_surrogates
 
 
 class Message(BaseModel):
@@ -22,7 +23,7 @@ class Message(BaseModel):
     @classmethod
     def _encodable(cls, value: str) -> str:
         """Replace lone surrogates, which no provider could be sent."""
-        return value.encode("utf-8", "replace").decode()
+        return without_surrogates(value)
 
 
 class Ask(BaseModel):

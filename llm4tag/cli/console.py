@@ -15,7 +15,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from llm4tag.text import printable
+from llm4tag.schema.text import printable
 
 if TYPE_CHECKING:
     from llm4tag.schema import Path as RecallPath
@@ -123,6 +123,7 @@ class Root(TyperGroup):
 
 
 def _report_error(error: Exception, debug: bool) -> int:
+    from llm4tag.cli.error_words import in_words
     from llm4tag.schema import Llm4tagError
 
     if debug or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0"):
@@ -130,7 +131,7 @@ def _report_error(error: Exception, debug: bool) -> int:
 
         traceback.print_exception(error)
     if isinstance(error, Llm4tagError):
-        fail(str(error))
+        fail(in_words(error))
         return error.exit_code
     fail(
         f"unexpected {type(error).__name__}: {error}\n"

@@ -13,7 +13,7 @@ from rich.tree import Tree
 
 from llm4tag.evidence_words import all_said, beginning, confidence_of, in_short
 from llm4tag.schema import Content, Decision, TagDecision, TagResult, Vocabulary
-from llm4tag.text import visible
+from llm4tag.schema.text import visible
 
 _COLOURS = {Decision.ACCEPT: "green", Decision.REVIEW: "yellow", Decision.REJECT: "red"}
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from llm4tag.cli.console import EmbeddingOption, StoreOption, WithoutOption, progress_bar, run_async, say
-from llm4tag.text import printable
+from llm4tag.schema.text import printable
 
 if TYPE_CHECKING:
     from llm4tag.calibration.passport import Passport

@@ -21,7 +21,7 @@ from llm4tag.reporting.quality_report import QualityReport
 from llm4tag.reporting.report_words import alternative_texts, between, number, percent
 from llm4tag.result_files import chosen
 from llm4tag.schema import Content, Vocabulary
-from llm4tag.text import visible
+from llm4tag.schema.text import visible
 
 ROWS = 50
 """Wrong tags shown, and missed tags of each stage, unless the caller says how many."""

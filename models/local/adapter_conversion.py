@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from llm4tag.models.judge_adapter import Adapter
 from llm4tag.models.local.adapter_weights import matrix, matrix_names, opened, package
 from llm4tag.models.local.known_models import MODELS, models_folder
-from llm4tag.models.local.model_files import ModelFile, file_sha256, replacing
+from llm4tag.models.local.model_files import ModelFile, file_sha256
 from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError
+from llm4tag.schema.drafts import draft_of
 
 _PROJECTIONS = {
     "q_proj": "attn_q",
@@ -99,7 +100,7 @@ def convert(adapter: Adapter, base: Path, out: Path, done: Done = lambda _: None
     facts = base_facts(read_base(base), base)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(out) as partial:
+        with draft_of(out) as partial:
             writer = gguf.GGUFWriter(partial, facts.architecture)
             writer.add_type(gguf.GGUFType.ADAPTER)
             writer.add_string(gguf.Keys.Adapter.TYPE, "lora")

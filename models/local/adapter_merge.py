@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from llm4tag.models.judge_adapter import Adapter
 from llm4tag.models.local.adapter_conversion import BaseFacts, base_facts, carried_matrices, read_base
 from llm4tag.models.local.adapter_weights import package
-from llm4tag.models.local.model_files import hash_file, replacing
+from llm4tag.models.local.model_files import hash_file
 from llm4tag.schema import ModelError, ModelSetupError, UsageError
 from llm4tag.schema.adapter_card import CARD_FILE, MergedModel
+from llm4tag.schema.drafts import draft_of
 
 Done = Callable[[int], None]
 """Called with the number of tensors just written."""
@@ -52,7 +53,7 @@ def merge_folder(adapter: Adapter, base: Path, out: Path, done: Done = lambda _:
     try:
         out.mkdir(parents=True)
         file = out / f"{adapter.card.name}.gguf"
-        with replacing(file) as draft:
+        with draft_of(file) as draft:
             _write(adapter, base, draft, done)
         merged = MergedModel(file=file.name, sha256=hash_file(file))
         card = adapter.card.model_copy(update={"merged": merged})

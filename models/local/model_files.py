@@ -1,9 +1,6 @@
 """Model files on disk, and what they hash to."""
 
 import hashlib
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -127,18 +124,6 @@ def hash_file(path: Path) -> str:
     """Return the sha256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a file beside the path, to be written; it takes the path's place at the end, or goes at an error."""
-    # Not mkstemp's: its files are their owner's alone, whatever the umask.
-    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _note(path: Path, cache_dir: Path) -> Path:

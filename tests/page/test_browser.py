@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from llm4tag.evidence_words import all_said, confidence_of, in_short
 from llm4tag.schema import Content, Tag, TagDecision, Vocabulary
-from llm4tag.text import visible
+from llm4tag.schema.text import visible
 from tests.fakes.page_server import Answer, PageServer, Steps, custom, event, refused, streamed, values
 from tests.page.conftest import Seen
 from tests.page.samples import DEEP, NAMES, TAGS, TEXTS, TURNED, WHY, result

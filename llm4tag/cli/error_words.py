@@ -1,0 +1,53 @@
+"""Errors in the words of the command line: options as flags, steps as commands to run."""
+
+from llm4tag.schema.errors import Llm4tagError, Spelling, Step
+
+FLAGS = {
+    "use_llm": "--no-llm",
+    "answer_cache": "--no-cache",
+    "output": "-o",
+}
+"""Flags whose names do not follow from the option's."""
+COMMANDS = {
+    Step.MAKE_STORE: "llm4tag store init --store {store}",
+    Step.INGEST_VOCABULARY: "llm4tag ingest vocabulary FILE --store {store}",
+    Step.INGEST_HISTORY: "llm4tag ingest history FILE --store {store}",
+    Step.MOVE_STORE: "llm4tag store export FILE",
+    Step.MIGRATE_STORE: "llm4tag store init --store {store}",
+    Step.EMBED_STORE: "llm4tag store embed --embedding {embedding} --store {store}",
+    Step.FIT_RECALL: "llm4tag store fit",
+    Step.CALIBRATE: "llm4tag calibrate FILE",
+    Step.TAG_CONTENTS: "llm4tag tag FILE",
+    Step.PULL_MODEL: "llm4tag model pull {model}",
+    Step.MERGE_ADAPTER: "llm4tag train merge {adapter}",
+    Step.EXPORT_EXAMPLES: "llm4tag train export FILE",
+    Step.SHOW_PROFILE: "llm4tag profiles show general",
+    Step.ADD_KEY: "llm4tag keys add NAME",
+    Step.INSTALL_LOCAL: "pip install 'llm4tag[local]'",
+    Step.INSTALL_SERVE: "pip install 'llm4tag[serve]'",
+    Step.INSTALL_TRACE: "pip install 'llm4tag[trace]'",
+    Step.INSTALL_REPORT: "pip install 'llm4tag[report]'",
+    Step.INSTALL_TRAIN: "pip install 'llm4tag[train]'",
+    Step.INSTALL_READERS: "pip install llama-index-readers-file",
+}
+"""The command of each step; ``{store}`` and the like are details of the error."""
+UNKNOWN_DETAILS = {"store": "STORE", "model": "NAME", "adapter": "DIR", "embedding": "NAME"}
+"""What stands in a command for a detail that the error does not have."""
+
+
+class CommandLine(Spelling):
+    """Names options and steps as they are typed."""
+
+    def option(self, name: str) -> str:
+        """Return the flag of an option."""
+        return FLAGS.get(name, f"--{name.replace('_', '-')}")
+
+    def step(self, step: Step, details: dict[str, str]) -> str:
+        """Return a step in words with the command that takes it."""
+        command = COMMANDS[step].format_map(UNKNOWN_DETAILS | details)
+        return f"{step.value} (`{command}`)"
+
+
+def in_words(error: Llm4tagError) -> str:
+    """Return an error's message as a user of the command line reads it."""
+    return error.message(CommandLine())

@@ -1,0 +1,16 @@
+"""Text from strangers made safe: to encode, and to show in a terminal."""
+
+
+def without_surrogates(text: str) -> str:
+    """Replace lone surrogates by ``?``: JSON can spell these halves of characters, UTF-8 and providers cannot."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def printable(text: str) -> str:
+    """Return a text with its control characters spelled out; line breaks stay."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+
+
+def visible(text: str) -> str:
+    """Return a text on one line, its control characters spelled out."""
+    return printable(" ".join(text.split()))
