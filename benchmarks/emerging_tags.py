@@ -44,10 +44,10 @@ def configurations(adapter: str, form: str | None) -> dict[str, Mapping[str, Any
     return {
         "recall alone": {"use_llm": False},
         "judge": judge,
-        "judge, not of new tags": {**judge, "judge_new": 0},
+        "judge, not of new tags": {**judge, "judge_unseen": 0},
         "judge, no similar items": {**judge, "examples": 0},
         "judge, similar items": {**judge, "examples": 3},
-        **{name: {**asked, "judge_new": NEW} for name, asked in ZERO_SHOTS.items()},
+        **{name: {**asked, "judge_unseen": NEW} for name, asked in ZERO_SHOTS.items()},
     }
 
 

@@ -31,7 +31,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
     "judge, cascade": {"samples": 0, "cascade": True},
     "judge, two rounds": {"samples": 0, "max_rounds": 2},
     "both": BOTH,
-    "verbal": {"samples": 0, "verbal": True},
+    "rating": {"samples": 0, "rating": True},
     "both, cascade": {**BOTH, "cascade": True},
     "both, adaptive": {**BOTH, "adaptive": True},
     "both, cascade, adaptive": {**BOTH, "cascade": True, "adaptive": True},

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from llm4tag.calibration.calibrator import Calibrator
 from llm4tag.calibration.log_odds import log_odds, probabilities
 from llm4tag.calibration.numbers import LLM_SIGNALS, number_rows
-from llm4tag.calibration.signals import VERBAL_CLIP
+from llm4tag.calibration.signals import RATING_CLIP
 from llm4tag.schema import C2C2TEvidence, Candidate, Evidence, Path, Signals
 
 
@@ -36,7 +36,7 @@ WITHOUT_HISTORY = Weights(scale=0.5, judgement=1.0, agreement=0.6)
 
 TUNED_SHARE = 0.5
 """Of a fine-tuned judge's logit beside recall's: both mean the same probability, so neither is centred."""
-TUNED_SHARE_NEW = 0.9
+TUNED_SHARE_UNSEEN = 0.9
 """The same for tags that came after recall was fitted: recall's probability is not meant for them. See
 docs/recall.md."""
 
@@ -87,7 +87,7 @@ def combine(
     weights: Weights,
     *,
     tuned: bool = False,
-    unfitted: Set[str] = frozenset(),
+    unseen: Set[str] = frozenset(),
 ) -> list[Scored]:
     """Move each recall confidence by what the LLM said, in logits; best first.
 
@@ -99,14 +99,14 @@ def combine(
         signals: of each, by tag.
         weights: of a zero-shot judge, and of agreement.
         tuned: whether the judge was fine-tuned.
-        unfitted: tags that came after recall was fitted.
+        unseen: tags that came after recall was fitted.
     """
     shares = {tag: one.agreement for tag, one in signals.items() if one.agreement is not None}
     logits = {tag: log_odds(one.p_yes) for tag, one in signals.items() if one.p_yes is not None}
     said = {
-        tag: log_odds(one.verbal, VERBAL_CLIP)
+        tag: log_odds(one.rating, RATING_CLIP)
         for tag, one in signals.items()
-        if one.verbal is not None and one.p_yes is None
+        if one.rating is not None and one.p_yes is None
     }
     centred_shares, centred_logits = _centred(shares), {**_centred(said), **_centred(logits)}
     scored = []
@@ -114,7 +114,7 @@ def combine(
         tag = candidate.tag
         recall = log_odds(signals[tag].recall or 0.0)
         if tuned:
-            share = TUNED_SHARE_NEW if tag in unfitted else TUNED_SHARE
+            share = TUNED_SHARE_UNSEEN if tag in unseen else TUNED_SHARE
             judged = share * (logits.get(tag, recall) - recall)
         else:
             judged = weights.judgement * centred_logits.get(tag, 0.0)

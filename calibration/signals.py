@@ -9,9 +9,9 @@ from llm4tag.calibration.judgement import Judgement
 from llm4tag.calibration.log_odds import CLIP, Floats, log_odds
 from llm4tag.schema import Signals
 
-COLUMNS = ("recall", "agreement", "p_yes", "verbal")
+COLUMNS = ("recall", "agreement", "p_yes", "rating")
 """The columns of ``signal_rows``, in order."""
-VERBAL_CLIP = 0.01
+RATING_CLIP = 0.01
 """Who says 0 or 100 percent means as good as: beyond this, log odds of probabilities in words say nothing."""
 
 
@@ -19,7 +19,7 @@ def gather(
     recall: Mapping[str, float],
     agreement: Mapping[str, tuple[float, int]],
     judgements: Mapping[str, Judgement],
-    verbal: Mapping[str, float | None] | None = None,
+    rating: Mapping[str, float | None] | None = None,
 ) -> dict[str, Signals]:
     """Return the signals of each candidate of a content, by tag id.
 
@@ -27,7 +27,7 @@ def gather(
         recall: confidence from recall alone; its keys are the candidates.
         agreement: share of samples that named the tag, and how many were asked.
         judgements: yes or no, one candidate at a time.
-        verbal: probabilities in words, all candidates at once; None: no usable one.
+        rating: probabilities in words, all candidates at once; None: no usable one.
     """
     found = {}
     for tag, probability in recall.items():
@@ -39,7 +39,7 @@ def gather(
             samples=samples,
             p_yes=judgement.p_yes if judgement else None,
             yes_no_mass=judgement.mass if judgement else None,
-            verbal=(verbal or {}).get(tag),
+            rating=(rating or {}).get(tag),
         )
     return found
 
@@ -70,4 +70,4 @@ def _log_odds(signals: Signals, name: str) -> float:
         return math.nan
     if name == "agreement":
         return log_odds((value * signals.samples + 0.5) / (signals.samples + 1))
-    return log_odds(value, VERBAL_CLIP if name == "verbal" else CLIP)
+    return log_odds(value, RATING_CLIP if name == "rating" else CLIP)

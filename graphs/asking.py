@@ -44,11 +44,11 @@ def judged(state: TaggingState) -> list[str]:
 
 def way_to_judge(state: TaggingState) -> Literal["judge", "rate"] | None:
     """Return the node that judges: one question a candidate, or one for all in words; None: there is none."""
-    verbal = state["steps"].verbal
-    if verbal:
+    rating = state["steps"].rating
+    if rating:
         return "rate"
     if NO_LOGPROBS in state.get("remarks", []):
-        return "rate" if verbal is None else None
+        return "rate" if rating is None else None
     return "judge"
 
 
@@ -60,7 +60,7 @@ def spared(state: TaggingState, options: TagOptions) -> bool:
 
 def _new(state: TaggingState) -> list[str]:
     # A fit that has not seen a tag thinks little of it, so neither its order nor the cascade would ask about it.
-    return state.get("unfitted", [])[: state["steps"].judge_new]
+    return state.get("unseen", [])[: state["steps"].judge_unseen]
 
 
 def _unsure(tags: list[str], state: TaggingState) -> list[str]:

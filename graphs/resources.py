@@ -10,8 +10,8 @@ from llm4tag.calibration.calibrator import Calibrator
 from llm4tag.graphs.context import TagOptions
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.knowledge_store.stores import open_store
-from llm4tag.models.cached_llm import open_llm
 from llm4tag.models.language_model import LanguageModel
+from llm4tag.models.llm_registry import open_llm
 from llm4tag.prompts import prompt_hashes, read_profile
 from llm4tag.schema import UsageError
 from llm4tag.schema.profile import Profile

@@ -34,8 +34,8 @@ def weigh(
     plan, candidates = state["plan"], state["candidates"]
     recall = recall_of(plan, candidates)
     signals = gather(recall, shares, state.get("judgements", {}), state.get("ratings", {}))
-    unfitted = frozenset(state.get("unfitted", ()))
-    scored = combine(candidates, signals, weights_of(plan), tuned=tuned, unfitted=unfitted)
+    unseen = frozenset(state.get("unseen", ()))
+    scored = combine(candidates, signals, weights_of(plan), tuned=tuned, unseen=unseen)
     here = standing.on(scored, bool(state.get("llm_failure")), spared(state, options))
     if here.calibrator is not None:
         scored = calibrate_all(scored, here.calibrator)

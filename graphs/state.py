@@ -119,7 +119,7 @@ class TaggingState(TypedDict):
     """How many contents people had tagged when the run began."""
     found: Annotated[dict[Path, dict[str, Evidence]], keep_best]
     candidates: list[Candidate]
-    unfitted: NotRequired[list[str]]
+    unseen: NotRequired[list[str]]
     """Of the candidates, the tags that came after recall was fitted, best first by their own words."""
     prompt: NotRequired[PromptContext]
     samples: Annotated[list[Sample], append]

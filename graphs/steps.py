@@ -18,8 +18,8 @@ class Steps(BaseModel):
     samples: int
     generate_top: int
     judge_top: int
-    judge_new: int
-    verbal: bool | None
+    judge_unseen: int
+    rating: bool | None
     """None: where the model gives no log-probabilities."""
     cascade: bool
     adaptive: bool
@@ -48,8 +48,8 @@ def steps_for(options: TagOptions, profile: StepChoices, plan: RecallPlan, *, tu
         "samples": samples,
         "generate_top": plan.asked,
         "judge_top": judged,
-        "judge_new": 5 if tuned and judged else 0,
-        "verbal": None,
+        "judge_unseen": 5 if tuned and judged else 0,
+        "rating": None,
         "cascade": tuned,
         "adaptive": False,
         "examples": 0 if alone and plan.recipe is not Recipe.LEARNED else 3,

@@ -89,8 +89,8 @@ def _of_llm(item: Signals) -> str:
         said.append(f"named in {round(item.agreement * item.samples)} of {item.samples} answers")
     if item.p_yes is not None:
         said.append(f"judged yes with probability {item.p_yes:.2f}")
-    if item.verbal is not None:
-        said.append(f"said to be {item.verbal:.0%} likely among all")
+    if item.rating is not None:
+        said.append(f"said to be {item.rating:.0%} likely among all")
     return "the LLM: " + (", ".join(said) or "no usable answer")
 
 

@@ -142,9 +142,9 @@ class Tagger:
         if resources.llm is None:
             return Estimate(llm_calls=0, prompt_tokens=0, completion_tokens=0, cost=0.0)
         steps = (await planned(self.options, resources)).steps
-        judged, rounds = steps.judge_top + steps.judge_new, steps.max_rounds
+        judged, rounds = steps.judge_top + steps.judge_unseen, steps.max_rounds
         lists = steps.samples * steps.generate_top
-        if steps.verbal and judged:
+        if steps.rating and judged:
             lists, judged = lists + judged, 1
         asked = (steps.samples + judged) * rounds + rounds - 1
         listed = lists * rounds * _LABEL_TOKENS

@@ -33,10 +33,10 @@ class StepChoices(BaseModel):
     """Candidates shown to the generator; None: 10 where there is history, 20 where there is none."""
     judge_top: int | None = Field(default=None, ge=0, le=200)
     """Candidates judged yes or no, one question each; None as above, 0: none."""
-    judge_new: int | None = Field(default=None, ge=0, le=50)
+    judge_unseen: int | None = Field(default=None, ge=0, le=50)
     """Candidates judged besides, whatever recall thinks of them: the best by their own words among tags that came
     after recall was fitted, of which it cannot know. None: 5 where a fine-tuned judge is asked at all, else 0."""
-    verbal: bool | None = None
+    rating: bool | None = None
     """Ask for the probabilities of these in words, in one question, in place of judging them; None: where the
     model gives no log-probabilities; False: never."""
     cascade: bool | None = None

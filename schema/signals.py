@@ -18,10 +18,10 @@ class Signals(BaseModel):
     """Mass of Yes-like first tokens over Yes-like plus No-like (paper section 3.3)."""
     yes_no_mass: float | None = Field(default=None, ge=0.0, le=1.0)
     """How much probability lay on Yes-like and No-like tokens together; 0 where neither was seen."""
-    verbal: float | None = Field(default=None, ge=0.0, le=1.0)
+    rating: float | None = Field(default=None, ge=0.0, le=1.0)
     """The probability that the LLM put into words when it was shown all candidates at once."""
 
     @property
     def of_llm(self) -> bool:
         """Whether the LLM was asked about the candidate at all."""
-        return any(value is not None for value in (self.agreement, self.p_yes, self.yes_no_mass, self.verbal))
+        return any(value is not None for value in (self.agreement, self.p_yes, self.yes_no_mass, self.rating))

@@ -1,12 +1,14 @@
 """Which module of the project imports which, read from the source: function-level imports and links included."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "llm4tag"
+_NAME = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)+", re.IGNORECASE)
 LAYERS = (
     "schema",
     "models",
@@ -53,10 +55,17 @@ def imports_of(module: str, file: Path) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             for name in node.names:
                 yield Import(module, place, f"{node.module}.{name.name}")
-        elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
-            for value in node.args:
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    yield Import(module, place, value.value)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _names_a_module(node.value):
+            yield Import(module, place, node.value)
+
+
+def _names_a_module(text: str) -> bool:
+    """Say whether a string is the dotted name of a module of the project, by its full name or its folder's."""
+    if not _NAME.fullmatch(text):
+        return False
+    parts = text.split(".")
+    # monkeypatch.setattr("module.attribute", …) names what is in one.
+    return any((ROOT / Path(*part)).with_suffix(".py").is_file() for part in (parts, parts[:-1]))
 
 
 def module_graph(files: dict[str, Path]) -> dict[str, set[str]]:

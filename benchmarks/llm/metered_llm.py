@@ -7,10 +7,11 @@ from typing import Any
 
 from llm4tag.graphs import resources
 from llm4tag.models.answer_cache import AnswerCache
-from llm4tag.models.cached_llm import CachedModel, open_llm
+from llm4tag.models.cached_llm import CachedModel
 from llm4tag.models.cost import count_tokens
 from llm4tag.models.judge_adapter import Adapter
 from llm4tag.models.language_model import Answer, Ask, LanguageModel
+from llm4tag.models.llm_registry import open_llm
 from llm4tag.schema import Content, ModelSetupError, Settings, TagResult
 from llm4tag.tagger import Tagger
 

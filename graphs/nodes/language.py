@@ -39,9 +39,9 @@ async def judge(state: TaggingState, runtime: Runtime[TagOptions]) -> Update:
         questions = [judgement_question(state["prompt"], labels[tag]) for tag in tags]
     else:
         # Nobody could give similar contents a tag that was not there yet: they would mislead (docs/recall.md).
-        alone, unfitted = state["prompt"].model_copy(update={"examples": ()}), state.get("unfitted", [])
+        alone, unseen = state["prompt"].model_copy(update={"examples": ()}), state.get("unseen", [])
         questions = [
-            tuned_question(alone if tag in unfitted else state["prompt"], vocabulary[tag], adapter) for tag in tags
+            tuned_question(alone if tag in unseen else state["prompt"], vocabulary[tag], adapter) for tag in tags
         ]
     # The first alone: it fills the prefix cache for the others, and shows whether there are log-probabilities.
     answers, usage, failure = await _ask_all(_llm(resources), questions[:1])

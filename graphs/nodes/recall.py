@@ -170,16 +170,16 @@ async def fuse_candidates(state: TaggingState, runtime: Runtime[TagOptions]) -> 
     options, resources = await open_for(runtime)
     plan, found = state["plan"], state.get("found", {})
     fitted = await resources.fitted() if plan.recipe is Recipe.LEARNED else None
-    unfitted: list[str] = []
+    unseen: list[str] = []
     if fitted is not None and fitted.fusion is not None:
         backing = await backing_of(resources.store, fitted, plan.paths)
         candidates = fuse_by_probability(found, plan, fitted.fusion, backing)
-        unfitted = best_by_words(candidates, backing.classified)
+        unseen = best_by_words(candidates, backing.classified)
     else:
         candidates = fuse(found, plan)
     told = await tell_recall(options, resources, plan, candidates)
     runtime.stream_writer({"stage": "fuse", "candidates": len(candidates), **told})
-    return {"candidates": candidates, "unfitted": unfitted}
+    return {"candidates": candidates, "unseen": unseen}
 
 
 async def backing_of(store: KnowledgeStore, fitted: FittedRecall, paths: frozenset[Path]) -> Backing:

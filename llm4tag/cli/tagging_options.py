@@ -86,10 +86,10 @@ class TaggerOptions:
             rich_help_panel=_MODEL,
         ),
     ] = None
-    verbal: Annotated[
+    rating: Annotated[
         bool | None,
         typer.Option(
-            "--verbal/--no-verbal",
+            "--rating/--no-rating",
             help="Ask for the probabilities of these in words, in one question, in place of judging them. "
             "Default: where the model gives no log-probabilities.",
             show_default=False,
@@ -215,7 +215,7 @@ class TaggerOptions:
             answer_cache=False if self.no_cache else None,
             samples=self.samples,
             judge_top=self.judge_top,
-            verbal=self.verbal,
+            rating=self.rating,
             cascade=self.cascade,
             adaptive=self.adaptive,
             embedding=self.embedding,

@@ -125,7 +125,7 @@ def _lost(found: TagDecision, asked: bool) -> tuple[Stage, str]:
 
 def _named(found: TagDecision) -> bool:
     said = found.signals
-    return bool(said.agreement) or (said.p_yes or 0.0) >= _YES or (said.verbal or 0.0) >= _YES
+    return bool(said.agreement) or (said.p_yes or 0.0) >= _YES or (said.rating or 0.0) >= _YES
 
 
 def wrong_of(result: TagResult, gold: Collection[str]) -> Iterator[Wrong]:

@@ -234,7 +234,7 @@ SIGNALS: Mapping[str, str] = MappingProxyType(
         "recall": "recall, fused",
         "agreement": "agreement of samples",
         "p_yes": "LLM yes/no",
-        "verbal": "LLM in words",
+        "rating": "LLM in words",
         "c2t": "path: tag's own words",
         "c2c2t": "path: similar contents",
         "linear": "path: linear scorer",

@@ -69,7 +69,7 @@ def test_missing_signals_are_no_zeros() -> None:
     assert asked.tolist() == [1, 0, 1]
     assert logits[0] == logits[1] == 0.0
     assert rows[:, NUMBERS.index("p_yes centred")].sum() == pytest.approx(0.0)
-    assert not rows[:, NUMBERS.index("verbal asked")].any()
+    assert not rows[:, NUMBERS.index("rating asked")].any()
     with pytest.raises(ValueError, match="no signal of recall"):
         number_rows([Scored(tag="a", confidence=0.5, raw=0.5, signals=Signals(), evidence=())])
 

@@ -82,7 +82,7 @@ def test_a_tuned_judge_speaks_for_itself_and_half() -> None:
 def test_of_a_tag_that_the_fit_has_not_seen_a_tuned_judge_has_nearly_all_to_say() -> None:
     recall = {"a": 0.01, "b": 0.01, "c": 0.01}
     said = {tag: Judgement(p_yes=0.8, mass=1.0) for tag in "ab"}
-    scored = combine(CANDIDATES, gather(recall, {}, said), WITH_HISTORY, tuned=True, unfitted={"a", "c"})
+    scored = combine(CANDIDATES, gather(recall, {}, said), WITH_HISTORY, tuned=True, unseen={"a", "c"})
     found = {item.tag: item.confidence for item in scored}
     logit = 0.9 * math.log(0.8 / 0.2) + 0.1 * math.log(0.01 / 0.99)
     assert found["a"] == pytest.approx(1 / (1 + math.exp(-logit)))

@@ -52,7 +52,7 @@ def test_without_an_llm_the_result_is_what_was_generated() -> None:
         ({"agreement": 1 / 3}, Stage.PRUNED),
         ({"agreement": 0.0, "p_yes": 0.5}, Stage.PRUNED),
         ({"p_yes": 0.49}, Stage.NOT_GENERATED),
-        ({"verbal": 0.6}, Stage.PRUNED),
+        ({"rating": 0.6}, Stage.PRUNED),
         # Asked, and neither yes nor no was seen.
         ({"yes_no_mass": 0.0}, Stage.NOT_GENERATED),
     ],

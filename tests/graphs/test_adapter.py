@@ -116,7 +116,7 @@ async def test_of_tags_newer_than_the_fit_it_is_asked_without_similar_contents(
         await fit_recall(opened, quiet)
         await opened.upsert_tags([Tag(id="feeds", name="Feeds"), Tag(id="planets", name="Planets")])
     text: TaggingInput = {"text": "reads mail letters in the imap inbox, and news feeds"}
-    chosen = tuned(store=location, samples=0, cascade=False, judge_top=2, judge_new=None)
+    chosen = tuned(store=location, samples=0, cascade=False, judge_top=2, judge_unseen=None)
     result = TagResult.model_validate(await graph.ainvoke(text, context=chosen))
     assert result.degraded is None
     prompts = [request["messages"][-1]["content"] for request in fake.chat_requests]

@@ -32,8 +32,8 @@ def test_options_beat_the_profile_which_beats_what_was_measured() -> None:
     assert (tuned.examples, tuned.passages) == (0, 0), "nothing but the judge would read them"
     learned = RecallPlan.first(1000, Recipe.LEARNED)
     assert steps_for(TagOptions(), StepChoices(), learned, tuned=True).examples == 3
-    assert (tuned.judge_new, bare.judge_new) == (5, 0)
-    assert chosen(TagOptions(judge_top=0), StepChoices(), tuned=True).judge_new == 0
+    assert (tuned.judge_unseen, bare.judge_unseen) == (5, 0)
+    assert chosen(TagOptions(judge_top=0), StepChoices(), tuned=True).judge_unseen == 0
     assert (bare.samples, bare.cascade) == (3, False)
     both = chosen(TagOptions(samples=2), StepChoices(), tuned=True)
     assert (both.samples, both.examples, both.passages) == (2, 3, 1)

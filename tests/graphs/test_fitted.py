@@ -165,7 +165,7 @@ async def test_tags_that_came_after_the_fit_are_judged_whatever_recall_thinks_of
 ) -> None:
     text: TaggingInput = {"text": "reads mail letters, news feeds in a syndication format, and podcasts"}
     asking = {"use_llm": True, "model": "openai/fake", "api_base": fake.api_base, "samples": 0, "cascade": True}
-    nothing_new = {**asking, "judge_top": 0, "judge_new": 2}
+    nothing_new = {**asking, "judge_top": 0, "judge_unseen": 2}
     assert await judged(text, fitted, fake, **nothing_new) == []
     async with await open_store(fitted) as opened:
         described = "Syndication format"
@@ -177,10 +177,10 @@ async def test_tags_that_came_after_the_fit_are_judged_whatever_recall_thinks_of
             ]
         )
     assert await judged(text, fitted, fake, **nothing_new) == ["Feeds", "Podcasts"]
-    assert await judged(text, fitted, fake, **{**nothing_new, "judge_new": 1}) == ["Feeds"]
-    assert await judged(text, fitted, fake, **{**nothing_new, "judge_new": None}) == []
+    assert await judged(text, fitted, fake, **{**nothing_new, "judge_unseen": 1}) == ["Feeds"]
+    assert await judged(text, fitted, fake, **{**nothing_new, "judge_unseen": None}) == []
     assert await judged(text, fitted, fake, **nothing_new, recipe="history") == []
-    known = await judged(text, fitted, fake, **{**asking, "judge_top": 20, "cascade": False, "judge_new": 2})
+    known = await judged(text, fitted, fake, **{**asking, "judge_top": 20, "cascade": False, "judge_unseen": 2})
     assert sorted(set(known)) == sorted(known), "none is asked about twice"
     assert {"Feeds", "Podcasts", "Mail"} <= set(known)
 

@@ -56,7 +56,7 @@ async def test_steps_can_be_switched_off_and_then_ask_nothing(options: Options, 
     await tag(MAIL, options(samples=1, judge_top=0))
     assert asked(fake) == (1, 0, 0)
     fake.chat_requests.clear()
-    nothing = await tag(MAIL, options(samples=0, judge_top=0, max_rounds=2, widen_below=1.0, verbal=True))
+    nothing = await tag(MAIL, options(samples=0, judge_top=0, max_rounds=2, widen_below=1.0, rating=True))
     alone = await tag(MAIL, options(use_llm=False, max_rounds=2, widen_below=1.0))
     assert fake.chat_requests == []
     assert confidences(nothing) == confidences(alone)
@@ -70,29 +70,29 @@ async def test_without_logprobs_one_question_asks_for_all_in_words(options: Opti
     assert asked(fake) == (0, 1, 1), "one judgement is enough to know"
     assert any("log-probabilities" in note for note in result.notes)
     signals = {one.id: one.signals for one in result.tags}
-    assert (signals["mail"].verbal, signals["client"].verbal, signals["server"].verbal) == (0.9, None, 0.05)
+    assert (signals["mail"].rating, signals["client"].rating, signals["server"].rating) == (0.9, None, 0.05)
     assert signals["mail"].p_yes is None
     recall = {one.id: one.confidence for one in (await tag(MAIL, options(use_llm=False))).tags}
     moved = {one.id: one.confidence for one in result.tags}
     assert moved["mail"] > recall["mail"]
     assert moved["server"] < recall["server"]
     fake.chat_requests.clear()
-    await tag(MAIL, options(samples=0, verbal=False, answer_cache=False))
+    await tag(MAIL, options(samples=0, rating=False, answer_cache=False))
     assert asked(fake) == (0, 1, 0)
 
 
 async def test_probabilities_in_words_can_be_chosen(options: Options, fake: FakeOpenAI) -> None:
     fake.chat = in_words({"Mail": 90, "Client": 60}, likes("Mail"))
-    chosen = await tag(MAIL, options(verbal=True, samples=1, widen_below=1.0, max_rounds=2))
+    chosen = await tag(MAIL, options(rating=True, samples=1, widen_below=1.0, max_rounds=2))
     assert asked(fake)[1] == 0
     shown = [label for request in fake.chat_requests for label in rated_labels(request)]
     assert len(shown) == len(set(shown)), "no candidate is asked about twice"
-    assert chosen.tags[0].signals.verbal == 0.9
+    assert chosen.tags[0].signals.rating == 0.9
     fake.chat = lambda request: Reply("I cannot say")
-    silent = await tag(MAIL, options(verbal=True, samples=0, answer_cache=False))
+    silent = await tag(MAIL, options(rating=True, samples=0, answer_cache=False))
     assert silent.degraded is None
     assert any("no probability in words" in note for note in silent.notes)
-    assert {one.signals.verbal for one in silent.tags} == {None}
+    assert {one.signals.rating for one in silent.tags} == {None}
 
 
 async def test_the_cascade_judges_what_recall_is_unsure_of(
@@ -100,7 +100,7 @@ async def test_the_cascade_judges_what_recall_is_unsure_of(
 ) -> None:
     recall = {one.id: one.signals.recall or 0.0 for one in (await tag(MAIL, options(use_llm=False))).tags}
     strongest = max(recall.values())
-    monkeypatch.setattr("calibration.cascade.UNCERTAIN_TO", strongest - 1e-9)
+    monkeypatch.setattr("llm4tag.calibration.cascade.UNCERTAIN_TO", strongest - 1e-9)
     full = await tag(MAIL, options(answer_cache=False))
     lists = sorted(asked_labels(one) for one in fake.chat_requests)
     fake.chat_requests.clear()
@@ -117,7 +117,7 @@ async def test_the_cascade_judges_what_recall_is_unsure_of(
 async def test_the_cascade_asks_nothing_where_recall_is_sure(
     options: Options, fake: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("calibration.cascade.UNCERTAIN_FROM", 0.9999)
+    monkeypatch.setattr("llm4tag.calibration.cascade.UNCERTAIN_FROM", 0.9999)
     result = await tag(MAIL, options(cascade=True))
     assert fake.chat_requests == []
     assert confidences(result) == confidences(await tag(MAIL, options(use_llm=False)))
@@ -149,7 +149,7 @@ async def test_the_cascade_is_a_condition_of_a_calibrator_and_adaptive_sampling_
     plain = await conditions()
     assert await conditions(adaptive=True) == plain
     assert await conditions(samples=3) == plain, "the default by another name"
-    for chosen in ({"cascade": True}, {"verbal": True}, {"samples": 0}, {"profile": "news"}):
+    for chosen in ({"cascade": True}, {"rating": True}, {"samples": 0}, {"profile": "news"}):
         assert await conditions(**chosen) != plain
 
 

@@ -29,7 +29,7 @@ def merged(told: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return tags
 
 
-@pytest.mark.parametrize("chosen", [{"use_llm": False}, {}, {"verbal": True}, {"use_llm": False, "max_rounds": 2}])
+@pytest.mark.parametrize("chosen", [{"use_llm": False}, {}, {"rating": True}, {"use_llm": False, "max_rounds": 2}])
 async def test_stages_together_say_what_the_result_says(
     options: Callable[..., TagOptions], chosen: dict[str, Any]
 ) -> None:

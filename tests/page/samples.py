@@ -89,7 +89,7 @@ TAGS = (
         MEASURED,
         LinearEvidence(score=0.005, raw=-0.125),
         BY_LINKS,
-        signals=Signals(recall=0.1, agreement=2 / 3, samples=3, p_yes=0.625, yes_no_mass=0.9, verbal=0.125),
+        signals=Signals(recall=0.1, agreement=2 / 3, samples=3, p_yes=0.625, yes_no_mass=0.9, rating=0.125),
     ),
     tag("links", "Only links", 0.08, DEEP, BY_LINKS, decision=Decision.REJECT),
     tag(

@@ -133,7 +133,7 @@ async def test_stages_appear_one_after_another(page: Page, server: PageServer) -
     await expect(page.locator(stage("knowledge"))).to_contain_text("Passage “IMAP”: A protocol.")
     await expect(page.locator(stage("knowledge"))).to_contain_text("tags that only look right: Web")
 
-    signals = {"recall": 0.5, "agreement": None, "samples": 0, "p_yes": 0.75, "yes_no_mass": 1.0, "verbal": None}
+    signals = {"recall": 0.5, "agreement": None, "samples": 0, "p_yes": 0.75, "yes_no_mass": 1.0, "rating": None}
     steps.send(custom({"stage": "judge", "judged": 1, "tags": [{"id": "mail", "signals": signals}]}))
     await expect(page.locator('[data-tag="mail"] .short')).to_contain_text("judged yes with probability 0.75")
     await expect(page.locator(stage("generate"))).to_have_attribute("data-state", "running")

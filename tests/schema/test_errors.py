@@ -18,8 +18,8 @@ def test_an_error_says_what_and_where_and_what_to_do_as_data_and_in_a_line() -> 
 
 
 def test_the_command_line_names_flags_and_commands() -> None:
-    error = UsageError("it would cost too much", option="max_cost", remedy="raise it, or lower {limit}")
-    assert in_words(error) == "--max-cost: it would cost too much; raise it, or lower --limit"
+    costly = UsageError("it would cost too much", option="max_cost", remedy="raise it, or lower {limit}")
+    assert in_words(costly) == "--max-cost: it would cost too much; raise it, or lower --limit"
     error = StoreError("not there", where="a.store", remedy="{pull_model}, or use {use_llm}", model="qwen")
     assert in_words(error) == "a.store: not there; download the model (`llm4tag model pull qwen`), or use --no-llm"
 

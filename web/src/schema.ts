@@ -80,7 +80,7 @@ export interface Signals {
   samples: number;
   p_yes: number | null;
   yes_no_mass: number | null;
-  verbal: number | null;
+  rating: number | null;
 }
 /**
  * The content resembles the tag itself.

@@ -51,7 +51,7 @@ export function beginning(text: string): string {
 }
 
 function ofLlm(signals: Signals): boolean {
-  return [signals.agreement, signals.p_yes, signals.yes_no_mass, signals.verbal].some((value) => value !== null);
+  return [signals.agreement, signals.p_yes, signals.yes_no_mass, signals.rating].some((value) => value !== null);
 }
 
 function short(item: Evidence): string {
@@ -122,6 +122,6 @@ function llmLine(signals: Signals): string {
     said.push(`named in ${even(signals.agreement * signals.samples)} of ${signals.samples} answers`);
   }
   if (signals.p_yes !== null) said.push(`judged yes with probability ${two(signals.p_yes)}`);
-  if (signals.verbal !== null) said.push(`said to be ${percent(signals.verbal)} likely among all`);
+  if (signals.rating !== null) said.push(`said to be ${percent(signals.rating)} likely among all`);
   return `the LLM: ${said.join(", ") || "no usable answer"}`;
 }
