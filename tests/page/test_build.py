@@ -86,8 +86,13 @@ def test_a_wheel_holds_the_build_and_what_else_is_no_code_and_not_the_sources(tm
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {f"llm4tag/web/{name}" for name in files(BUILD)} <= set(names)
-    judge = {f"models/judges/general/{name}" for name in ("adapter.json", "adapter.safetensors", "CARD.md")}
-    assert judge | {"prompts/zh/judge.jinja", "prompts/profiles/news-zh.toml"} <= set(names)
+    judge = {
+        f"llm4tag/models/judges/general/{name}" for name in ("adapter.json", "adapter.safetensors", "CARD.md")
+    }
+    assert judge | {
+        "llm4tag/prompts/zh/judge.jinja",
+        "llm4tag/prompts/profiles/news-zh.toml",
+    } <= set(names)
     assert not [
         name for name in names if "node_modules" in name or name.startswith("web/") or name.endswith(".ts")
     ]
