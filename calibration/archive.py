@@ -1,4 +1,4 @@
-"""Fitted models as bytes: a compressed NumPy archive with a JSON head. It holds no code that reading would run."""
+"""Fitted models as bytes: a compressed NumPy archive with a JSON head. Reading one never runs code."""
 
 import io
 import json
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm4tag.schema import StoreError
+from llm4tag.schema.errors import Step
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -27,12 +28,12 @@ def packed(head: Mapping[str, Any], arrays: Arrays) -> bytes:
 
 
 @contextmanager
-def reading(what: str, command: str) -> Iterator[None]:
-    """Turn what goes wrong while a kept model is read into words that say how to mend it.
+def reading(what: str, step: Step) -> Iterator[None]:
+    """Turn what goes wrong while a stored model is read into an error that says what to do.
 
     Args:
-        what: is read.
-        command: fits it again.
+        what: the name of what is read.
+        step: fits it again.
 
     Raises:
         StoreError: in place of ValueError and KeyError.
@@ -40,7 +41,9 @@ def reading(what: str, command: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError) as error:
-        raise StoreError(f"the store's {what} cannot be read ({error}); fit it again with `{command}`") from error
+        raise StoreError(
+            f"the store's {what} cannot be read ({error})", remedy=f"{{{step.name.lower()}}}"
+        ) from error
 
 
 def unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -9,26 +9,27 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from llm4tag.calibration.archive import packed, reading, unpacked
+from llm4tag.calibration.columns import CALIBRATOR_COLUMNS
 from llm4tag.calibration.guarantee import Threshold, Trials, smallest_target, threshold_for
 from llm4tag.calibration.log_odds import Floats
-from llm4tag.calibration.numbers import NUMBERS
 from llm4tag.calibration.passport import Passport
+from llm4tag.schema.errors import Step
 
-FORMAT = 1
+FORMAT = 2
 MapKind = Literal["none", "temperature", "beta", "isotonic"]
 
 
 @dataclass(frozen=True)
 class Combination:
-    """A logistic regression over some columns of ``number_rows``."""
+    """A logistic regression over some columns of ``signals.calibrator_rows``."""
 
     columns: tuple[str, ...]
     weights: Floats
     """One a column, then the intercept; shape (columns + 1,)."""
 
     def logits(self, rows: Floats) -> Floats:
-        """Return the log odds of each row of ``number_rows``, shape (rows,)."""
-        chosen = rows[:, [NUMBERS.index(name) for name in self.columns]]
+        """Return the log odds of each row of ``signals.calibrator_rows``, shape (rows,)."""
+        chosen = rows[:, [CALIBRATOR_COLUMNS.index(name) for name in self.columns]]
         return np.asarray(np.clip(chosen @ self.weights[:-1] + self.weights[-1], -30.0, 30.0))
 
 
@@ -108,7 +109,7 @@ class Calibrator:
         """Return it as bytes."""
         head = _Head(
             format=FORMAT,
-            numbers=NUMBERS,
+            numbers=CALIBRATOR_COLUMNS,
             passport=self.passport,
             map=self.scale.map.kind,
             columns=self.scale.combination.columns,
@@ -132,10 +133,10 @@ class Calibrator:
         Raises:
             StoreError: the bytes are no calibrator, or one of another format.
         """
-        with reading("calibrator", "llm4tag calibrate"):
+        with reading("calibrator", Step.CALIBRATE):
             told, arrays = unpacked(data)
             head = _Head.model_validate(told)
-            if (head.format, head.numbers) != (FORMAT, NUMBERS):
+            if (head.format, head.numbers) != (FORMAT, CALIBRATOR_COLUMNS):
                 raise ValueError("made by another version of llm4tag")
             offsets = dict(zip(head.tags, arrays["offsets"].tolist(), strict=True))
             scale = Scale(Combination(head.columns, arrays["weights"]), Map(head.map, arrays["values"]), offsets)

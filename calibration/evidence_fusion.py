@@ -9,64 +9,68 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from llm4tag.calibration.archive import packed, reading, unpacked
-from llm4tag.calibration.features import FEATURES, Backing, Floats, feature_rows
-from llm4tag.calibration.fitted import Fitted
-from llm4tag.calibration.log_odds import probabilities
+from llm4tag.calibration.columns import FUSION_COLUMNS
+from llm4tag.calibration.evidence_rows import TagHistory, evidence_rows
+from llm4tag.calibration.log_odds import Floats, probabilities
+from llm4tag.calibration.passport import FitNote
 from llm4tag.schema import Candidate, Path
+from llm4tag.schema.errors import Step
 
 FORMAT = 2
 
 
 class FusionNote(BaseModel):
-    """What a fusion is of."""
+    """What a fusion was fitted on, and what it weighs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT
-    fitted: Fitted
-    features: tuple[str, ...] = FEATURES
+    fitted: FitNote
+    features: tuple[str, ...] = FUSION_COLUMNS
     paths: frozenset[Path]
-    """The paths whose evidence it was fitted on: it weighs none but these."""
+    """The paths whose evidence it was fitted on; it weighs these alone."""
     pairs: int
-    """How many candidates of documents it was fitted on."""
+    """The number of pairs of a document and a candidate that it was fitted on."""
     fewest_tags: int
-    """Its documents have at least so many tags: the poorer ones say too little of what is wrong."""
+    """The least number of tags of its documents: those with fewer are often tagged incompletely."""
     tags_a_document: float
-    """How many they have on average; probabilities are right for contents that are to be tagged as richly."""
+    """The average number of tags of its documents; probabilities are right for contents that are tagged as
+    richly."""
 
 
 @dataclass(frozen=True)
-class Weights:
-    """Two logistic regressions: the linear scorer says nothing of a new tag, so the other evidence weighs more."""
+class FusionWeights:
+    """Two logistic regressions: the linear scorer knows no unseen tag, so the other evidence weighs more there.
 
-    known: Floats
-    """For tags that the linear scorer knows: a weight a feature, then the intercept; shape (features + 1,)."""
-    new: Floats
-    """For the others, likewise."""
+    Both have shape (columns + 1,): a weight for each column, then the intercept.
+    """
 
-    def probabilities(self, rows: Floats, known: NDArray[np.bool_]) -> Floats:
-        """Return the probability of each row of ``feature_rows``, shape (rows,)."""
-        by_known = rows @ self.known[:-1] + self.known[-1]
-        return probabilities(np.where(known, by_known, rows @ self.new[:-1] + self.new[-1]))
+    seen: Floats
+    unseen: Floats
+
+    def probabilities(self, rows: Floats, seen: NDArray[np.bool_]) -> Floats:
+        """Return the probability of each row of ``evidence_rows``, shape (rows,)."""
+        by_seen = rows @ self.seen[:-1] + self.seen[-1]
+        return probabilities(np.where(seen, by_seen, rows @ self.unseen[:-1] + self.unseen[-1]))
 
 
 @dataclass(frozen=True)
 class EvidenceFusion:
-    """A fitted fusion with what it rests on."""
+    """A fitted fusion of evidence."""
 
     note: FusionNote
-    weights: Weights
+    weights: FusionWeights
 
-    def probabilities(self, candidates: Sequence[Candidate], backing: Backing) -> list[float]:
+    def probabilities(self, candidates: Sequence[Candidate], history: TagHistory) -> list[float]:
         """Return the probability of each candidate of one content."""
         if not candidates:
             return []
-        rows, known = feature_rows(candidates, backing), backing.knows(candidates)
-        return [float(probability) for probability in self.weights.probabilities(rows, known)]
+        rows, seen = evidence_rows(candidates, history), history.seen_rows(candidates)
+        return [float(probability) for probability in self.weights.probabilities(rows, seen)]
 
     def to_bytes(self) -> bytes:
         """Return it as bytes."""
-        arrays = {"known": self.weights.known, "new": self.weights.new}
+        arrays = {"known": self.weights.seen, "new": self.weights.unseen}
         return packed(self.note.model_dump(mode="json"), arrays)
 
     @classmethod
@@ -76,9 +80,9 @@ class EvidenceFusion:
         Raises:
             StoreError: the bytes are no fusion, or one of another format.
         """
-        with reading("fusion of evidence", "llm4tag store fit"):
+        with reading("fusion of evidence", Step.FIT_RECALL):
             head, arrays = unpacked(data)
             note = FusionNote.model_validate(head)
-            if (note.format, note.features) != (FORMAT, FEATURES):
+            if (note.format, note.features) != (FORMAT, FUSION_COLUMNS):
                 raise ValueError("made by another version of llm4tag")
-            return cls(note, Weights(arrays["known"], arrays["new"]))
+            return cls(note, FusionWeights(arrays["known"], arrays["new"]))

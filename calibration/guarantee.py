@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-Floats = NDArray[np.float64]
+from llm4tag.calibration.log_odds import Floats
 
 LEVEL = 0.9
 """How sure a guarantee is, unless the user says."""

@@ -1,10 +1,44 @@
-"""What a calibrator was fitted under: confidences of anything else are not its business."""
+"""Passports: under which conditions something was fitted, and so for what it holds."""
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from llm4tag.calibration.fitted import outgrown
+Conditions: TypeAlias = dict[str, str | None]
+"""Everything that results depend on, by name; None: that part has no say."""
+
+GROWTH = 1.1
+"""The factor by which history may grow or shrink before a fit on it is out of date."""
+
+
+class FitNote(BaseModel):
+    """When, on what and with what recall was fitted; a part of every fitted model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    time: AwareDatetime
+    vocabulary: str
+    """Version hash of the vocabulary at the time."""
+    embedding: str
+    """Name of the embedding model, or ``none``."""
+    tagged_contents: int
+    """The number of contents that people had tagged."""
+    documents: int
+    """The number of these that the model was fitted on."""
+    seed: int
+    versions: dict[str, str]
+    """Versions of the libraries that fitted it, by name."""
+
+
+def outgrown(then: int, now: int) -> bool:
+    """Say whether history has grown or shrunk too much since a fit.
+
+    Args:
+        then: the number of tagged contents at the fit.
+        now: the number of tagged contents.
+    """
+    return not then / GROWTH <= now <= then * GROWTH
 
 
 class Figure(BaseModel):
@@ -18,40 +52,41 @@ class Figure(BaseModel):
 
 
 class Passport(BaseModel):
-    """The circumstances of a calibrator, and what it was measured to be worth."""
+    """The conditions under which a calibrator was fitted, and its measured quality."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     time: AwareDatetime
-    conditions: dict[str, str]
-    """All that signals depend on, by name: model, adapter, prompts, vocabulary, recipe, fit, LLM steps, …"""
+    conditions: Conditions
+    """Everything that signals depend on, by name: model, adapter, prompts, vocabulary, recipe, fit, LLM steps,
+    …"""
     tagged_contents: int
-    """How many contents people had tagged."""
+    """The number of contents that people had tagged."""
     depth: int
-    """How many candidates of a content it was fitted on, best first."""
+    """The number of candidates of each content that it was fitted on, best first."""
     signals: tuple[str, ...]
-    """The columns of ``llm4tag.calibration.numbers`` that it weighs."""
+    """The columns of ``calibration.columns`` that it weighs."""
     method: str
-    """How it was fitted, in words."""
+    """The choices of the fit, in words."""
     documents: int
     pairs: int
     right: int
-    """How many of the pairs are right."""
+    """The number of pairs whose tag is gold."""
     level: float
-    """How sure its guarantees are."""
+    """The confidence of its guarantees, such as 0.9."""
     metrics: dict[str, Figure]
-    """Of confidences for documents that had no part in the fit."""
+    """Quality of confidences for documents that had no part in the fit, by name."""
 
     @property
     def id(self) -> str:
-        """Tells this calibrator from others: the time of its fit."""
+        """The calibrator's id: the time of its fit."""
         return self.time.isoformat()
 
-    def difference(self, conditions: Mapping[str, str], tagged_contents: int) -> str:
-        """Say what is otherwise now than when it was fitted; empty where nothing is.
+    def difference(self, conditions: Mapping[str, str | None], tagged_contents: int) -> str:
+        """Return in words which conditions differ from those of the fit; empty where none does.
 
-        History may grow within ``llm4tag.calibration.fitted.GROWTH``: recall's evidence then
-        shifts little, and what was fitted on it stays. A new fit is another condition altogether.
+        History may grow within ``GROWTH``: recall's evidence shifts little then, and what was fitted on it stays
+        the same. A new fit of recall is another condition.
         """
         names = sorted(self.conditions.keys() | conditions.keys())
         differing = [

@@ -1,33 +1,48 @@
-"""Signals of a content's candidates: put together, and as numbers in one form for every fit."""
+"""Signals of a content's candidates: gathered from recall and the LLM, and as numbers for the calibrator."""
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
-from llm4tag.calibration.judgement import Judgement
+from llm4tag.calibration.columns import CALIBRATOR_COLUMNS, EVIDENCE_COLUMNS, FUSION_COLUMNS, SIGNALS
+from llm4tag.calibration.evidence_rows import TagHistory, evidence_rows
 from llm4tag.calibration.log_odds import CLIP, Floats, log_odds
-from llm4tag.schema import Signals
+from llm4tag.prompts.judge import Judgement
+from llm4tag.schema import Candidate, Evidence, Signals
 
-COLUMNS = ("recall", "agreement", "p_yes", "rating")
-"""The columns of ``signal_rows``, in order."""
 RATING_CLIP = 0.01
-"""Who says 0 or 100 percent means as good as: beyond this, log odds of probabilities in words say nothing."""
+"""A model that says 0 or 100 percent means "nearly": beyond this, log odds of ratings say nothing."""
+_EVIDENCE_PLACES = [FUSION_COLUMNS.index(name) for name in EVIDENCE_COLUMNS]
+_NO_HISTORY = TagHistory(counts={}, seen=frozenset())
+
+
+class Signalled(Protocol):
+    """A candidate with its signals and evidence, in the graph or in a result."""
+
+    @property
+    def signals(self) -> Signals:
+        """The raw signals."""
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The evidence of recall's paths."""
 
 
 def gather(
     recall: Mapping[str, float],
     agreement: Mapping[str, tuple[float, int]],
     judgements: Mapping[str, Judgement],
-    rating: Mapping[str, float | None] | None = None,
+    ratings: Mapping[str, float | None] | None = None,
 ) -> dict[str, Signals]:
     """Return the signals of each candidate of a content, by tag id.
 
     Args:
-        recall: confidence from recall alone; its keys are the candidates.
-        agreement: share of samples that named the tag, and how many were asked.
+        recall: the probability by recall alone; its keys are the candidates.
+        agreement: the share of samples that named the tag, and how many samples could.
         judgements: yes or no, one candidate at a time.
-        rating: probabilities in words, all candidates at once; None: no usable one.
+        ratings: probabilities in words, all candidates at once; None: no usable one.
     """
     found = {}
     for tag, probability in recall.items():
@@ -39,29 +54,51 @@ def gather(
             samples=samples,
             p_yes=judgement.p_yes if judgement else None,
             yes_no_mass=judgement.mass if judgement else None,
-            rating=(rating or {}).get(tag),
+            rating=(ratings or {}).get(tag),
         )
     return found
 
 
 def signal_rows(signals: Sequence[Signals]) -> Floats:
-    """Return the signals of one content's candidates in logits, shape (candidates, len(COLUMNS)); NaN: missing.
+    """Return the signals of one content's candidates in log odds, shape (candidates, len(SIGNALS)); NaN: missing.
 
-    Probabilities are clipped, as logits end at 0 and 1. A share of samples is taken as (named + ½) / (asked + 1):
-    three of three says less than ten of ten.
+    Probabilities are clipped, because log odds end at 0 and 1. A share of samples is taken as (named + ½) /
+    (samples + 1): three of three says less than ten of ten.
     """
-    rows = [[_log_odds(one, name) for name in COLUMNS] for one in signals]
-    return np.array(rows, dtype=np.float64).reshape(len(signals), len(COLUMNS))
+    rows = [[_log_odds(one, name) for name in SIGNALS] for one in signals]
+    return np.array(rows, dtype=np.float64).reshape(len(signals), len(SIGNALS))
 
 
 def centred(rows: Floats) -> Floats:
-    """Return the rows of one content less the mean of each column over those that are there.
+    """Return the rows of one content less the mean of each column over the numbers that are not missing.
 
-    A model that says yes to all candidates of a content says nothing of any; missing ones stay missing.
+    A model that says yes to all candidates of a content says nothing about any.
     """
     there = ~np.isnan(rows)
     means = np.where(there, rows, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
     return np.asarray(rows - means)
+
+
+def calibrator_rows(candidates: Sequence[Signalled]) -> Floats:
+    """Return the numbers of one content's candidates, shape (candidates, len(CALIBRATOR_COLUMNS)).
+
+    Raises:
+        ValueError: a candidate has no probability by recall.
+    """
+    rows = signal_rows([one.signals for one in candidates])
+    if np.isnan(rows[:, 0]).any():
+        raise ValueError("a candidate has no signal of recall: the result was not made by this version of llm4tag")
+    around = centred(rows)
+    better = (rows[:, 0, None] < rows[None, :, 0]).sum(axis=1)
+    columns = [rows[:, 0], around[:, 0], np.log1p(better)]
+    for number in range(1, len(SIGNALS)):
+        there = ~np.isnan(rows[:, number])
+        columns += [np.nan_to_num(rows[:, number]), np.nan_to_num(around[:, number]), there.astype(np.float64)]
+    bare = [Candidate(tag="", score=0.0, evidence=one.evidence) for one in candidates]
+    evidence = evidence_rows(bare, _NO_HISTORY)[:, _EVIDENCE_PLACES]
+    found = np.column_stack([*columns, evidence])
+    assert found.shape[1] == len(CALIBRATOR_COLUMNS)
+    return found
 
 
 def _log_odds(signals: Signals, name: str) -> float:

@@ -1,4 +1,4 @@
-"""What flows through the tagging graph."""
+"""The state of the tagging graph: its input, its channels, its output, and how updates are merged."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, NotRequired, TypeVar
@@ -6,36 +6,29 @@ from typing import Annotated, Any, NotRequired, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from llm4tag.calibration.agreement import Sample
 from llm4tag.calibration.confidence import Scored
-from llm4tag.calibration.judgement import Judgement
-from llm4tag.graphs.steps import Steps
+from llm4tag.graphs.plan import TaggingPlan
 from llm4tag.prompts import PromptContext
+from llm4tag.prompts.generate import Sample
+from llm4tag.prompts.judge import Judgement
 from llm4tag.schema import CalibrationNote, Candidate, Content, Evidence, Path, TagDecision, Usage
-from llm4tag.tools.plan import RecallPlan
+from llm4tag.tools.recall import RecallQuery
 
+Update = dict[str, Any]
+"""A partial update of the state, by channel: what a node returns."""
 T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Query(BaseModel):
-    """What recall searches with in this round."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    text: str
-    vector: tuple[float, ...] | None = None
-
-
 class Verdict(BaseModel):
-    """How the confidences of a content stand, and from where a target of error accepts."""
+    """Whether the confidences of a content are calibrated, and from where a target of error accepts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     note: CalibrationNote
     accept_at: float | None = None
-    """None: no target is set, or nothing can be accepted at it."""
+    """The confidence from which tags are accepted; None: no target is set, or nothing can be accepted at it."""
     refusal: str = ""
     """Why nothing can be accepted at the target."""
 
@@ -47,17 +40,20 @@ class LLMFailure(BaseModel):
 
     words: str
     for_good: bool = False
-    """Whether it would fail again, however often it is asked."""
+    """Whether every other try would fail as well."""
 
 
 class TaggingInput(TypedDict):
     """One content to tag."""
 
-    text: Annotated[str, Field(description="What to tag: at least one word.")]
+    text: Annotated[str, Field(description="The text to tag: at least one word.")]
     id: NotRequired[
-        Annotated[str, Field(description="Stands in the result; without one it is made from the text.")]
+        Annotated[
+            str,
+            Field(description="Id of the content; without one it is made from the text."),
+        ]
     ]
-    title: NotRequired[Annotated[str, Field(description="Stands before the text, and is read with it.")]]
+    title: NotRequired[Annotated[str, Field(description="Title of the content, read before the text.")]]
 
 
 class TaggingOutput(TypedDict):
@@ -89,22 +85,22 @@ def keep_best(
 
 
 def append(known: list[T] | None, new: list[T]) -> list[T]:
-    """Add to what earlier rounds gave."""
+    """Append to the items of earlier rounds."""
     return [*(known or []), *new]
 
 
 def update(known: dict[K, V] | None, new: dict[K, V]) -> dict[K, V]:
-    """Merge by key; the later value stands."""
+    """Merge by key; a later value replaces an earlier one."""
     return {**(known or {}), **new}
 
 
 def add_usage(known: Usage | None, new: Usage) -> Usage:
-    """Sum what the run cost."""
+    """Add up the usage of a run."""
     return (known or Usage()) + new
 
 
 class TaggingState(TypedDict):
-    """Channels between the nodes; each stage writes its own, and rounds accumulate by key."""
+    """The channels between the nodes; each node writes its own, and rounds add to them by key."""
 
     text: str
     id: NotRequired[str]
@@ -112,23 +108,24 @@ class TaggingState(TypedDict):
     started: float
     """Seconds since the epoch when the run began."""
     content: Content
-    query: Query
-    plan: RecallPlan
-    steps: Steps
-    tagged_contents: int
-    """How many contents people had tagged when the run began."""
+    query: RecallQuery
+    """What recall searches with in this round."""
+    plan: TaggingPlan
     found: Annotated[dict[Path, dict[str, Evidence]], keep_best]
     candidates: list[Candidate]
     unseen: NotRequired[list[str]]
-    """Of the candidates, the tags that came after recall was fitted, best first by their own words."""
+    """The candidates that are newer than recall's fit, best first by their own words."""
     prompt: NotRequired[PromptContext]
     samples: Annotated[list[Sample], append]
     judgements: Annotated[dict[str, Judgement], update]
     ratings: Annotated[dict[str, float | None], update]
-    """Probabilities in words; None: asked, and no usable answer."""
+    """Probabilities in words; None: rated, without a usable answer."""
+    no_logprobs: NotRequired[bool]
+    """True once the model answered without log-probabilities: it cannot judge."""
     scored: list[Scored]
     verdict: Verdict
     decisions: list[TagDecision]
     llm_failure: LLMFailure | None
     remarks: Annotated[list[str], append]
+    """What the reader of the result should know; no node reads them."""
     spent: Annotated[Usage, add_usage]

@@ -1,7 +1,7 @@
 """The tagging graph: recall, fuse, retrieve knowledge, judge, generate, calibrate, decide, and wider rounds."""
 
 from collections.abc import Coroutine
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 from langchain_core.runnables import Runnable, RunnableLambda
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -9,13 +9,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime, get_runtime
 
-from llm4tag.graphs.background import run
 from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.nodes.knowledge import retrieve_knowledge
-from llm4tag.graphs.nodes.language import generate, judge, rate
 from llm4tag.graphs.nodes.outcome import calibrate, decide, report, widen
+from llm4tag.graphs.nodes.questions import generate, judge, rate
 from llm4tag.graphs.nodes.recall import (
-    Update,
     classify,
     follow_tags,
     fuse_candidates,
@@ -23,8 +21,9 @@ from llm4tag.graphs.nodes.recall import (
     search_contents,
     search_tags,
 )
-from llm4tag.graphs.routing import route_by_confidence, route_by_llm, route_by_questions
-from llm4tag.graphs.state import TaggingInput, TaggingOutput, TaggingState
+from llm4tag.graphs.routing import route_by_confidence, route_by_questions, route_to_llm
+from llm4tag.graphs.runtime import TagContext, run_in_background
+from llm4tag.graphs.state import TaggingInput, TaggingOutput, TaggingState, Update
 from llm4tag.graphs.tracing import NAME, runs, traced
 
 TaggingGraph: TypeAlias = CompiledStateGraph[TaggingState, TagOptions, TaggingInput, TaggingOutput]
@@ -35,7 +34,7 @@ class Node(Protocol):
 
     __name__: str
 
-    def __call__(self, state: TaggingState, runtime: Runtime[TagOptions]) -> Coroutine[Any, Any, Update]:
+    def __call__(self, state: TaggingState, runtime: Runtime[TagContext]) -> Coroutine[Any, Any, Update]:
         """Do the node's work."""
 
 
@@ -69,7 +68,7 @@ def build(
         builder.add_edge(prepare.__name__, recall.__name__)
         builder.add_edge(widen.__name__, recall.__name__)
     builder.add_edge([recall.__name__ for recall in _RECALL], fuse_candidates.__name__)
-    builder.add_conditional_edges(fuse_candidates.__name__, route_by_llm)
+    builder.add_conditional_edges(fuse_candidates.__name__, route_to_llm)
     # Judged first, so that samples can stop where they change nothing in view of what the judge said.
     steps = [judge.__name__, rate.__name__, generate.__name__]
     builder.add_conditional_edges(retrieve_knowledge.__name__, route_by_questions, steps)
@@ -88,11 +87,14 @@ def build(
 def _callable_both_ways(node: Node) -> Runnable[TaggingState, Update]:
     """Make a node that ``ainvoke`` awaits on the caller's loop and ``invoke`` runs on the background loop."""
 
+    def _run() -> Runtime[TagContext]:
+        return cast(Runtime[TagContext], get_runtime(TagOptions))
+
     def sync(state: TaggingState) -> Update:
-        return run(traced(node, node.__name__, state, get_runtime(TagOptions)))
+        return run_in_background(traced(node, node.__name__, state, _run()))
 
     async def asynchronous(state: TaggingState) -> Update:
-        return await traced(node, node.__name__, state, get_runtime(TagOptions))
+        return await traced(node, node.__name__, state, _run())
 
     return RunnableLambda(sync, asynchronous, name=node.__name__)
 

@@ -13,9 +13,9 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
-from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.nodes.recall import Update, content_of
-from llm4tag.graphs.state import TaggingState
+from llm4tag.graphs.nodes.recall import content_of
+from llm4tag.graphs.runtime import TagContext
+from llm4tag.graphs.state import TaggingState, Update
 from llm4tag.models import tracing
 from llm4tag.models.tracing import Kind, Span
 from llm4tag.prompts import PromptContext
@@ -67,7 +67,7 @@ class Runs(BaseCallbackHandler):
         if span is not None and run_id in self._wholes:
             self._wholes.discard(run_id)
             if isinstance(outputs, Mapping) and isinstance(outputs.get("tags"), list):
-                _tell_result(span, outputs)
+                _describe_result(span, outputs)
             span.succeed()
             span.end()
 
@@ -91,21 +91,21 @@ runs = Runs()
 
 
 async def traced(
-    node: Callable[[TaggingState, Runtime[TagOptions]], Coroutine[Any, Any, Update]],
+    node: Callable[[TaggingState, Runtime[TagContext]], Coroutine[Any, Any, Update]],
     name: str,
     state: TaggingState,
-    runtime: Runtime[TagOptions],
+    runtime: Runtime[TagContext],
 ) -> Update:
     """Do a node's work, and make a span of it where traces are on."""
     if not tracing.on():
         return await node(state, runtime)
-    whole, told = runs.of_this(), _Told(runtime.stream_writer)
+    whole, recorder = runs.of_this(), _EventRecorder(runtime.stream_writer)
     token = tracing.content.set(_content_id(state))
     kind: Kind = "retriever" if name in _RETRIEVERS else "chain"
     try:
         with tracing.span(name, kind, parent=whole) as span:
-            update = await node(state, runtime.override(stream_writer=told))
-            span.tell(**told.facts)
+            update = await node(state, runtime.override(stream_writer=recorder))
+            span.tell(**recorder.facts)
             span.add(_documents(update))
             if isinstance(spent := update.get("spent"), Usage):
                 span.tell(**_usage(spent.model_dump()))
@@ -116,16 +116,16 @@ async def traced(
         tracing.content.reset(token)
 
 
-class _Told:
-    """Passes on what a node tells of itself, and keeps it."""
+class _EventRecorder:
+    """Passes the events of a node on, and records their fields."""
 
     def __init__(self, writer: Callable[[Any], None]) -> None:
         self._writer = writer
         self.facts: dict[str, Any] = {}
 
-    def __call__(self, told: Any) -> None:
-        self.facts |= {name: value for name, value in told.items() if name not in ("stage", "id")}
-        self._writer(told)
+    def __call__(self, event: Any) -> None:
+        self.facts |= {name: value for name, value in event.items() if name not in ("stage", "id")}
+        self._writer(event)
 
 
 def _content_id(state: Any) -> str | None:
@@ -143,18 +143,18 @@ def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
     return {name: usage[name] for name in names}
 
 
-def _tell_result(span: Span, result: Mapping[str, Any]) -> None:
-    kept = [tag for tag in result["tags"] if tag["decision"] != Decision.REJECT]
-    shown = [{name: tag[name] for name in ("id", "confidence", "decision")} for tag in kept[:_SHOWN]]
+def _describe_result(span: Span, result: Mapping[str, Any]) -> None:
+    shown_tags = [tag for tag in result["tags"] if tag["decision"] != Decision.REJECT]
+    shown = [{name: tag[name] for name in ("id", "confidence", "decision")} for tag in shown_tags[:_SHOWN]]
     span.add(_json("output", shown))
-    accepted = sum(tag["decision"] == Decision.ACCEPT for tag in kept)
-    span.tell(content=result["id"], accepted=accepted, review=len(kept) - accepted, rounds=result["rounds"])
+    accepted = sum(tag["decision"] == Decision.ACCEPT for tag in shown_tags)
+    span.tell(content=result["id"], accepted=accepted, review=len(shown_tags) - accepted, rounds=result["rounds"])
     span.tell(degraded=result["degraded"] is not None, **_usage(result["usage"]))
 
 
 def _json(side: str, value: Any) -> dict[str, str]:
-    told = json.dumps(value, ensure_ascii=False, default=str)
-    return {f"{side}.value": told, f"{side}.mime_type": "application/json"}
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return {f"{side}.value": text, f"{side}.mime_type": "application/json"}
 
 
 def _documents(update: Update) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class BatchTagger(Protocol):
     async def atag(self, content: Content) -> TagResult:
         """Tag one content; what the LLM fails at comes back degraded."""
 
-    async def fingerprint(self) -> dict[str, str]:
+    async def fingerprint(self) -> dict[str, str | None]:
         """Return all that results depend on."""
 
     async def refusal(self) -> str:

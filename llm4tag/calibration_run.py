@@ -6,11 +6,10 @@ from functools import partial
 import numpy as np
 
 from llm4tag.calibration.calibrator import Calibrator
+from llm4tag.calibration.columns import LLM_SIGNALS, SIGNALS, columns_of_signal
 from llm4tag.calibration.guarantee import LEVEL, Trials
 from llm4tag.calibration.log_odds import Floats, probabilities
-from llm4tag.calibration.numbers import LLM_SIGNALS
 from llm4tag.calibration.passport import Passport
-from llm4tag.calibration.signals import COLUMNS
 from llm4tag.evaluation.calibration_report import (
     TARGETS,
     CalibrationReport,
@@ -20,14 +19,7 @@ from llm4tag.evaluation.calibration_report import (
     guarantee,
 )
 from llm4tag.schema import TagResult, UsageError, now
-from llm4tag.training.calibrator_fit import (
-    FEWEST_DOCUMENTS,
-    cross_fitted,
-    fit_columns,
-    fit_scale,
-    outer_folds,
-    signal_columns,
-)
+from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS, cross_fitted, fit_columns, fit_scale, outer_folds
 from llm4tag.training.labelled_pairs import LabelledPairs
 
 FEWEST_RIGHT = 10
@@ -151,8 +143,8 @@ def _baselines(
     if any(one.of_llm for one in signals):
         found.append(named("fixed weights", weighed, weighed, held_out=False))
     there = [name for name in LLM_SIGNALS if any(getattr(one, name) is not None for one in signals)]
-    for name in [COLUMNS[0], *there]:
-        logits, _ = cross_fitted(pairs, partial(fit_columns, names=signal_columns(name)), seed)
+    for name in [SIGNALS[0], *there]:
+        logits, _ = cross_fitted(pairs, partial(fit_columns, names=columns_of_signal(name)), seed)
         found.append(named(f"{name} alone", probabilities(logits), recall, held_out=True))
     logits, _ = cross_fitted(pairs, partial(fit_columns, names=()), seed)
     return [*found, named("constant", probabilities(logits), recall, held_out=True)]

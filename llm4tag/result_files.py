@@ -92,7 +92,7 @@ class OutputFile(Stream):
     def open(
         cls,
         path: Path,
-        settings: Mapping[str, str],
+        settings: Mapping[str, str | None],
         contents: Mapping[str, Content],
         *,
         overwrite: bool = False,
@@ -206,14 +206,14 @@ def _locked(path: Path, stream: IO[bytes]) -> IO[bytes]:
     return stream
 
 
-def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
+def _write_settings(path: Path, settings: Mapping[str, str | None]) -> None:
     target = settings_path(path)
     draft = target.with_name(target.name + ".new")
     draft.write_text(json.dumps(dict(settings), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(draft, target)
 
 
-def read_settings(path: Path) -> dict[str, str] | None:
+def read_settings(path: Path) -> dict[str, str | None] | None:
     """Return the settings that an output file was made under; None where nothing beside it says so.
 
     Raises:
@@ -221,7 +221,7 @@ def read_settings(path: Path) -> dict[str, str] | None:
     """
     beside = settings_path(path)
     try:
-        made_with: dict[str, str] = json.loads(beside.read_text(encoding="utf-8"))
+        made_with: dict[str, str | None] = json.loads(beside.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -229,13 +229,7 @@ def read_settings(path: Path) -> dict[str, str] | None:
     return made_with
 
 
-def chosen(settings: Mapping[str, str], name: str) -> str | None:
-    """Return a setting of a run; None where it was left open, which settings spell ``none``."""
-    value = settings.get(name, "none")
-    return None if value.lower() == "none" else value
-
-
-def _check_settings(path: Path, settings: Mapping[str, str]) -> None:
+def _check_settings(path: Path, settings: Mapping[str, str | None]) -> None:
     mend = _ANEW
     made_with = read_settings(path)
     if made_with is None:

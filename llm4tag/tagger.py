@@ -1,36 +1,38 @@
-"""The Python face: tag contents in a line or two, from code with or without an event loop."""
+"""The Python interface: tag contents in a line or two, from code with or without an event loop."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from types import TracebackType
 from typing import Any, Self, cast
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict
 
+from llm4tag.calibration.passport import Conditions
 from llm4tag.evaluation.calibration_report import Circumstances
-from llm4tag.graphs.background import run
 from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.planning import planned
-from llm4tag.graphs.resources import Resources, close_resources, resources_for
-from llm4tag.graphs.standing import conditions_of, standing_of
+from llm4tag.graphs.decide import as_condition, calibrator_for, conditions_of
+from llm4tag.graphs.plan import plan_of
+from llm4tag.graphs.runtime import TaggingRuntime, open_runtime, run_in_background
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.location import absolute_location
 from llm4tag.knowledge_store.protocol import StoreStatistics
 from llm4tag.models import tracing
 from llm4tag.models.cost import count_tokens, estimate_cost
-from llm4tag.prompts.rendering import CONTENT_BUDGET
+from llm4tag.models.language_model import LanguageModel
+from llm4tag.prompts.templates import CONTENT_BUDGET
 from llm4tag.result_files import STORE_HOLDS
 from llm4tag.schema import Content, TagResult, UsageError
 
 _PROMPT_OVERHEAD = 700
-"""Tokens of rules, examples and passages beside the content, at most."""
+"""Tokens of rules, examples and passages in addition to the content, at most."""
 _LABEL_TOKENS = 14
 
 
 class Estimate(BaseModel):
-    """What tagging will ask of the LLM at most, before cached answers."""
+    """What tagging will ask of the LLM at most, cached answers included."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,27 +40,55 @@ class Estimate(BaseModel):
     prompt_tokens: int
     completion_tokens: int
     cost: float | None
-    """US dollars; 0 for a local model, None when the price is unknown."""
+    """US dollars; 0 for a local model, None where the price is unknown."""
 
 
 class Tagger:
     """Tags contents against the vocabulary of a store.
 
+    A Tagger owns the store and the LLM that it opens: closing it closes these, and nothing of other Taggers. It
+    opens them at the first use in each event loop; ``atag`` belongs to the caller's loop, ``tag`` to a loop of its
+    own. Close it with ``aclose``, ``close`` or as a context manager.
+
     Args:
-        store: path of an embedded store; None takes LLM4TAG_STORE.
+        store: path of an embedded store, or ``weaviate://host:port/name``; None takes LLM4TAG_STORE.
         model: ``local/NAME`` or any LiteLLM model; None takes LLM4TAG_MODEL or the local default.
+        llm: an open model to ask in place of the one that ``model`` names; it stays open.
         options: the other fields of ``TagOptions``: ``use_llm``, ``top``, ``within``, ``max_rounds``, …
 
     Raises:
-        UsageError: an option that does not exist or has a wrong value.
-
-    ``atag`` belongs to the event loop it is first used in, ``tag`` to a loop of its own; close with ``aclose``,
-    ``close`` or the context manager.
+        UsageError: an option does not exist or has a wrong value.
     """
 
-    def __init__(self, store: str | FilePath | None = None, model: str | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        store: str | FilePath | None = None,
+        model: str | None = None,
+        *,
+        llm: LanguageModel | None = None,
+        **options: Any,
+    ) -> None:
         self.options = TagOptions.checked(store=None if store is None else str(store), model=model, **options)
+        self._llm = llm
+        self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[TaggingRuntime]] = (
+            WeakKeyDictionary()
+        )
         tracing.set_up()
+
+    async def runtime(self) -> TaggingRuntime:
+        """Return the open store and LLM of this event loop; open them where they are not.
+
+        Raises:
+            UsageError: no store is named, there is no such profile, or the model cannot take the adapter.
+            StoreError: the store cannot be opened.
+            ModelNotFoundError: no local model has that name, or there is no such file.
+        """
+        loop = asyncio.get_running_loop()
+        task = self._opening.get(loop)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._opening[loop] = asyncio.ensure_future(open_runtime(self.options, llm=self._llm))
+        # Shielded: one cancelled call must not close what the others wait for.
+        return await asyncio.shield(task)
 
     async def atag(self, content: str | Content | Mapping[str, Any]) -> TagResult:
         """Tag one content: its text, a Content, or a mapping with ``text`` and perhaps ``id`` and ``title``.
@@ -70,7 +100,8 @@ class Tagger:
             StoreError: the store cannot be used.
             ModelNotFoundError: the model is not on this machine, and an answer is not known already.
         """
-        output = await graph.ainvoke(_input(content), context=self.options)
+        runtime = await self.runtime()
+        output = await graph.ainvoke(_input(content), context=cast(Any, runtime))
         return TagResult.model_validate(output)
 
     async def atag_many(
@@ -92,83 +123,82 @@ class Tagger:
 
     def tag(self, content: str | Content | Mapping[str, Any]) -> TagResult:
         """Tag one content; see ``atag``. For callers without an event loop."""
-        return run(self.atag(content))
+        return run_in_background(self.atag(content))
 
     def tag_many(
         self, contents: Iterable[str | Content | Mapping[str, Any]], concurrency: int | None = None
     ) -> list[TagResult]:
         """Tag several contents; see ``atag_many``. For callers without an event loop."""
-        return run(self.atag_many(contents, concurrency))
+        return run_in_background(self.atag_many(contents, concurrency))
 
-    async def fingerprint(self) -> dict[str, str]:
-        """Return all that results depend on, by name: store and what it holds, model, prompts, options."""
-        resources = await self._resources()
-        statistics = await resources.store.statistics()
-        made = await planned(self.options, resources)
-        standing = await standing_of(self.options, resources, made)
+    async def fingerprint(self) -> Conditions:
+        """Return everything that results depend on, by name: store and what it holds, model, prompts, options."""
+        runtime = await self.runtime()
+        plan = await plan_of(runtime)
+        calibrator = (await calibrator_for(runtime, plan)).calibrator
         return {
-            "store": absolute_location(resources.store.location),
-            STORE_HOLDS: _holdings(statistics),
-            **await conditions_of(self.options, resources, made),
-            "calibrator": standing.calibrator.passport.id if standing.calibrator else "none",
-            "max_error": str(self.options.target_error),
-            "adaptive": str(made.steps.adaptive and self.options.use_llm),
-            **{name: str(getattr(self.options, name)) for name in ("top", "accept_at", "review_at")},
+            "store": absolute_location(runtime.store.location),
+            STORE_HOLDS: _holdings(await runtime.store.statistics()),
+            **await conditions_of(runtime, plan),
+            "calibrator": calibrator.passport.id if calibrator else None,
+            "max_error": as_condition(runtime.target_error),
+            "adaptive": str(plan.questions.adaptive and self.options.use_llm),
+            **{name: as_condition(getattr(self.options, name)) for name in ("top", "accept_at", "review_at")},
         }
 
     async def circumstances(self, sample: Mapping[str, int] | None = None) -> Circumstances:
-        """Return what a calibrator that is fitted on this tagger's results holds for."""
-        resources = await self._resources()
-        made = await planned(self.options, resources)
+        """Return the conditions that a calibrator which is fitted on this tagger's results holds for."""
+        runtime = await self.runtime()
+        plan = await plan_of(runtime)
         return Circumstances(
-            conditions=await conditions_of(self.options, resources, made),
-            tagged_contents=made.tagged_contents,
+            conditions=await conditions_of(runtime, plan),
+            tagged_contents=plan.tagged_contents,
             depth=self.options.top,
             settings=await self.fingerprint(),
             sample=sample,
         )
 
     async def refusal(self) -> str:
-        """Say why nothing can be accepted at the target of error; empty where there is none, or something can."""
-        target = self.options.target_error
-        if target is None:
+        """Return why nothing can be accepted at the target of error; empty where something can, or none is set."""
+        runtime = await self.runtime()
+        if runtime.target_error is None:
             return ""
-        resources = await self._resources()
-        return (await standing_of(self.options, resources, await planned(self.options, resources))).refusal(target)
+        return (await calibrator_for(runtime, await plan_of(runtime))).refusal(runtime.target_error)
 
     async def estimate(self, contents: Sequence[Content]) -> Estimate:
-        """Return what the LLM will be asked at most, every round used and no answer known yet."""
-        resources = await self._resources()
-        if resources.llm is None:
+        """Return what the LLM will be asked at most: all rounds, and no answer cached."""
+        runtime = await self.runtime()
+        if runtime.llm is None:
             return Estimate(llm_calls=0, prompt_tokens=0, completion_tokens=0, cost=0.0)
-        steps = (await planned(self.options, resources)).steps
-        judged, rounds = steps.judge_top + steps.judge_unseen, steps.max_rounds
-        lists = steps.samples * steps.generate_top
-        if steps.rating and judged:
+        questions = (await plan_of(runtime)).questions
+        judged, rounds = questions.judge_top + questions.judge_unseen, questions.max_rounds
+        lists = questions.samples * questions.generate_top
+        if questions.rating and judged:
             lists, judged = lists + judged, 1
-        asked = (steps.samples + judged) * rounds + rounds - 1
+        asked = (questions.samples + judged) * rounds + rounds - 1
         listed = lists * rounds * _LABEL_TOKENS
         prompts = sum(
             asked * (count_tokens(content.full_text[:CONTENT_BUDGET]) + _PROMPT_OVERHEAD) + listed
             for content in contents
         )
         answers = len(contents) * (listed + asked)
-        cost = 0.0 if resources.llm.local else estimate_cost(resources.llm.name, prompts, answers)
+        cost = 0.0 if runtime.llm.local else estimate_cost(runtime.llm.name, prompts, answers)
         return Estimate(
             llm_calls=asked * len(contents), prompt_tokens=prompts, completion_tokens=answers, cost=cost
         )
 
-    async def _resources(self) -> Resources:
-        return await resources_for(self.options)
-
     async def aclose(self) -> None:
-        """Close the store and the LLM; idempotent."""
-        await close_resources()
+        """Close the store and the LLM that this Tagger opened in this event loop; idempotent."""
+        task = self._opening.pop(asyncio.get_running_loop(), None)
+        if task is not None:
+            (runtime,) = await asyncio.gather(task, return_exceptions=True)
+            if isinstance(runtime, TaggingRuntime):
+                await runtime.aclose()
         await asyncio.to_thread(tracing.flush)
 
     def close(self) -> None:
         """Close what ``tag`` and ``tag_many`` opened; idempotent."""
-        run(self.aclose())
+        run_in_background(self.aclose())
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,27 +1,16 @@
-"""Prompts as files: each template's content hash goes into every result that was made with it."""
+"""Prompts: one file for each question (generate, judge, rate, rewrite) with its template, JSON schema and reader.
 
-from llm4tag.prompts.profile import profile_names, profile_source, read_profile
-from llm4tag.prompts.rendering import (
-    Example,
-    PromptContext,
-    generation_messages,
-    judgement_messages,
-    listwise_messages,
-    prompt_hashes,
-    rewriting_messages,
-)
-from llm4tag.prompts.tuned import tuned_judgement_messages
+Templates are files; their content hashes are part of every result that was made with them.
+"""
+
+from llm4tag.prompts.profile_files import profile_names, profile_source, read_profile
+from llm4tag.prompts.templates import Example, PromptContext, prompt_hashes
 
 __all__ = [
     "Example",
     "PromptContext",
-    "generation_messages",
-    "judgement_messages",
-    "listwise_messages",
     "profile_names",
     "profile_source",
     "prompt_hashes",
     "read_profile",
-    "rewriting_messages",
-    "tuned_judgement_messages",
 ]

@@ -142,6 +142,8 @@ class Candidate(BaseModel):
     """The tag's id."""
     score: float
     """Fused over the paths, in [0, 1]: a fitted fusion's probability, or the weighted mean of relative scores."""
+    recall: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Probability that the tag is right by recall alone; None until all paths are fused."""
     evidence: tuple[Evidence, ...]
 
     def path(self, path: Path) -> "Evidence | None":

@@ -1,4 +1,4 @@
-"""The recall paths as LangChain tools, for any agent: search tags, expand by similar contents, follow tags."""
+"""The recall paths as LangChain tools, for any agent; they use a store's fit as tagging does."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,18 +9,15 @@ from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, Field
 
 from llm4tag.knowledge_store.protocol import KnowledgeStore
-from llm4tag.models.embedder import Vector
 from llm4tag.models.tracing import span
 from llm4tag.schema import Evidence
-from llm4tag.tools.content_to_tag import recall_by_text
-from llm4tag.tools.fitted_recall import load_fitted
-from llm4tag.tools.fusion import strongest
-from llm4tag.tools.linear_scores import recall_by_linear
-from llm4tag.tools.parts import parts_of
-from llm4tag.tools.phrases import PhraseIndex
-from llm4tag.tools.plan import RecallPlan
-from llm4tag.tools.similar_contents import recall_by_contents
-from llm4tag.tools.tag_to_tag import recall_by_tags
+from llm4tag.tools import recall
+from llm4tag.tools.artifacts import StoreReader
+from llm4tag.tools.candidate_fusion import strongest
+
+ToolResult = list[dict[str, Any]]
+"""Tags as JSON, best first, each with ``id``, ``name``, ``score`` and ``evidence`` (a list where paths are
+fused)."""
 
 
 class TextQuery(BaseModel):
@@ -40,40 +37,49 @@ class TagQuery(BaseModel):
 
 
 def recall_tools(store: KnowledgeStore) -> list[BaseTool]:
-    """Return the four recall tools over a store; each gives a list of tags with name, score and evidence."""
+    """Return the recall tools of a store: one that follows all paths, and one for each path."""
+    reader = StoreReader(store)
 
-    async def search_tags(text: str, limit: int = 20, within: str | None = None) -> list[dict[str, Any]]:
-        plan = await _plan(store)
-        whole = await store.embed_query(text)
-        vectors: list[tuple[str, Vector]] = []
-        if whole is not None:
-            parts = parts_of(text, plan.parts)
-            vectors = [("", whole), *zip(parts, await store.embed_queries(parts) or [], strict=True)]
-        phrases = PhraseIndex(await store.vocabulary())
-        return await _listed(store, await recall_by_text(store, text, vectors, plan, phrases, within), limit)
-
-    async def expand_tag_graph(text: str, limit: int = 20, within: str | None = None) -> list[dict[str, Any]]:
-        vector = await store.embed_query(text)
-        found = await recall_by_contents(store, text, vector, await _plan(store), within=within)
-        return await _listed(store, found, limit)
-
-    async def classify_content(text: str, limit: int = 20, within: str | None = None) -> list[dict[str, Any]]:
-        fitted = await load_fitted(store)
-        if fitted is None:
-            return []
+    async def find_tags(text: str, limit: int = 20, within: str | None = None) -> ToolResult:
+        queries, plan = await recall.queries_for(reader, [text]), await recall.plan_for(reader)
+        (found,) = await recall.recall(reader, queries, plan, within)
         vocabulary = await store.vocabulary()
-        allowed = vocabulary.assignable if within is None else vocabulary.within(within)
-        vector = await store.embed_query(text)
-        found = recall_by_linear(fitted.linear, text, vector, await _plan(store), allowed)
-        return await _listed(store, found, limit)
+        best = [one for one in found.candidates if one.tag in vocabulary.assignable][:limit]
+        return [
+            {
+                "id": one.tag,
+                "name": vocabulary[one.tag].name,
+                "score": one.score,
+                "evidence": [item.model_dump(mode="json") for item in one.evidence],
+            }
+            for one in best
+        ]
 
-    async def related_tags(tags: list[str], limit: int = 20, within: str | None = None) -> list[dict[str, Any]]:
+    async def search_tags(text: str, limit: int = 20, within: str | None = None) -> ToolResult:
+        queries, plan = await recall.queries_for(reader, [text]), await recall.plan_for(reader)
+        (found,) = await recall.search_tags(reader, queries, plan, within)
+        return await _best(store, found, limit)
+
+    async def expand_tag_graph(text: str, limit: int = 20, within: str | None = None) -> ToolResult:
+        queries, plan = await recall.queries_for(reader, [text]), await recall.plan_for(reader)
+        (found,) = await recall.search_contents(reader, queries, plan, within)
+        return await _best(store, found, limit)
+
+    async def classify_content(text: str, limit: int = 20, within: str | None = None) -> ToolResult:
+        queries, plan = await recall.queries_for(reader, [text]), await recall.plan_for(reader)
+        (found,) = await recall.classify(reader, queries, plan, within)
+        return await _best(store, found, limit)
+
+    async def related_tags(tags: list[str], limit: int = 20, within: str | None = None) -> ToolResult:
         vocabulary = await store.vocabulary()
         seeds = {tag: 1.0 for tag in tags if tag in vocabulary}
-        found = await recall_by_tags(store, seeds, await _plan(store), within)
-        return await _listed(store, found, limit)
+        # In tagging T2T starts in the second round.
+        plan = (await recall.plan_for(reader)).model_copy(update={"weight_t2t": 1.0})
+        (found,) = await recall.follow_tags(reader, [seeds], plan, within)
+        return await _best(store, found, limit)
 
     return [
+        _tool(find_tags, "Find the tags of the closed vocabulary that fit a text, by all paths.", TextQuery),
         _tool(
             search_tags,
             "Find tags of the closed vocabulary whose name, alias or meaning resembles a text (C2T).",
@@ -93,13 +99,11 @@ def recall_tools(store: KnowledgeStore) -> list[BaseTool]:
     ]
 
 
-def _tool(
-    work: Callable[..., Awaitable[list[dict[str, Any]]]], description: str, arguments: type[BaseModel]
-) -> BaseTool:
+def _tool(work: Callable[..., Awaitable[ToolResult]], description: str, arguments: type[BaseModel]) -> BaseTool:
     """Make a tool of a coroutine function, under its name; each call is traced where traces are on."""
 
     @wraps(work)
-    async def traced(**given: Any) -> list[dict[str, Any]]:
+    async def traced(**given: Any) -> ToolResult:
         with span(work.__name__, "tool") as spanned:
             if spanned:
                 spanned.add({"tool.name": work.__name__, "input.value": json.dumps(given)})
@@ -115,11 +119,7 @@ def _tool(
     )
 
 
-async def _plan(store: KnowledgeStore) -> RecallPlan:
-    return RecallPlan.first((await store.statistics()).tagged_contents)
-
-
-async def _listed(store: KnowledgeStore, found: Mapping[str, Evidence], limit: int) -> list[dict[str, Any]]:
+async def _best(store: KnowledgeStore, found: Mapping[str, Evidence], limit: int) -> ToolResult:
     vocabulary = await store.vocabulary()
     best = strongest({tag: evidence.score for tag, evidence in found.items()}, limit)
     return [

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from llm4tag.knowledge_store.protocol import Collection, Filters, Hit, KnowledgeStore, SearchQuery, UnitHit
-from llm4tag.knowledge_store.query_checks import tags_under
 from llm4tag.models.embedder import Vector
 from llm4tag.schema import C2TEvidence
-from llm4tag.tools.fusion import relative, strongest
+from llm4tag.tools.candidate_fusion import relative, strongest
 from llm4tag.tools.phrases import PhraseIndex, Unit, WordPlaces
-from llm4tag.tools.plan import RecallPlan
+from llm4tag.tools.recall_plan import RecallPlan
 
 
 async def recall_by_text(
@@ -18,6 +17,7 @@ async def recall_by_text(
     vectors: Sequence[tuple[str, Vector]],
     plan: RecallPlan,
     phrases: PhraseIndex,
+    allowed: frozenset[str],
     within: str | None = None,
 ) -> dict[str, C2TEvidence]:
     """Find tags by the words and vectors of a content.
@@ -25,10 +25,11 @@ async def recall_by_text(
     Args:
         store: where the tags are.
         text: the whole content.
-        vectors: the vector of the whole first (its text given as ""), then those of its parts; empty: words alone.
+        vectors: the vector of the whole first, with "" as its text, then those of its parts; empty: words alone.
         plan: depth, weights and cap.
         phrases: of the store's present vocabulary.
-        within: only tags under this parent.
+        allowed: the tags that may be found.
+        within: the parent that all of these are under, for the store's own filter; None: no parent.
 
     Returns:
         The plan's ``cap`` best tags with their evidence: score = relative(relative(best unit's BM25) + phrase
@@ -36,7 +37,7 @@ async def recall_by_text(
         of a part)).
 
     Raises:
-        UsageError: ``within`` is nobody's parent.
+        StoreError: the store failed.
     """
     filters = Filters(within=within)
     words = SearchQuery(text=text, alpha=0.0, limit=plan.depth, filters=filters)
@@ -48,8 +49,6 @@ async def recall_by_text(
             [SearchQuery(vector=v, alpha=1.0, limit=plan.depth, filters=filters) for _, v in vectors],
         ),
     )
-    vocabulary = await store.vocabulary()
-    allowed = vocabulary.assignable if within is None else tags_under(vocabulary, within)
     named = {tag: unit for tag, unit in phrases.find(text).items() if tag in allowed}
     cosines = _Cosines([part for part, _ in vectors], by_vector)
     covered = _coverage(hits, phrases, text) if plan.coverage_weight > 0 else {}

@@ -1,8 +1,8 @@
-"""A linear one-vs-rest scorer: kernel ridge regression on words and embeddings, one output a tag.
+"""A linear one-vs-rest scorer: kernel ridge regression on words and embeddings, with one output for each tag.
 
 The kernel is the tf-idf cosine of words and word pairs; with embeddings, mixed with a Gaussian of centred vectors.
 The product of both makes a second set of outputs: less sure of the first few tags, it finds more of the rare.
-Fitted by ``llm4tag.training.linear_fit``; here it scores, and turns into bytes and back.
+It is fitted by ``llm4tag.training.linear_fit``; here it scores, and turns into bytes and back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from llm4tag.calibration.archive import Arrays, packed, reading, unpacked
-from llm4tag.calibration.fitted import Fitted
+from llm4tag.calibration.passport import FitNote
 from llm4tag.models.embedder import Vector, Vectors
+from llm4tag.schema.errors import Step
 from llm4tag.tools.terms import TermWeights
 
 Floats = NDArray[np.float32]
@@ -154,7 +155,7 @@ class TagScores:
 class LinearModel:
     """A fitted scorer over n documents and t tags."""
 
-    fitted: Fitted
+    fitted: FitNote
     kernel: Kernel
     terms: TermWeights
     words: csr_array
@@ -164,7 +165,7 @@ class LinearModel:
     documents: Sequence[str]
     """Their ids."""
     tags: Sequence[str]
-    """The ids of the tags that it knows."""
+    """The ids of the tags that it was fitted on."""
     mixed: Dual
     """By words and vectors added up."""
     product: Dual | None
@@ -173,8 +174,8 @@ class LinearModel:
     cooccurrence: Cooccurrence
 
     @cached_property
-    def known(self) -> frozenset[str]:
-        """The tags that it can score."""
+    def seen(self) -> frozenset[str]:
+        """The tags that it was fitted on; it can score no others."""
         return frozenset(self.tags)
 
     @cached_property
@@ -238,7 +239,7 @@ class LinearModel:
         Raises:
             StoreError: the bytes are no such model, or of another format.
         """
-        with reading("linear scorer", "llm4tag store fit"):
+        with reading("linear scorer", Step.FIT_RECALL):
             return cls._read(*unpacked(data))
 
     @classmethod
@@ -253,7 +254,7 @@ class LinearModel:
         if "product_weights" in arrays:
             product = Dual(arrays["product_weights"].astype(np.float32), arrays["product_inverse"])
         return cls(
-            fitted=Fitted.model_validate(head["fitted"]),
+            fitted=FitNote.model_validate(head["fitted"]),
             kernel=Kernel(head["vector_weight"], head["gamma"]),
             terms=TermWeights(head["terms"], arrays["idf"].astype(np.float32)),
             words=words,

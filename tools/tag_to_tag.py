@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 
 from llm4tag.knowledge_store.protocol import KnowledgeStore
-from llm4tag.knowledge_store.query_checks import tags_under
 from llm4tag.schema import T2TEvidence, TagLink
-from llm4tag.tools.fusion import relative, strongest
-from llm4tag.tools.plan import RecallPlan
+from llm4tag.tools.candidate_fusion import relative, strongest
+from llm4tag.tools.recall_plan import RecallPlan
 
 _SEEDS = 10
 _LINKS = 10
@@ -15,25 +14,24 @@ _PARENT_WEIGHT = 0.3
 
 
 async def recall_by_tags(
-    store: KnowledgeStore, seeds: Mapping[str, float], plan: RecallPlan, within: str | None = None
+    store: KnowledgeStore, seeds: Mapping[str, float], plan: RecallPlan, allowed: frozenset[str]
 ) -> dict[str, T2TEvidence]:
     """Find tags by co-occurrence with the best candidates, and their parents and children.
 
     Args:
         store: where tags and history are.
-        seeds: scores of the candidates so far, by tag; the ten best are followed.
+        seeds: scores of the candidates so far, by tag id; the ten best are followed.
         plan: cap.
-        within: only tags under this parent.
+        allowed: the tags that may be found.
 
     Returns:
         Tags, seeds included, by the sum over seeds of seed score · P(tag | seed) (human assignments), plus
         a fixed weight for parents and children.
 
     Raises:
-        UsageError: ``within`` is nobody's parent.
+        StoreError: the store failed.
     """
     vocabulary = await store.vocabulary()
-    allowed = vocabulary.assignable if within is None else tags_under(vocabulary, within)
     best = {tag: score for tag, score in strongest(seeds, _SEEDS).items() if score > 0}
     together = await store.cooccurring(list(best), _LINKS)
     counts = await store.tag_counts()

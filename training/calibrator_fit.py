@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm4tag.calibration.calibrator import Combination, Map, MapKind, Scale
+from llm4tag.calibration.columns import CALIBRATOR_COLUMNS, EVIDENCE_COLUMNS, LLM_SIGNALS, RECALL_COLUMNS
 from llm4tag.calibration.log_odds import Floats, probabilities
-from llm4tag.calibration.numbers import EVIDENCE, LLM_SIGNALS, NUMBERS, RECALL
 from llm4tag.training.fusion_fit import fit_logistic
 from llm4tag.training.labelled_pairs import LabelledPairs
 
@@ -169,7 +169,7 @@ def tag_offsets(pairs: LabelledPairs, logits: Floats, spread: float) -> dict[str
 def _choices(pairs: LabelledPairs) -> Iterator[tuple[tuple[str, ...], float]]:
     """Yield what may be weighed, with how strongly, simple first and each once."""
     llm = [column for name in LLM_SIGNALS for column in signal_columns(name)]
-    sets = (("recall",), (*RECALL, *llm), (*RECALL, *llm, *EVIDENCE))
+    sets = (("recall",), (*RECALL_COLUMNS, *llm), (*RECALL_COLUMNS, *llm, *EVIDENCE_COLUMNS))
     for columns in dict.fromkeys(pairs.varying(names) for names in sets):
         for strength in STRENGTHS:
             yield columns, strength
@@ -178,9 +178,9 @@ def _choices(pairs: LabelledPairs) -> Iterator[tuple[tuple[str, ...], float]]:
 def _words(columns: tuple[str, ...], strength: float) -> str:
     said = {name for name in LLM_SIGNALS if any(column.startswith(name) for column in columns)}
     parts = ["recall", *(name for name in LLM_SIGNALS if name in said)]
-    if len([column for column in columns if column in RECALL]) > 1:
+    if len([column for column in columns if column in RECALL_COLUMNS]) > 1:
         parts[0] = "recall (with its place)"
-    evidence = sum(column in EVIDENCE for column in columns)
+    evidence = sum(column in EVIDENCE_COLUMNS for column in columns)
     if evidence:
         parts.append(f"{evidence} figures of its evidence")
     return f"logistic regression (C {strength:g}) over {', '.join(parts)}"
@@ -267,7 +267,7 @@ def _simplest(tried: Mapping[T, Floats], pairs: LabelledPairs) -> T:
 def _logistic(pairs: LabelledPairs, columns: Sequence[str], strength: float) -> Floats:
     """Return weights for columns as they are, and the intercept; shape (columns + 1,)."""
     # Few columns: Newton's steps are cheap, and need no threads that others on the machine would hold up.
-    chosen = pairs.rows[:, [NUMBERS.index(name) for name in columns]]
+    chosen = pairs.rows[:, [CALIBRATOR_COLUMNS.index(name) for name in columns]]
     return fit_logistic(chosen, pairs.right, strength, solver="newton-cholesky")
 
 

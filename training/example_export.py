@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm4tag.knowledge_store.protocol import KnowledgeStore
-from llm4tag.prompts.forms import PromptForm
+from llm4tag.prompts.judge_forms import PromptForm
 from llm4tag.schema import Candidate, Recipe, UsageError, Vocabulary
-from llm4tag.tools.fitted_recall import load_fitted
-from llm4tag.tools.fusion import by_probability
-from llm4tag.tools.knowledge import similar_examples
-from llm4tag.tools.recipe import first_plan
+from llm4tag.tools.artifacts import load_recall_fit
+from llm4tag.tools.candidate_fusion import by_probability
+from llm4tag.tools.prompt_knowledge import similar_examples
+from llm4tag.tools.recall_plan import first_plan
 from llm4tag.training.held_out_evidence import HeldOutEvidence
 from llm4tag.training.judge_examples import (
     HELD_OUT,
@@ -67,7 +67,7 @@ async def export_set(
     """
     history = await _history(store, options)
     total = len(history)
-    fitted = await load_fitted(store)
+    fitted = await load_recall_fit(store)
     plan = first_plan(total, fitted, None, frozenset())
     linear = await fit_linear_showing(history, await note_of_fit(store, history, total, options.seed), bar)
     groups = groups_of(linear.duplicates)
@@ -93,7 +93,7 @@ async def export_set(
     with bar("recalling candidates", len(rows), "contents") as advance:
         async for row, candidates in evidence.candidates(rows):
             if fusion is not None:
-                candidates = by_probability(candidates, fusion, evidence.backing)
+                candidates = by_probability(candidates, fusion, evidence.tags)
             group = int(groups[row])
             split = HELD_OUT if group in apart else TRAIN
             missed = options.missed if split == TRAIN else 0

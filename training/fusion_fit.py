@@ -3,20 +3,20 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from llm4tag.calibration.evidence_fusion import Weights
-from llm4tag.calibration.features import Floats
+from llm4tag.calibration.evidence_fusion import FusionWeights
+from llm4tag.calibration.log_odds import Floats
 from llm4tag.training.held_out_evidence import Pairs
 
 STRENGTH = 0.1
 """Inverse of the L2 penalty, over standardised features."""
 
 
-def fit_weights(pairs: Pairs) -> Weights:
+def fit_weights(pairs: Pairs) -> FusionWeights:
     """Fit on the pairs whose tag the linear scorer knows, and apart on those it does not."""
-    known = pairs.known
-    return Weights(
-        known=fit_logistic(pairs.rows[known], pairs.right[known]),
-        new=fit_logistic(pairs.rows[~known], pairs.right[~known]),
+    seen = pairs.seen
+    return FusionWeights(
+        seen=fit_logistic(pairs.rows[seen], pairs.right[seen]),
+        unseen=fit_logistic(pairs.rows[~seen], pairs.right[~seen]),
     )
 
 

@@ -12,16 +12,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from llm4tag.calibration.features import Backing, Floats, feature_rows
+from llm4tag.calibration.evidence_rows import TagHistory, evidence_rows
+from llm4tag.calibration.log_odds import Floats
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.models.embedder import Progress, Vector
 from llm4tag.schema import Assignment, C2TEvidence, Candidate, Evidence, Path
+from llm4tag.tools.candidate_fusion import fuse
+from llm4tag.tools.content_to_content import Assignments, Similar, evidence_of, similar_contents
 from llm4tag.tools.content_to_tag import recall_by_text
-from llm4tag.tools.fusion import fuse
-from llm4tag.tools.linear_scores import linear_evidence
+from llm4tag.tools.linear_path import linear_evidence
 from llm4tag.tools.phrases import PhraseIndex
-from llm4tag.tools.plan import RecallPlan
-from llm4tag.tools.similar_contents import Assignments, Similar, evidence_of, similar_contents
+from llm4tag.tools.recall_plan import RecallPlan
 from llm4tag.training.linear_fit import LinearFit
 from llm4tag.training.tagged_history import History
 
@@ -38,23 +39,23 @@ class Pairs:
 
     rows: Floats
     """The evidence in numbers, shape (pairs, features)."""
-    known: NDArray[np.bool_]
-    """Whether the linear scorer knows the tag, shape (pairs,)."""
+    seen: NDArray[np.bool_]
+    """Whether recall's fit has seen the tag, shape (pairs,)."""
     right: NDArray[np.bool_]
     """Whether people gave the tag, shape (pairs,)."""
 
     @classmethod
-    def of(cls, candidates: Sequence[Candidate], backing: Backing, gold: Set[str]) -> Self:
+    def of(cls, candidates: Sequence[Candidate], history: TagHistory, gold: Set[str]) -> Self:
         """Turn the candidates of one document into pairs."""
         right = np.array([candidate.tag in gold for candidate in candidates], dtype=bool)
-        return cls(feature_rows(candidates, backing), backing.knows(candidates), right)
+        return cls(evidence_rows(candidates, history), history.seen_rows(candidates), right)
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Put pairs, at least one part, behind each other."""
         return cls(
             rows=np.concatenate([part.rows for part in parts]),
-            known=np.concatenate([part.known for part in parts]),
+            seen=np.concatenate([part.seen for part in parts]),
             right=np.concatenate([part.right for part in parts]),
         )
 
@@ -93,9 +94,9 @@ class HeldOutEvidence:
             for tag in tags:
                 carriers.setdefault(tag, []).append(content)
         self._carriers = carriers
-        self.backing = Backing(
+        self.tags = TagHistory(
             counts={tag: len(contents) for tag, contents in carriers.items()},
-            classified=linear.model.known if Path.LINEAR in plan.paths else frozenset(),
+            seen=linear.model.seen if Path.LINEAR in plan.paths else frozenset(),
         )
 
     async def collect(self, rows: Sequence[int], progress: Progress | None = None) -> Pairs:
@@ -123,19 +124,20 @@ class HeldOutEvidence:
             yield found.row, self._whole(found, assignable)
 
     async def _each(self, rows: Sequence[int]) -> AsyncIterator[_Found]:
-        phrases = PhraseIndex(await self._store.vocabulary())
+        vocabulary = await self._store.vocabulary()
+        phrases, assignable = PhraseIndex(vocabulary), vocabulary.assignable
         for start in range(0, len(rows), _AT_ONCE):
             some = rows[start : start + _AT_ONCE]
-            for found in await asyncio.gather(*(self._search(row, phrases) for row in some)):
+            for found in await asyncio.gather(*(self._search(row, phrases, assignable) for row in some)):
                 yield found
 
-    async def _search(self, row: int, phrases: PhraseIndex) -> _Found:
+    async def _search(self, row: int, phrases: PhraseIndex, assignable: frozenset[str]) -> _Found:
         text, vector = self._history.texts[row], self._vector(row)
         exclude = frozenset(self._history.ids[other] for other in self._linear.duplicates[row])
         vectors = [] if vector is None else [("", vector)]
         by_text: Mapping[str, C2TEvidence] = {}
         if Path.C2T in self._plan.paths:
-            by_text = await recall_by_text(self._store, text, vectors, self._plan, phrases)
+            by_text = await recall_by_text(self._store, text, vectors, self._plan, phrases, assignable)
         similar = Similar([], [])
         if Path.C2C2T in self._plan.paths:
             similar = await similar_contents(self._store, text, vector, self._plan, exclude)
@@ -149,18 +151,18 @@ class HeldOutEvidence:
         gold = set(self._history.tags[found.row])
         linear = self._scored(found.row, assignable)
         candidates = self._candidates(found, linear, found.assignments, assignable)
-        yield Pairs.of(candidates, self.backing, gold)
+        yield Pairs.of(candidates, self.tags, gold)
 
         kept = self._withheld([candidate.tag for candidate in candidates])
         linear = {tag: evidence for tag, evidence in linear.items() if tag not in kept}
         candidates = self._candidates(found, linear, _without(found.assignments, kept), assignable)
-        backing = Backing(
-            counts={**self.backing.counts, **{tag: len(examples) for tag, examples in kept.items()}},
-            classified=self.backing.classified - kept.keys(),
+        tags = TagHistory(
+            counts={**self.tags.counts, **{tag: len(examples) for tag, examples in kept.items()}},
+            seen=self.tags.seen - kept.keys(),
         )
-        pairs = Pairs.of(candidates, backing, gold)
+        pairs = Pairs.of(candidates, tags, gold)
         chosen = np.array([candidate.tag in kept for candidate in candidates], dtype=bool)
-        yield Pairs(pairs.rows[chosen], pairs.known[chosen], pairs.right[chosen])
+        yield Pairs(pairs.rows[chosen], pairs.seen[chosen], pairs.right[chosen])
 
     def _whole(self, found: _Found, assignable: frozenset[str]) -> list[Candidate]:
         return self._candidates(found, self._scored(found.row, assignable), found.assignments, assignable)

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from llm4tag.knowledge_store.ingest.row import RowProblem
 from llm4tag.knowledge_store.ingest.row_files import read_rows
 from llm4tag.models.language_model import Message
-from llm4tag.prompts import Example, PromptContext, tuned_judgement_messages
+from llm4tag.prompts import Example, PromptContext
+from llm4tag.prompts.judge import tuned_judge_messages
 from llm4tag.schema import Content, Recipe, Tag, UsageError
 from llm4tag.schema.adapter_card import AdapterLimits, JudgeForm
 from llm4tag.schema.errors import first_fault
@@ -95,7 +96,7 @@ class TrainingExample(_Part):
         context = self.context(shown)
         for one in self.tags:
             tag = Tag.model_construct(id=one.id, name=one.name, description=one.description)
-            yield one, tuned_judgement_messages(context, tag, head.prompt, head.limits)
+            yield one, tuned_judge_messages(context, tag, head.prompt, head.limits)
 
 
 Line = TrainingSet | TrainingExample

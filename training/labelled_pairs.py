@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llm4tag.calibration.columns import CALIBRATOR_COLUMNS
 from llm4tag.calibration.log_odds import Floats
-from llm4tag.calibration.numbers import NUMBERS, number_rows
+from llm4tag.calibration.signals import calibrator_rows
 from llm4tag.schema import TagResult
 
 
@@ -33,7 +34,10 @@ class LabelledPairs:
         """
         return cls(
             rows=np.concatenate(
-                [np.zeros((0, len(NUMBERS))), *(number_rows(one.tags) for one in results if one.tags)]
+                [
+                    np.zeros((0, len(CALIBRATOR_COLUMNS))),
+                    *(calibrator_rows(one.tags) for one in results if one.tags),
+                ]
             ),
             right=np.array([tag.id in gold[one.id] for one in results for tag in one.tags], dtype=bool),
             document=np.repeat(np.arange(len(results)), [len(one.tags) for one in results]),
@@ -46,4 +50,4 @@ class LabelledPairs:
 
     def varying(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return those of some columns in which there is anything to weigh."""
-        return tuple(name for name in names if np.ptp(self.rows[:, NUMBERS.index(name)]) > 1e-9)
+        return tuple(name for name in names if np.ptp(self.rows[:, CALIBRATOR_COLUMNS.index(name)]) > 1e-9)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 from scipy.sparse import csr_array
 
-from llm4tag.calibration.fitted import Fitted
+from llm4tag.calibration.passport import FitNote
 from llm4tag.tools.linear_model import CentredVectors, Cooccurrence, Dual, Floats, Kernel, LinearModel, TagScores
 from llm4tag.tools.terms import TermWeights
 from llm4tag.training.near_duplicates import near_duplicates, products
@@ -51,7 +51,7 @@ class LinearFit:
         return found
 
 
-def fit_linear(history: History, fitted: Fitted, kernel: Kernel = KERNEL, ridge: float = RIDGE) -> LinearFit:
+def fit_linear(history: History, fitted: FitNote, kernel: Kernel = KERNEL, ridge: float = RIDGE) -> LinearFit:
     """Fit on all documents; n³ steps (9,272 documents: a minute on two cores).
 
     Args:

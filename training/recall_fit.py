@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from llm4tag.calibration.evidence_fusion import EvidenceFusion, FusionNote
-from llm4tag.calibration.fitted import Fitted
+from llm4tag.calibration.passport import FitNote
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.models.embedder import Progress
 from llm4tag.schema import Path, Recipe, now
-from llm4tag.tools.fitted_recall import keep_fitted, load_fitted
-from llm4tag.tools.plan import ALL_PATHS, RecallPlan
+from llm4tag.tools.artifacts import load_recall_fit, save_recall_fit
+from llm4tag.tools.recall_plan import ALL_PATHS, RecallPlan
 from llm4tag.training.fusion_fit import fit_weights
 from llm4tag.training.held_out_evidence import HeldOutEvidence
 from llm4tag.training.linear_fit import LinearFit, fit_linear
@@ -73,7 +73,7 @@ async def fit_recall(
     history = await read_history(store)
     total = len(history)
     if total < FEWEST_CONTENTS:
-        await keep_fitted(store, None, None)
+        await save_recall_fit(store, None, None)
         return FitReport(tagged_contents=total)
     random = np.random.default_rng(seed)
     if total > MOST_CONTENTS:
@@ -96,7 +96,7 @@ async def fit_recall(
             tags_a_document=sum(len(history.tags[row]) for row in rows) / len(rows),
         )
         fusion = EvidenceFusion(note, weights)
-    await keep_fitted(store, linear.model, fusion)
+    await save_recall_fit(store, linear.model, fusion)
     return FitReport(
         tagged_contents=total,
         linear_documents=len(history),
@@ -106,9 +106,9 @@ async def fit_recall(
     )
 
 
-async def note_of_fit(store: KnowledgeStore, history: History, total: int, seed: int) -> Fitted:
+async def note_of_fit(store: KnowledgeStore, history: History, total: int, seed: int) -> FitNote:
     """Return what to note of a fit on some of the store's ``total`` tagged contents."""
-    return Fitted(
+    return FitNote(
         time=now(),
         vocabulary=(await store.vocabulary()).version,
         embedding=store.embedding,
@@ -119,7 +119,7 @@ async def note_of_fit(store: KnowledgeStore, history: History, total: int, seed:
     )
 
 
-async def fit_linear_showing(history: History, fitted: Fitted, bar: Bar) -> LinearFit:
+async def fit_linear_showing(history: History, fitted: FitNote, bar: Bar) -> LinearFit:
     """Fit the linear scorer with a progress bar."""
     with bar("fitting the linear scorer", len(history), "contents") as advance:
         linear = await asyncio.to_thread(fit_linear, history, fitted)
@@ -144,5 +144,5 @@ async def fit_is_due(store: KnowledgeStore) -> bool:
     tagged = (await store.statistics()).tagged_contents
     if tagged < FEWEST_CONTENTS:
         return False
-    fitted = await load_fitted(store)
-    return fitted is None or bool(fitted.stale(tagged))
+    fitted = await load_recall_fit(store)
+    return fitted is None or bool(fitted.warning(tagged))

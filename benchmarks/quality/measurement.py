@@ -14,7 +14,7 @@ from llm4tag.models.embedder import Progress
 from llm4tag.schema import Path as RecallPath
 from llm4tag.schema import TagResult
 from llm4tag.tagger import Tagger
-from llm4tag.tools.plan import ALL_PATHS
+from llm4tag.tools.recall_plan import ALL_PATHS
 from llm4tag.training.recall_fit import fit_recall
 
 
@@ -48,7 +48,7 @@ async def measure(location: Path, contents: Sequence[Labelled], **options: Any) 
 
 
 async def measured(
-    location: Path, results: Sequence[TagResult], contents: Sequence[Labelled], settings: dict[str, str]
+    location: Path, results: Sequence[TagResult], contents: Sequence[Labelled], settings: dict[str, str | None]
 ) -> Evaluation:
     """Measure results, whoever made them, against the gold tags."""
     async with await open_store(str(location)) as store:

@@ -81,14 +81,13 @@ async def _calibrate(
     from llm4tag.calibration_run import fit_calibrator, fits_of
     from llm4tag.cli.labelled_run import tag_labelled
     from llm4tag.evaluation.calibration_report import TARGETS
-    from llm4tag.graphs.resources import resources_for
     from llm4tag.tagger import Tagger
-    from llm4tag.tools.kept_calibrator import keep_calibrator
+    from llm4tag.tools.artifacts import save_calibrator
     from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS
 
     async with Tagger(**context.model_dump()) as tagger:
         tagged = await tag_labelled(file, tagger, context, options, output, done, fewest=FEWEST_DOCUMENTS)
-        store = (await resources_for(context)).store
+        store = (await tagger.runtime()).store
         if known := await store.get_contents(list(tagged.gold)):
             say(
                 f"note: {len(known):,} of the labelled contents are in the store already; recall may know them "
@@ -108,5 +107,5 @@ async def _calibrate(
                 seed=options.seed,
                 done=bar,
             )
-        await keep_calibrator(store, context.use_llm, calibrator)
+        await save_calibrator(store, context.use_llm, calibrator)
     return tagged.inputs, found

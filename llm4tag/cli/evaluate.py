@@ -85,13 +85,12 @@ async def _evaluate(
     """Tag the labelled contents and measure the results."""
     from llm4tag.cli.labelled_run import history_counts, tag_labelled
     from llm4tag.evaluation import evaluate as measured
-    from llm4tag.graphs.resources import resources_for
     from llm4tag.reporting.report_files import Judged, Outputs, write_report
     from llm4tag.tagger import Tagger
 
     async with Tagger(**context.model_dump()) as tagger:
         tagged = await tag_labelled(file, tagger, context, options, output, report)
-        store = (await resources_for(context)).store
+        store = (await tagger.runtime()).store
         evaluation = measured(
             tagged.results,
             tagged.gold,

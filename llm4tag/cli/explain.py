@@ -66,7 +66,6 @@ async def _explain(
 ) -> "tuple[TagResult, RenderableType]":
     from llm4tag.cli.result_table import draw_result
     from llm4tag.evidence_words import neighbour_ids
-    from llm4tag.graphs.resources import resources_for
     from llm4tag.tagger import Tagger
 
     if result_file is not None:
@@ -76,7 +75,7 @@ async def _explain(
             result = await asyncio.to_thread(_result_of, result_file, content, content_id)
         else:
             result = await tagger.atag(await asyncio.to_thread(_content_of, content, content_id))
-        store = (await resources_for(context)).store
+        store = (await tagger.runtime()).store
         tags = result.tags[:show]
         neighbours = {one.id: one for one in await store.get_contents(neighbour_ids(tags))}
         return result, draw_result(result, tags, neighbours, await store.vocabulary())

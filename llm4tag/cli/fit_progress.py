@@ -23,7 +23,7 @@ def fit_and_say(
 ) -> None:
     """Fit the linear scorer and the fusion on a store's history and say what they rest on."""
     from llm4tag.knowledge_store.stores import open_store
-    from llm4tag.tools.plan import ALL_PATHS
+    from llm4tag.tools.recall_plan import ALL_PATHS
     from llm4tag.training.recall_fit import FEWEST_CONTENTS, FEWEST_DOCUMENTS, FitReport, fit_recall
 
     paths = ALL_PATHS - recall_paths(without)

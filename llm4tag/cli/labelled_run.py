@@ -10,14 +10,13 @@ from llm4tag.cli.tagging_options import RunOptions
 from llm4tag.evaluation import sample_ids
 from llm4tag.evaluation.labelled_files import Labelled, narrow
 from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.nodes.recall import check_within
-from llm4tag.graphs.resources import resources_for
 from llm4tag.input_contents import Inputs, labelled_of
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.knowledge_store.query_checks import tags_under
 from llm4tag.result_files import Memory, OutputFile, Sink, read_results
 from llm4tag.schema import Content, TagResult, UsageError, Vocabulary
 from llm4tag.tagger import Tagger
+from llm4tag.tools.recall import allowed_tags
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,12 @@ async def tag_labelled(
     Raises:
         UsageError: nothing, or too little, in the file is usable.
     """
-    store = (await resources_for(context)).store
-    vocabulary = await store.vocabulary()
+    reader = (await tagger.runtime()).reader
+    vocabulary = await reader.store.vocabulary()
     inputs = await asyncio.to_thread(labelled_of, file, vocabulary)
     inputs.require_usable(rejects_folder(output), options.rejects)
     say_inputs(inputs)
-    await check_within(store, context.within)
+    await allowed_tags(reader, context.within)
     labelled, outside = narrowed(file, inputs.rows, context.within, vocabulary)
     wanted = sample_ids((one.content.id for one in labelled), options.limit, options.seed)
     gold = {one.content.id: one.gold for one in labelled if one.content.id in wanted}

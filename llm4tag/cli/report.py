@@ -112,32 +112,33 @@ async def _report(file: Path, labels: str, store: str | None, outputs: "Outputs"
     return inputs
 
 
-def _settings(file: Path) -> dict[str, str]:
+def _settings(file: Path) -> dict[str, str | None]:
     from llm4tag.result_files import read_settings
 
     return read_settings(file) or {}
 
 
-def _location(file: Path, store: str | None, settings: dict[str, str]) -> str:
+def _location(file: Path, store: str | None, settings: dict[str, str | None]) -> str:
     from llm4tag.schema import UsageError
 
-    if store is None and "store" not in settings:
-        raise UsageError(f"{file}: which store it was made with is not known; give --store")
-    return store or settings["store"]
+    found = store or settings.get("store")
+    if found is None:
+        raise UsageError("which store it was made with is not known", where=file, remedy="give {store}")
+    return found
 
 
 async def _judged(
-    file: Path, labels: str, inputs: "Inputs[Labelled]", store: "KnowledgeStore", settings: dict[str, str]
+    file: Path, labels: str, inputs: "Inputs[Labelled]", store: "KnowledgeStore", settings: dict[str, str | None]
 ) -> "Judged":
     """Match results and labels, and measure them."""
     from llm4tag.cli.labelled_run import history_counts, narrowed
     from llm4tag.evaluation import evaluate
     from llm4tag.reporting.report_files import Judged
-    from llm4tag.result_files import chosen, read_results
+    from llm4tag.result_files import read_results
     from llm4tag.schema import UsageError
 
     vocabulary = await store.vocabulary()
-    labelled, outside = narrowed(labels, inputs.rows, chosen(settings, "within"), vocabulary)
+    labelled, outside = narrowed(labels, inputs.rows, settings.get("within"), vocabulary)
     by_id = {one.content.id: one for one in labelled}
     every = {result.id: result for result in await asyncio.to_thread(lambda: list(read_results(file)))}
     results = [result for result in every.values() if result.id in by_id]

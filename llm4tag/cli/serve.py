@@ -180,16 +180,16 @@ def _from_anywhere(options: "TagOptions") -> "TagOptions":
 
 def _check_parts(options: "TagOptions") -> None:
     """Open store and model once, so that what cannot work is said before anyone calls."""
-    from llm4tag.graphs.resources import close_resources, resources_for
+    from llm4tag.graphs.runtime import open_runtime
     from llm4tag.schema import StoreUnreachableError
 
     async def check() -> None:
         try:
-            await resources_for(options)
+            runtime = await open_runtime(options)
         except StoreUnreachableError as error:
             say(f"not ready yet: {error}", "yellow")
-        finally:
-            await close_resources()
+        else:
+            await runtime.aclose()
 
     run_async(check())
 

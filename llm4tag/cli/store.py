@@ -86,7 +86,7 @@ def passport(
 
 async def _passports(location: str) -> "list[Passport]":
     from llm4tag.knowledge_store.stores import open_store
-    from llm4tag.tools.kept_calibrator import load_calibrator
+    from llm4tag.tools.artifacts import load_calibrator
 
     async with await open_store(location) as store:
         found = [await load_calibrator(store, with_llm) for with_llm in (False, True)]

@@ -9,7 +9,7 @@ import typer
 from llm4tag.cli.console import progress_bar, run_async, say
 
 if TYPE_CHECKING:
-    from llm4tag.prompts.forms import PromptForm
+    from llm4tag.prompts.judge_forms import PromptForm
     from llm4tag.training.example_export import ExportOptions
     from llm4tag.training.judge_examples import Line
 
@@ -112,7 +112,7 @@ def _sets(stores: list[str] | None, forms: list[str] | None, names: list[str] | 
     Raises:
         UsageError: no store; other numbers of forms or names than of stores; a form or a name that cannot be.
     """
-    from llm4tag.prompts.forms import prompt_form
+    from llm4tag.prompts.judge_forms import prompt_form
     from llm4tag.schema import UsageError, settings
     from llm4tag.training.judge_examples import default_name
 

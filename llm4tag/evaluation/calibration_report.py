@@ -29,12 +29,12 @@ NOT_COVERED = (
 class Circumstances:
     """What the results to fit on were made under."""
 
-    conditions: Mapping[str, str]
+    conditions: Mapping[str, str | None]
     """See ``Passport.conditions``."""
     tagged_contents: int
     depth: int
     """The most candidates of a result."""
-    settings: Mapping[str, str]
+    settings: Mapping[str, str | None]
     """All that they depend on."""
     sample: Mapping[str, int] | None = None
     """``limit`` and ``seed``, when a sample was taken."""
@@ -90,7 +90,7 @@ class CalibrationReport(_Model):
     """Documents with a degraded result: they had no part."""
     losses: dict[str, float]
     """Held-out log loss, over all pairs, of each choice that was tried."""
-    settings: dict[str, str]
+    settings: dict[str, str | None]
     """All that the results depend on."""
     sample: dict[str, int] | None = None
 

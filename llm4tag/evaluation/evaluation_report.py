@@ -60,7 +60,7 @@ class Evaluation(_Report):
     """Candidates by calibration status."""
     outside_within: int = 0
     """Gold tags left out because the run was limited to a part of the vocabulary that they are not in."""
-    settings: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, str | None] = Field(default_factory=dict)
     """All that the results depend on."""
     sample: dict[str, int] | None = None
     """``limit`` and ``seed``, when a sample was taken."""
@@ -92,7 +92,7 @@ def evaluate(
     *,
     outside_within: int = 0,
     failed: int = 0,
-    settings: Mapping[str, str] | None = None,
+    settings: Mapping[str, str | None] | None = None,
     sample: Mapping[str, int] | None = None,
 ) -> Evaluation:
     """Measure results against gold tags.

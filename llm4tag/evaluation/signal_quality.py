@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from llm4tag.calibration.columns import CALIBRATOR_COLUMNS, SIGNALS, columns_of_signal
 from llm4tag.calibration.log_odds import log_odds, probabilities
-from llm4tag.calibration.numbers import NUMBERS, number_rows
-from llm4tag.calibration.signals import COLUMNS
+from llm4tag.calibration.signals import calibrator_rows
 from llm4tag.evaluation.bootstrap import Interval, pair_intervals
 from llm4tag.evaluation.metrics import CONFIDENCE, PAIR_DEPTH, Document, Floats, Pairs
 from llm4tag.schema import C2C2TEvidence, LinearEvidence, Path, TagDecision, TagResult
-from llm4tag.training.calibrator_fit import STRENGTHS, document_folds, outer_folds, signal_columns
+from llm4tag.training.calibrator_fit import STRENGTHS, document_folds, outer_folds
 from llm4tag.training.fusion_fit import fit_logistic
 
 CONSTANT = "constant"
@@ -72,15 +72,15 @@ def signals_alone(
     document = np.repeat(np.arange(len(heads)), [len(head) for head in heads])
     table = _Table(correct, document, len(documents))
     # As the calibrator weighs them: beside each signal, how it compares within the content.
-    numbers = np.concatenate([number_rows(head) for head in heads if head])
+    numbers = np.concatenate([calibrator_rows(head) for head in heads if head])
     told = done or (lambda _: None)
     confidence = np.array([tag.confidence for tag in tags])
     found = [table.whole(COMBINED, confidence)]
     told(1)
-    for name in COLUMNS:
+    for name in SIGNALS:
         raw = np.array([_raw(tag, name) for tag in tags])
         if (there := ~np.isnan(raw)).any():
-            columns = numbers[:, [NUMBERS.index(column) for column in signal_columns(name)]]
+            columns = numbers[:, [CALIBRATOR_COLUMNS.index(column) for column in columns_of_signal(name)]]
             found.append(table.alone(name, there, columns, raw))
             told(1)
     for path in Path:

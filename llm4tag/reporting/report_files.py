@@ -13,7 +13,7 @@ from llm4tag.reporting.figures import THEMES, check_matplotlib, draw_figures
 from llm4tag.reporting.quality_report import QualityReport, quality_report
 from llm4tag.reporting.report_page import ROWS, Texts, page, shown_neighbours
 from llm4tag.schema import Content, TagResult, UsageError
-from llm4tag.tools.kept_calibrator import load_calibrator
+from llm4tag.tools.artifacts import load_calibrator
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from llm4tag.evidence_words import all_said, beginning, confidence_of, neighbour
 from llm4tag.reporting.figures import SIGNALS, confidence_word
 from llm4tag.reporting.quality_report import QualityReport
 from llm4tag.reporting.report_words import alternative_texts, between, number, percent
-from llm4tag.result_files import chosen
 from llm4tag.schema import Content, Vocabulary
 from llm4tag.schema.text import visible
 
@@ -98,7 +97,7 @@ def page(report: QualityReport, figures: Mapping[str, Mapping[str, bytes]], text
         meanings=METRICS,
         signals=[(SIGNALS.get(one.name, one.name), one) for one in report.signals],
         word=confidence_word(report),
-        target=float(target) if (target := chosen(report.evaluation.settings, "max_error")) else None,
+        target=float(target) if (target := report.evaluation.settings.get("max_error")) else None,
         wrong=_wrong(report, texts, rows),
         missed=_missed(report, texts, rows),
         passports=[(one, _flat(one.model_dump(mode="json", exclude={"metrics"}))) for one in report.passports],

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llm4tag.graphs.resources import close_resources
+from llm4tag.graphs.runtime import close_shared_runtimes
 from llm4tag.models import tracing
 from llm4tag.serving import web_page as page
 from llm4tag.serving.auth import key_in
@@ -52,7 +52,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     finally:
         opening.cancel()
         if await finish_runs(items):
-            await close_resources()
+            await close_shared_runtimes()
         await asyncio.to_thread(tracing.flush)
 
 

@@ -10,7 +10,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 
 from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.resources import resources_for
+from llm4tag.graphs.runtime import shared_runtime
 from llm4tag.models.cost import LOCAL
 from llm4tag.schema import Llm4tagError, Settings
 
@@ -68,8 +68,8 @@ class Health:
 
     async def _store(self) -> Part:
         # Without the LLM: a store is no less up because a model cannot be opened.
-        resources = await resources_for(self._options.model_copy(update={"use_llm": False}))
-        await resources.store.statistics()
+        runtime = await shared_runtime(self._options.model_copy(update={"use_llm": False}))
+        await runtime.store.statistics()
         return Part(status="up")
 
     async def _model(self) -> Part:
@@ -77,7 +77,7 @@ class Health:
             return Part(status="off")
         chosen = self._options.settings()
         # Opened by the first run else; the import of LiteLLM alone takes seconds.
-        await resources_for(self._options)
+        await shared_runtime(self._options)
         if chosen.model.startswith(LOCAL):
             return await asyncio.to_thread(_local, chosen)
         if chosen.api_base is None:

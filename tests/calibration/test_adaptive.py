@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm4tag.calibration.adaptive import Shares, ends, settled
-from llm4tag.calibration.agreement import Sample, agreement
-from llm4tag.calibration.cascade import uncertain
-from llm4tag.calibration.confidence import Weights, combine
+from llm4tag.calibration.agreement import Shares, agreement, ends, is_settled
+from llm4tag.calibration.confidence import SignalWeights, combine, uncertain
 from llm4tag.calibration.signals import gather
+from llm4tag.prompts.generate import Sample
 from llm4tag.schema import Candidate, Recipe
 
 TAGS = ("a", "b", "c")
@@ -35,14 +34,14 @@ def test_ends_are_what_the_remaining_samples_can_make_of_it() -> None:
 def test_settled_means_that_no_answer_changes_a_decision(
     recall: tuple[float, ...], weight: float, drawn: list[tuple[str, ...]]
 ) -> None:
-    weights = Weights(scale=0.5, judgement=0.0, agreement=weight)
+    weights = SignalWeights(scale=0.5, judgement=0.0, agreement=weight)
 
     def decide(shares: Shares) -> dict[str, bool]:
         scored = combine(CANDIDATES, gather(dict(zip(TAGS, recall, strict=True)), shares, {}), weights)
         return {item.tag: item.confidence >= 0.5 for item in scored}
 
     so_far = [sample(named) for named in drawn]
-    if settled(so_far, TAGS, 2, decide):
+    if is_settled(so_far, TAGS, 2, decide):
         now = decide(agreement(so_far))
         for more in product(ANY, repeat=2):
             assert decide(agreement([*so_far, *(sample(named) for named in more)])) == now
@@ -55,12 +54,12 @@ def test_it_is_settled_outside_the_ends_and_not_between_them(threshold: float, e
 
     # With one more, "a" has .4 to .6 and the others 0 to .2.
     four = [sample(("a",)), sample(()), sample(("a",)), sample(())]
-    assert settled(four, TAGS, 1, decide) == expected
+    assert is_settled(four, TAGS, 1, decide) == expected
 
 
 def test_nothing_is_settled_before_an_answer_can_be_read() -> None:
-    assert not settled([sample((), failure="garbage")], TAGS, 2, lambda shares: dict.fromkeys(TAGS, True))
-    assert settled([sample((), failure="garbage")], TAGS, 0, lambda shares: dict.fromkeys(TAGS, True))
+    assert not is_settled([sample((), failure="garbage")], TAGS, 2, lambda shares: dict.fromkeys(TAGS, True))
+    assert is_settled([sample((), failure="garbage")], TAGS, 0, lambda shares: dict.fromkeys(TAGS, True))
 
 
 def test_the_cascade_keeps_what_recall_is_unsure_of() -> None:

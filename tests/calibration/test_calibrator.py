@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from llm4tag.calibration.calibrator import Calibrator, Combination, Map, MapKind, Scale
+from llm4tag.calibration.columns import CALIBRATOR_COLUMNS
 from llm4tag.calibration.confidence import Scored, calibrate_all, missing_signal
 from llm4tag.calibration.guarantee import Trials
 from llm4tag.calibration.log_odds import probabilities
-from llm4tag.calibration.numbers import NUMBERS, number_rows
 from llm4tag.calibration.passport import Passport
+from llm4tag.calibration.signals import calibrator_rows
 from llm4tag.schema import Signals, StoreError
 from llm4tag.training.calibrator_fit import fit_map
 from tests.calibration.test_guarantee import drawn
@@ -64,14 +65,14 @@ def test_a_weighed_signal_that_no_candidate_has_is_named() -> None:
 
 
 def test_missing_signals_are_no_zeros() -> None:
-    rows = number_rows([scored("a", 0.9, p_yes=0.5), scored("b", 0.5), scored("c", 0.2, p_yes=0.1)])
-    asked, logits = rows[:, NUMBERS.index("p_yes asked")], rows[:, NUMBERS.index("p_yes")]
+    rows = calibrator_rows([scored("a", 0.9, p_yes=0.5), scored("b", 0.5), scored("c", 0.2, p_yes=0.1)])
+    asked, logits = rows[:, CALIBRATOR_COLUMNS.index("p_yes asked")], rows[:, CALIBRATOR_COLUMNS.index("p_yes")]
     assert asked.tolist() == [1, 0, 1]
     assert logits[0] == logits[1] == 0.0
-    assert rows[:, NUMBERS.index("p_yes centred")].sum() == pytest.approx(0.0)
-    assert not rows[:, NUMBERS.index("rating asked")].any()
+    assert rows[:, CALIBRATOR_COLUMNS.index("p_yes centred")].sum() == pytest.approx(0.0)
+    assert not rows[:, CALIBRATOR_COLUMNS.index("rating asked")].any()
     with pytest.raises(ValueError, match="no signal of recall"):
-        number_rows([Scored(tag="a", confidence=0.5, raw=0.5, signals=Signals(), evidence=())])
+        calibrator_rows([Scored(tag="a", confidence=0.5, raw=0.5, signals=Signals(), evidence=())])
 
 
 @pytest.mark.parametrize("kind", get_args(MapKind))
@@ -94,10 +95,10 @@ def test_bytes_there_and_back() -> None:
     made = calibrator()
     again = Calibrator.from_bytes(made.to_bytes())
     assert again.passport == made.passport
-    rows = number_rows([scored("up", 0.9), scored("b", 0.6)])
+    rows = calibrator_rows([scored("up", 0.9), scored("b", 0.6)])
     assert again.scale.logits(rows, ["up", "b"]).tolist() == made.scale.logits(rows, ["up", "b"]).tolist()
     assert again.threshold(0.3) == made.threshold(0.3) is not None
-    with pytest.raises(StoreError, match="llm4tag calibrate"):
+    with pytest.raises(StoreError, match="calibrate on labelled contents"):
         Calibrator.from_bytes(b"something else")
 
 

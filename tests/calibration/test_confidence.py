@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm4tag.calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, combine, recall_confidences
-from llm4tag.calibration.judgement import Judgement
+from llm4tag.calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, combine, recall_probabilities
 from llm4tag.calibration.signals import gather
+from llm4tag.prompts.judge import Judgement
 from llm4tag.schema import C2C2TEvidence, C2TEvidence, Candidate, Path
 
 WEIGHTS = {Path.C2T: 0.25, Path.C2C2T: 1.0, Path.T2T: 0.0}
@@ -25,25 +25,25 @@ CANDIDATES = [candidate("a", 0.8, 0.1), candidate("b", 0.4, 1.0), candidate("c",
 
 
 def test_neighbours_lead_where_there_is_history() -> None:
-    found = recall_confidences(CANDIDATES, WEIGHTS, 0.5)
+    found = recall_probabilities(CANDIDATES, WEIGHTS, 0.5)
     assert found["a"] == pytest.approx((0.8 + 0.25 * 0.8 * 0.1) / 1.25)
     assert found["a"] > found["b"] > found["c"]
 
 
 def test_without_neighbours_words_count_up_to_the_scale() -> None:
-    found = recall_confidences([candidate("a", None, 1.0), candidate("b", None, 0.2)], WEIGHTS, 0.5)
+    found = recall_probabilities([candidate("a", None, 1.0), candidate("b", None, 0.2)], WEIGHTS, 0.5)
     assert found == {"a": pytest.approx(0.5), "b": pytest.approx(0.1)}
 
 
 def test_tags_that_only_a_model_gave_do_not_raise_confidence() -> None:
     plain = [candidate("a", 0.6, 0.5), candidate("b", None, 0.5)]
     echoed = [plain[0], candidate("b", 0.0, 0.5)]
-    assert recall_confidences(echoed, WEIGHTS, 0.5)["b"] <= recall_confidences(plain, WEIGHTS, 0.5)["b"]
+    assert recall_probabilities(echoed, WEIGHTS, 0.5)["b"] <= recall_probabilities(plain, WEIGHTS, 0.5)["b"]
 
 
 @given(st.floats(0.001, 0.999))
 def test_a_judge_that_says_the_same_of_all_leaves_recalls_order(p_yes: float) -> None:
-    recall = recall_confidences(CANDIDATES, WEIGHTS, 0.5)
+    recall = recall_probabilities(CANDIDATES, WEIGHTS, 0.5)
     said = {c.tag: Judgement(p_yes=p_yes, mass=1.0) for c in CANDIDATES}
     for weights in (WITH_HISTORY, WITHOUT_HISTORY):
         scored = combine(CANDIDATES, gather(recall, {}, said), weights)
@@ -53,7 +53,7 @@ def test_a_judge_that_says_the_same_of_all_leaves_recalls_order(p_yes: float) ->
 
 def test_the_llm_leads_where_there_is_no_history() -> None:
     pair = [candidate("a", None, 0.6), candidate("b", None, 0.4)]
-    recall = recall_confidences(pair, WEIGHTS, 0.5)
+    recall = recall_probabilities(pair, WEIGHTS, 0.5)
     said = {"a": Judgement(p_yes=0.05, mass=1.0), "b": Judgement(p_yes=0.95, mass=1.0)}
     assert [item.tag for item in combine(pair, gather(recall, {}, said), WITHOUT_HISTORY)] == ["b", "a"]
 

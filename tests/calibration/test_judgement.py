@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from llm4tag.calibration.judgement import read_judgement, read_tuned
 from llm4tag.models.language_model import Answer
+from llm4tag.prompts.judge import read_judgement, read_tuned_judgement
 from llm4tag.schema.adapter_card import AdapterAnswer
 
 
@@ -38,7 +38,7 @@ def test_words_that_merely_begin_like_yes_do_not_count() -> None:
 
 
 def tuned(alternatives: dict[str, float] | None) -> tuple[float | None, float | None]:
-    judgement = read_tuned(Answer(text="", first_token=alternatives), AdapterAnswer(yes="Yes", no="No"))
+    judgement = read_tuned_judgement(Answer(text="", first_token=alternatives), AdapterAnswer(yes="Yes", no="No"))
     return judgement.p_yes, judgement.mass
 
 

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from llm4tag.calibration.listwise import listwise_question, read_ratings
 from llm4tag.models.language_model import Answer
 from llm4tag.prompts import PromptContext
+from llm4tag.prompts.rate import rating_question, read_ratings
 from llm4tag.schema import Content
 
 LABELS = {"mail": "Mail", "use::text": "Text (use)", "news": "News"}
@@ -56,7 +56,7 @@ def test_answers_that_say_nothing_say_why(text: str, fields: dict[str, str], wor
 
 
 def test_the_schema_admits_the_labels_alone() -> None:
-    question = listwise_question(PromptContext(content=Content(id="c", text="a text")), list(LABELS.values()))
+    question = rating_question(PromptContext(content=Content(id="c", text="a text")), list(LABELS.values()))
     schema = question.json_schema or {}
     assert list(schema["properties"]) == schema["required"] == list(LABELS.values())
     assert schema["additionalProperties"] is False

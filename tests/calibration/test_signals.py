@@ -3,8 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from llm4tag.calibration.judgement import Judgement
-from llm4tag.calibration.signals import COLUMNS, centred, gather, signal_rows
+from llm4tag.calibration.columns import SIGNALS
+from llm4tag.calibration.signals import centred, gather, signal_rows
+from llm4tag.prompts.judge import Judgement
 from llm4tag.schema import Signals
 
 
@@ -19,14 +20,14 @@ def test_signals_stand_raw_and_missing_ones_are_missing() -> None:
 
 def test_rows_are_logits_with_missing_marked() -> None:
     rows = signal_rows([Signals(recall=0.5, agreement=1.0, samples=3), Signals(recall=1.0, rating=0.0)])
-    assert rows.shape == (2, len(COLUMNS))
-    first, second = (dict(zip(COLUMNS, row, strict=True)) for row in rows.tolist())
+    assert rows.shape == (2, len(SIGNALS))
+    first, second = (dict(zip(SIGNALS, row, strict=True)) for row in rows.tolist())
     assert (first["recall"], first["agreement"]) == (0.0, pytest.approx(math.log(3.5 / 0.5)))
     assert math.isnan(first["p_yes"])
     assert math.isnan(first["rating"])
     assert math.isfinite(second["recall"]), "certainty is clipped"
     assert second["rating"] < -4, "0 is an answer, and no missing one"
-    assert signal_rows([]).shape == (0, len(COLUMNS))
+    assert signal_rows([]).shape == (0, len(SIGNALS))
 
 
 def test_centring_takes_away_what_is_said_of_all_and_leaves_missing_missing() -> None:

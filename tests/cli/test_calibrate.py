@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from llm4tag.tools.kept_calibrator import load_calibrator
+from llm4tag.tools.artifacts import load_calibrator
 from tests.cli.running import ask, llm4tag
 from tests.fakes.openai_server import Failure, FakeOpenAI, Reply
 from tests.ingest.files import jsonl, written

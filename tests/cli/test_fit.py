@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.tools.fitted_recall import fit_in
+from llm4tag.tools.artifacts import recall_fit_id
 from tests.cli.running import ask, llm4tag
 from tests.fakes.history import TOPICS, contents
 from tests.ingest.files import jsonl
@@ -27,7 +27,7 @@ def filled(files: tuple[str, str], tmp_path: Path) -> Path:
 
 
 def fit_of(location: Path) -> str | None:
-    return ask(location, fit_in)
+    return ask(location, recall_fit_id)
 
 
 def test_ingest_fits_where_it_is_due_and_not_again(files: tuple[str, str], filled: Path) -> None:

@@ -1,7 +1,7 @@
 """A loopback server with the page and, in place of LangGraph's API, what a test scripts.
 
 with PageServer() as server:
-    server.answer = streamed(custom({"stage": "fuse", …}), values(result))
+    server.answer = streamed(custom({"stage": "fuse_candidates", …}), values(result))
     ... server.address ... server.requests ...
 """
 

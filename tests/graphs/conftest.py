@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.resources import close_resources
+from llm4tag.graphs.runtime import close_shared_runtimes
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Assignment, Passage, Tag, TaggedContent
 from tests.fakes.openai_server import FakeOpenAI, Reply
@@ -66,7 +66,7 @@ async def vocabulary_store(tmp_path: Path) -> str:
 async def closed_resources() -> AsyncIterator[None]:
     """Close what a test opened on its loop."""
     yield
-    await close_resources()
+    await close_shared_runtimes()
 
 
 @pytest.fixture

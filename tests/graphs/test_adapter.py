@@ -8,9 +8,9 @@ import pytest
 from pydantic import SecretStr
 
 from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.planning import planned
-from llm4tag.graphs.resources import resources_for
-from llm4tag.graphs.standing import conditions_of
+from llm4tag.graphs.decide import conditions_of
+from llm4tag.graphs.plan import plan_of
+from llm4tag.graphs.runtime import shared_runtime
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
@@ -95,12 +95,13 @@ async def test_results_conditions_and_answers_are_of_the_adapter_and_its_form(
 ) -> None:
     found = []
     for chosen in (tuned(), tuned(judge_form="generic"), tuned(adapter="none")):
-        resources = await resources_for(chosen)
-        conditions = await conditions_of(chosen, resources, await planned(chosen, resources))
+        runtime = await shared_runtime(chosen)
+        conditions = await conditions_of(runtime, await plan_of(runtime))
         result = TagResult.model_validate(await graph.ainvoke(MAIL, context=chosen))
         found.append((conditions["adapter"], conditions["prompts"], result))
     (adapter, prompts, _), (same, generic, _), (none, zero_shot, bare) = found
-    assert adapter == same != none == "none"
+    assert adapter == same
+    assert none is None
     assert len({prompts, generic, zero_shot}) == 3
     assert bare.origin.adapter is None
     assert all("lora" not in request for request in fake.chat_requests[-bare.usage.llm_calls :])

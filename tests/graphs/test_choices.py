@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 
 from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.steps import Steps, steps_for
+from llm4tag.graphs.plan import QuestionPlan, question_plan
 from llm4tag.prompts import profile_source
 from llm4tag.schema import Recipe
 from llm4tag.schema.profile import StepChoices
-from llm4tag.tools.plan import RecallPlan
+from llm4tag.tools.recall_plan import RecallPlan
 from tests.fakes.openai_server import FakeOpenAI
 from tests.graphs.test_steps import MAIL, tag
 
 PLAN = RecallPlan.first(8)
 
 
-def chosen(options: TagOptions, profile: StepChoices, *, tuned: bool = False) -> Steps:
-    return steps_for(options, profile, PLAN, tuned=tuned)
+def chosen(options: TagOptions, profile: StepChoices, *, tuned: bool = False) -> QuestionPlan:
+    return question_plan(options, profile, PLAN, tuned=tuned)
 
 
 def test_options_beat_the_profile_which_beats_what_was_measured() -> None:
@@ -31,7 +31,7 @@ def test_options_beat_the_profile_which_beats_what_was_measured() -> None:
     assert (tuned.samples, tuned.cascade) == (0, True)
     assert (tuned.examples, tuned.passages) == (0, 0), "nothing but the judge would read them"
     learned = RecallPlan.first(1000, Recipe.LEARNED)
-    assert steps_for(TagOptions(), StepChoices(), learned, tuned=True).examples == 3
+    assert question_plan(TagOptions(), StepChoices(), learned, tuned=True).examples == 3
     assert (tuned.judge_unseen, bare.judge_unseen) == (5, 0)
     assert chosen(TagOptions(judge_top=0), StepChoices(), tuned=True).judge_unseen == 0
     assert (bare.samples, bare.cascade) == (3, False)
@@ -44,7 +44,7 @@ async def test_a_profile_of_ones_own_is_asked_with_and_hashed(
     options: Callable[..., TagOptions], fake: FakeOpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = tmp_path / "letters.toml"
-    body = profile_source("general").replace('"a content"', '"a letter"').replace("# samples = 3 ", "samples = 1 ")
+    body = profile_source("general").replace('"a content"', '"a letter"') + "[steps]\nsamples = 1\n"
     mine.write_text(body, "utf-8")
     plain = await tag(MAIL, options())
     monkeypatch.setenv("LLM4TAG_PROFILE", str(mine))

@@ -93,7 +93,7 @@ async def test_each_path_can_be_switched_off(fitted: str, path: str) -> None:
 
 
 async def test_a_recipe_that_the_store_cannot_serve_is_refused(store: str) -> None:
-    with pytest.raises(UsageError, match="llm4tag store fit"):
+    with pytest.raises(UsageError, match="fit recall on the store's history"):
         await tag(TEXT, store, recipe="learned")
 
 
@@ -101,7 +101,7 @@ async def test_says_when_history_has_outgrown_the_fit(fitted: str) -> None:
     assert not any("store fit" in note for note in (await tag(TEXT, fitted)).notes)
     async with await open_store(fitted) as opened:
         await opened.upsert_contents(contents(40, seed=2))
-    assert any("fitted on 300 tagged contents, now there are 340" in n for n in (await tag(TEXT, fitted)).notes)
+    assert any("on 300 tagged contents, and there are 340 now" in n for n in (await tag(TEXT, fitted)).notes)
     before = (await tag(TEXT, fitted)).origin.fit
     async with await open_store(fitted) as opened:
         await fit_recall(opened, quiet)

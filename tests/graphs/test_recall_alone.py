@@ -114,7 +114,7 @@ async def test_bad_contents_are_told_before_anything_is_opened(content: dict[str
 
 
 async def test_no_store_says_what_to_do() -> None:
-    with pytest.raises(UsageError, match="--store"):
+    with pytest.raises(UsageError, match="no store is given; give store"):
         await tag(MAIL)
 
 
@@ -168,7 +168,7 @@ async def test_streams_progress_per_stage(store: str) -> None:
     stages = [part["stage"] async for part in graph.astream(MAIL, context=options, stream_mode="custom")]
     assert stages[0] == "prepare"
     assert stages[-1] == "report"
-    assert {"search_tags", "search_contents", "fuse", "calibrate", "decide"} <= set(stages)
+    assert {"search_tags", "search_contents", "fuse_candidates", "calibrate", "decide"} <= set(stages)
 
 
 async def test_environment_names_the_store(store: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

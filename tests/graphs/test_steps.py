@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.planning import planned
-from llm4tag.graphs.resources import resources_for
-from llm4tag.graphs.standing import Standing, conditions_of
+from llm4tag.graphs.decide import CalibratorChoice, conditions_of
+from llm4tag.graphs.plan import plan_of
+from llm4tag.graphs.runtime import shared_runtime
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
 from llm4tag.schema import TagResult
@@ -100,7 +100,7 @@ async def test_the_cascade_judges_what_recall_is_unsure_of(
 ) -> None:
     recall = {one.id: one.signals.recall or 0.0 for one in (await tag(MAIL, options(use_llm=False))).tags}
     strongest = max(recall.values())
-    monkeypatch.setattr("llm4tag.calibration.cascade.UNCERTAIN_TO", strongest - 1e-9)
+    monkeypatch.setattr("llm4tag.calibration.confidence.UNCERTAIN_TO", strongest - 1e-9)
     full = await tag(MAIL, options(answer_cache=False))
     lists = sorted(asked_labels(one) for one in fake.chat_requests)
     fake.chat_requests.clear()
@@ -117,7 +117,7 @@ async def test_the_cascade_judges_what_recall_is_unsure_of(
 async def test_the_cascade_asks_nothing_where_recall_is_sure(
     options: Options, fake: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llm4tag.calibration.cascade.UNCERTAIN_FROM", 0.9999)
+    monkeypatch.setattr("llm4tag.calibration.confidence.UNCERTAIN_FROM", 0.9999)
     result = await tag(MAIL, options(cascade=True))
     assert fake.chat_requests == []
     assert confidences(result) == confidences(await tag(MAIL, options(use_llm=False)))
@@ -141,10 +141,10 @@ async def test_samples_stop_when_no_further_one_can_change_a_decision(options: O
 
 
 async def test_the_cascade_is_a_condition_of_a_calibrator_and_adaptive_sampling_is_none(options: Options) -> None:
-    async def conditions(**chosen: Any) -> dict[str, str]:
+    async def conditions(**chosen: Any) -> dict[str, str | None]:
         made = options(**chosen)
-        resources = await resources_for(made)
-        return await conditions_of(made, resources, await planned(made, resources))
+        runtime = await shared_runtime(made)
+        return await conditions_of(runtime, await plan_of(runtime))
 
     plain = await conditions()
     assert await conditions(adaptive=True) == plain
@@ -154,8 +154,8 @@ async def test_the_cascade_is_a_condition_of_a_calibrator_and_adaptive_sampling_
 
 
 def test_what_the_cascade_spared_is_no_missing_signal() -> None:
-    standing = Standing(calibrator(columns=("recall", "p_yes")))
+    choice = CalibratorChoice(calibrator(columns=("recall", "p_yes")))
     sure = [scored("a", 0.99)]
-    assert standing.on(sure, llm_failed=False).calibrator is None
-    assert standing.on(sure, llm_failed=False, spared=True).calibrator is not None
-    assert standing.on(sure, llm_failed=True, spared=True).calibrator is None
+    assert choice.for_content(sure, llm_failed=False).calibrator is None
+    assert choice.for_content(sure, llm_failed=False, cascade_skipped=True).calibrator is not None
+    assert choice.for_content(sure, llm_failed=True, cascade_skipped=True).calibrator is None

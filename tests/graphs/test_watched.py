@@ -42,7 +42,7 @@ async def test_stages_together_say_what_the_result_says(
 
 async def test_recall_says_the_texts_behind_its_evidence(options: Callable[..., TagOptions]) -> None:
     told = await events(options(use_llm=False, watched=True, max_rounds=2, widen_below=1.0))
-    fuse = [event for event in told if event["stage"] == "fuse"]
+    fuse = [event for event in told if event["stage"] == "fuse_candidates"]
     texts = {id_: text for id_, text, _ in HISTORY}
     mail = next(tag for tag in fuse[0]["tags"] if tag["id"] == "mail")
     neighbours = [one["id"] for item in mail["evidence"] if item["path"] == "c2c2t" for one in item["neighbours"]]

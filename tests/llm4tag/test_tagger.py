@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from llm4tag import Tagger
+from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.runtime import close_shared_runtimes
+from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.result_files import STORE_HOLDS
 from llm4tag.schema import Assignment, Content, Provenance, StoreNotFoundError, Tag, TaggedContent, UsageError
@@ -54,7 +57,7 @@ def test_loops_follow_one_another(location: str) -> None:
 async def test_fingerprint_tells_what_results_depend_on(location: str) -> None:
     async with Tagger(location, use_llm=False) as tagger:
         before = await tagger.fingerprint()
-        assert before["model"] == "none"
+        assert before["model"] is None
         async with await open_store(location) as store:
             await store.upsert_tags([Tag(id="new", name="New")])
         after = await tagger.fingerprint()
@@ -106,3 +109,33 @@ def test_contents_at_once_follow_where_the_work_is_done() -> None:
     assert Tagger("s", "local/any").options.at_once == 1
     assert Tagger("s", "gpt-4o-mini").options.at_once == 8
     assert Tagger("s", "gpt-4o-mini", use_llm=False).options.at_once == 2
+
+
+async def test_a_tagger_that_closes_leaves_the_others_running(location: str) -> None:
+    """Each owns what it opened: the other's running calls go on, and so do its later ones."""
+    one, other = Tagger(location, use_llm=False), Tagger(location, use_llm=False)
+    assert (await one.runtime()).store is not (await other.runtime()).store
+    running = asyncio.ensure_future(other.atag_many(["mail"] * 20))
+    await asyncio.sleep(0)
+    await one.aclose()
+    assert len(await running) == 20
+    assert (await other.atag("mail")).tags
+    await other.aclose()
+    await other.aclose()
+
+
+async def test_a_closed_tagger_opens_again(location: str) -> None:
+    tagger = Tagger(location, use_llm=False)
+    before = await tagger.atag("mail")
+    await tagger.aclose()
+    assert (await tagger.atag("mail")).tags == before.tags
+    await tagger.aclose()
+
+
+async def test_a_graph_with_options_alone_is_not_closed_by_a_tagger(location: str) -> None:
+    options = TagOptions(store=location, use_llm=False)
+    before = await graph.ainvoke({"text": "mail"}, context=options)
+    async with Tagger(location, use_llm=False) as tagger:
+        await tagger.atag("mail")
+    assert (await graph.ainvoke({"text": "mail"}, context=options))["tags"] == before["tags"]
+    await close_shared_runtimes()

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm4tag.calibration.judgement import Judgement, read_tuned, tuned_question
 from llm4tag.models import open_llm
 from llm4tag.models.judge_adapter import SHIPPED_FOLDER, read_adapter
 from llm4tag.prompts import Example, PromptContext
+from llm4tag.prompts.judge import Judgement, read_tuned_judgement, tuned_judge_question
 from llm4tag.schema import Content, Tag, settings
 from llm4tag.schema.adapter_card import TRAINED_FORM, AdapterCard
 
@@ -55,7 +55,7 @@ def test_prompts_are_the_trained_ones_to_the_character(
     adapter = read_adapter(shared_judge, tmp_path)
     assert len(reference) == 144
     for row, (context, tag) in zip(reference, asked, strict=True):
-        messages = tuned_question(context, tag, adapter).messages
+        messages = tuned_judge_question(context, tag, adapter).messages
         rendered = "".join(f"<|im_start|>{one.role}\n{one.content}<|im_end|>\n" for one in messages)
         assert f"{rendered}<|im_start|>assistant\n" == row["prompt"]
 
@@ -74,12 +74,12 @@ async def test_the_served_adapter_gives_the_trainers_logits(
     served: dict[bool, list[float]] = {True: [], False: []}
     try:
         for number, (context, tag) in enumerate(asked[: PAIRS[True]]):
-            question = tuned_question(context, tag, adapter)
+            question = tuned_judge_question(context, tag, adapter)
             # One after the other: what the server has read with the adapter must not serve without it.
             for tuned in (True, False):
                 if number < PAIRS[tuned]:
                     one = question if tuned else question.model_copy(update={"adapter": None})
-                    served[tuned].append(_logit(read_tuned(await llm.ask(one), adapter.card.answer)))
+                    served[tuned].append(_logit(read_tuned_judgement(await llm.ask(one), adapter.card.answer)))
     finally:
         await llm.close()
     trainer, bare = ([row[name] for row in reference] for name in ("logit_adapter", "logit_base"))
@@ -100,10 +100,12 @@ async def test_the_shipped_judge_answers_as_the_one_it_was_made_from(
     assert adapter is not None, "it is the default with its base"
     assert adapter.folder == SHIPPED_FOLDER
     try:
-        answers = [await llm.ask(tuned_question(context, tag, adapter)) for context, tag in asked[:SHIPPED_PAIRS]]
+        answers = [
+            await llm.ask(tuned_judge_question(context, tag, adapter)) for context, tag in asked[:SHIPPED_PAIRS]
+        ]
     finally:
         await llm.close()
-    served = [_logit(read_tuned(answer, adapter.card.answer)) for answer in answers]
+    served = [_logit(read_tuned_judgement(answer, adapter.card.answer)) for answer in answers]
     trainer = [row["logit_adapter"] for row in reference[:SHIPPED_PAIRS]]
     assert np.corrcoef(served, trainer)[0, 1] >= 0.999
     assert np.abs(np.subtract(served, trainer)).mean() < 0.2

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 CONTENTS = {id_: Content(id=id_, text=text) for id_, text in TEXTS.items()}
 VOCABULARY = Vocabulary([Tag(id=id_, name=name) for id_, name in NAMES.items()])
 RECALLED = [tag.model_dump(mode="json", include={"id", "name", "signals", "evidence"}) for tag in TAGS]
-FUSE = custom({"stage": "fuse", "candidates": 5, "tags": RECALLED, "texts": TEXTS, "names": NAMES})
+FUSE = custom({"stage": "fuse_candidates", "candidates": 5, "tags": RECALLED, "texts": TEXTS, "names": NAMES})
 WHOLE = streamed(FUSE, values(result()))
 
 

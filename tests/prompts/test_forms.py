@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.prompts.forms import FORMS, LIMITS, prompt_form
+from llm4tag.prompts.judge_forms import FORMS, LIMITS, prompt_form
 from llm4tag.schema import UsageError
 from tests.fakes.adapters import adapter_folder, base_file
 
@@ -34,5 +34,5 @@ def test_a_file_that_holds_no_form_is_refused(tmp_path: Path, body: str | None, 
         file.write_text(body)
     with pytest.raises(UsageError, match=words):
         prompt_form(str(file))
-    with pytest.raises(UsageError, match="no such prompt form; there are ids, generic, names"):
+    with pytest.raises(UsageError, match="there is no prompt form 'own'; give one of ids, generic, names"):
         prompt_form("own")

@@ -6,14 +6,14 @@ import pytest
 
 from llm4tag.prompts import (
     PromptContext,
-    generation_messages,
-    judgement_messages,
-    listwise_messages,
     profile_names,
     profile_source,
     read_profile,
-    rewriting_messages,
 )
+from llm4tag.prompts.generate import generation_question
+from llm4tag.prompts.judge import judge_question
+from llm4tag.prompts.rate import rating_question
+from llm4tag.prompts.rewrite import rewrite_question
 from llm4tag.schema import Content, UsageError
 
 CONTENT = Content(id="c", text="Some text.")
@@ -30,19 +30,22 @@ def test_each_kind_comes_in_both_languages() -> None:
 def test_a_profile_stands_in_the_rules_and_the_questions(name: str) -> None:
     words = read_profile(name).words
     context = PromptContext(content=CONTENT, words=words)
-    system, question = (message.content for message in judgement_messages(context, "Mail"))
+    system, question = (message.content for message in judge_question(context, "Mail").messages)
     assert words.item in system
     assert words.guidance in system
     assert "Some text." not in system
-    asked = [question, *(ask(context, ["Mail"])[1].content for ask in (generation_messages, listwise_messages))]
+    asked = [
+        question,
+        *(ask(context, ["Mail"]).messages[1].content for ask in (generation_question, rating_question)),
+    ]
     for text in asked:
         assert words.fits in text
         assert "Mail" in text
-    assert "<content>Some text.</content>" in rewriting_messages(context)[1].content
+    assert "<content>Some text.</content>" in rewrite_question(context).messages[1].content
 
 
 def test_the_words_of_the_general_profile_are_the_measured_ones() -> None:
-    system, question = judgement_messages(PromptContext(content=CONTENT), "Mail")
+    system, question = judge_question(PromptContext(content=CONTENT), "Mail").messages
     assert system.content.startswith("You decide which tags of a closed list fit a content.\n")
     assert system.content.endswith("nor the list of tags.")
     assert question.content.endswith('Does the content mention, require or deal with "Mail"? Answer Yes or No.')
@@ -51,9 +54,7 @@ def test_the_words_of_the_general_profile_are_the_measured_ones() -> None:
 def test_a_copy_can_be_changed(tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text(
-        profile_source("news")
-        .replace("a news article", "a letter to the editor")
-        .replace("# examples", "examples"),
+        profile_source("news").replace("a news article", "a letter to the editor") + "[steps]\nexamples = 3\n",
         "utf-8",
     )
     profile = read_profile(str(mine))
@@ -66,10 +67,10 @@ def test_a_copy_can_be_changed(tmp_path: Path) -> None:
     ("body", "words"),
     [
         ("about = 1", "about: input should be a valid string"),
-        ('about = "x"', "words: field required; correct it"),
+        ('about = "x"\nwords = 1', "words: input should be a valid"),
         (
             'about = "x"\n[words]\nitem = "a"\nfits = "b"\nrules = "none"',
-            r"words\.rules: extra inputs.*profiles show",
+            r"words\.rules: extra inputs.*correct it; there are language, item, fits, guidance",
         ),
         (
             'about = "x"\n[words]\nitem = "a"\nfits = "b"\nlanguage = "fr"',
@@ -91,7 +92,16 @@ def test_what_cannot_be_used_is_told_by_file_and_field(tmp_path: Path, body: str
 
 
 def test_unknown_profiles_are_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--profile poems: no such profile; there are advertisement, "):
+    with pytest.raises(UsageError, match="profile: there is no profile 'poems'; give one of advertisement, "):
         read_profile("poems")
     with pytest.raises(UsageError, match=r"No such file.*give the path of a readable \.toml file"):
         read_profile(str(tmp_path / "none.toml"))
+
+
+def test_a_profile_lists_only_what_it_changes(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('about = "Letters."\n[words]\nitem = "a letter"\n', "utf-8")
+    general = read_profile("general").words
+    assert read_profile(str(mine)).words == general.model_copy(update={"item": "a letter"})
+    mine.write_text('about = "Letters."\n[words]\nlanguage = "zh"\n', "utf-8")
+    assert read_profile(str(mine)).words == read_profile("general-zh").words

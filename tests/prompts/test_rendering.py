@@ -3,14 +3,14 @@ import pytest
 from llm4tag.prompts import (
     Example,
     PromptContext,
-    generation_messages,
-    judgement_messages,
-    listwise_messages,
     prompt_hashes,
     read_profile,
-    rewriting_messages,
 )
-from llm4tag.prompts.rendering import CONTENT_BUDGET, TEMPLATES, quote
+from llm4tag.prompts.generate import generation_question
+from llm4tag.prompts.judge import judge_question
+from llm4tag.prompts.rate import rating_question
+from llm4tag.prompts.rewrite import rewrite_question
+from llm4tag.prompts.templates import CONTENT_BUDGET, TEMPLATES, quote
 from llm4tag.schema import Content, Passage
 
 CONTEXT = PromptContext(
@@ -22,9 +22,9 @@ CONTEXT = PromptContext(
 
 def test_all_questions_about_a_content_share_their_beginning() -> None:
     asked = [
-        generation_messages(CONTEXT, ["Mail", "Games"]),
-        judgement_messages(CONTEXT, "Mail"),
-        listwise_messages(CONTEXT, ["Mail"]),
+        generation_question(CONTEXT, ["Mail", "Games"]).messages,
+        judge_question(CONTEXT, "Mail").messages,
+        rating_question(CONTEXT, ["Mail"]).messages,
     ]
     system = {messages[0].content for messages in asked}
     assert len(system) == 1
@@ -33,7 +33,7 @@ def test_all_questions_about_a_content_share_their_beginning() -> None:
 
 
 def test_the_prompt_holds_candidates_examples_and_passages() -> None:
-    text = generation_messages(CONTEXT, ["Mail", "Games"])[1].content
+    text = generation_question(CONTEXT, ["Mail", "Games"]).messages[1].content
     for part in (
         "A title\nSome text.",
         "- Mail\n- Games",
@@ -45,7 +45,7 @@ def test_the_prompt_holds_candidates_examples_and_passages() -> None:
 
 
 def test_rewriting_shows_the_content_alone() -> None:
-    text = rewriting_messages(CONTEXT)[1].content
+    text = rewrite_question(CONTEXT).messages[1].content
     assert "Some text." in text
     assert "Another text" not in text
 
@@ -74,7 +74,7 @@ def test_untrusted_text_cannot_leave_its_quotation(attack: str) -> None:
         examples=(Example(text="x", tags=("Mail",)),),
         passages=(Passage(id="p", text="x"),),
     )
-    attacked, plain = judgement_messages(context, "Mail"), judgement_messages(clean, "Mail")
+    attacked, plain = judge_question(context, "Mail").messages, judge_question(clean, "Mail").messages
     assert attacked[0] == plain[0], "the rules stay as they are"
     for mark in (
         "<content>",
@@ -92,7 +92,7 @@ def test_untrusted_text_cannot_leave_its_quotation(attack: str) -> None:
 
 def test_template_marks_in_a_content_are_plain_text() -> None:
     context = PromptContext(content=Content(id="c", text="{{ 7 * 7 }} {% for x in y %}"))
-    assert "{{ 7 * 7 }} {% for x in y %}" in judgement_messages(context, "Mail")[1].content
+    assert "{{ 7 * 7 }} {% for x in y %}" in judge_question(context, "Mail").messages[1].content
 
 
 def test_long_contents_are_cut_and_say_so() -> None:

@@ -1,6 +1,7 @@
 import pytest
 
-from llm4tag.prompts import Example, PromptContext, tuned_judgement_messages
+from llm4tag.prompts import Example, PromptContext
+from llm4tag.prompts.judge import tuned_judge_messages
 from llm4tag.schema import Content, Passage, Tag
 from llm4tag.schema.adapter_card import AdapterLimits, JudgeForm
 from tests.fakes.adapters import FORM, GENERIC
@@ -18,7 +19,7 @@ CONTEXT = PromptContext(
 
 
 def test_the_form_is_filled_in_within_its_limits() -> None:
-    system, user = tuned_judgement_messages(CONTEXT, TAG, JudgeForm(**FORM), LIMITS)
+    system, user = tuned_judge_messages(CONTEXT, TAG, JudgeForm(**FORM), LIMITS)
     assert (system.role, system.content) == ("system", FORM["system"])
     assert user.content == (
         "Item:\nmutt\nreads mail reads mail reads mail reads mail reads mail \n"
@@ -30,10 +31,10 @@ def test_the_form_is_filled_in_within_its_limits() -> None:
 
 
 def test_a_form_without_similar_lines_or_ids_shows_none() -> None:
-    user = tuned_judgement_messages(CONTEXT, TAG, JudgeForm(**GENERIC), LIMITS)[1].content
+    user = tuned_judge_messages(CONTEXT, TAG, JudgeForm(**GENERIC), LIMITS)[1].content
     assert user.endswith("reads mail \n\nTag: Mail\nDoes this tag apply?")
     alone = CONTEXT.model_copy(update={"examples": ()})
-    assert "Similar" not in tuned_judgement_messages(alone, TAG, JudgeForm(**FORM), LIMITS)[1].content
+    assert "Similar" not in tuned_judge_messages(alone, TAG, JudgeForm(**FORM), LIMITS)[1].content
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,6 @@ def test_untrusted_text_cannot_leave_its_message(attack: str, broken: str) -> No
     example = Example(text=attack, tags=(), ids=(attack,))
     context = PromptContext(content=Content(id="c", text=attack), examples=(example,))
     tag = Tag(id=attack, name=attack, description=attack)
-    user = tuned_judgement_messages(context, tag, JudgeForm(**FORM), LIMITS)[1].content
+    user = tuned_judge_messages(context, tag, JudgeForm(**FORM), LIMITS)[1].content
     assert user.count(broken) == 6
     assert broken == attack or attack not in user

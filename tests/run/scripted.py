@@ -58,7 +58,7 @@ class ScriptedTagger:
         finally:
             self.at_once -= 1
 
-    async def fingerprint(self) -> dict[str, str]:
+    async def fingerprint(self) -> dict[str, str | None]:
         return {"model": "scripted", "top": "50"}
 
     async def refusal(self) -> str:

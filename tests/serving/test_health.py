@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.resources import close_resources
+from llm4tag.graphs.runtime import close_shared_runtimes
 from llm4tag.serving.health import Health, Readiness
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -15,7 +15,7 @@ from tests.fakes.openai_server import FakeOpenAI
 async def closed() -> AsyncIterator[None]:
     """Close what a test opened on its loop."""
     yield
-    await close_resources()
+    await close_shared_runtimes()
 
 
 async def asked(store: Path | str, **options: object) -> Readiness:

@@ -16,7 +16,7 @@ async def test_recall_paths_are_tools_for_any_agent(tmp_path: Path) -> None:
         tagged = (Assignment(tag="m"), Assignment(tag="c"))
         await store.upsert_contents([TaggedContent(id="1", text="reads letters with imap", assignments=tagged)])
         tools = {tool.name: tool for tool in recall_tools(store)}
-        assert set(tools) == {"search_tags", "expand_tag_graph", "classify_content", "related_tags"}
+        assert set(tools) == {"find_tags", "search_tags", "expand_tag_graph", "classify_content", "related_tags"}
         by_words = await tools["search_tags"].ainvoke({"text": "an e-mail program"})
         assert (by_words[0]["id"], by_words[0]["evidence"]["unit"]) == ("m", "e-mail")
         by_contents = await tools["expand_tag_graph"].ainvoke({"text": "imap letters", "limit": 1})
@@ -26,11 +26,16 @@ async def test_recall_paths_are_tools_for_any_agent(tmp_path: Path) -> None:
             ("c", "cooccurrence")
         ]
         assert await tools["classify_content"].ainvoke({"text": "imap letters"}) == [], "nothing is fitted"
+        by_all = await tools["find_tags"].ainvoke({"text": "an e-mail program for imap letters"})
+        assert by_all[0]["id"] == "m"
+        assert {item["path"] for item in by_all[0]["evidence"]} == {"c2t", "c2c2t"}
         with pytest.raises(ValidationError):
             await tools["search_tags"].ainvoke({"text": ""})
         for name, given in (
             ("search_tags", {"text": "t"}),
             ("expand_tag_graph", {"text": "t"}),
+            ("find_tags", {"text": "t"}),
+            ("classify_content", {"text": "t"}),
             ("related_tags", {"tags": ["m"]}),
         ):
             with pytest.raises(UsageError, match="no tag or group has the id 'nobody'"):

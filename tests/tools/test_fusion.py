@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm4tag.schema import C2C2TEvidence, C2TEvidence, Evidence, Path
-from llm4tag.tools.fusion import fuse, relative, strongest
-from llm4tag.tools.plan import RecallPlan
+from llm4tag.tools.candidate_fusion import fuse, relative, strongest
+from llm4tag.tools.recall_plan import RecallPlan
 
 SCORES = st.dictionaries(st.text(min_size=1, max_size=4), st.floats(-5, 5, allow_nan=False), max_size=20)
 

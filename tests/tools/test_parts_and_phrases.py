@@ -1,8 +1,8 @@
 import pytest
 
 from llm4tag.schema import Tag, Vocabulary
-from llm4tag.tools.parts import parts_of
 from llm4tag.tools.phrases import PhraseIndex, WordPlaces
+from llm4tag.tools.text_parts import parts_of
 
 
 def test_parts_are_runs_between_stop_words_and_windows() -> None:

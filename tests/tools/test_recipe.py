@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from llm4tag.calibration.evidence_fusion import EvidenceFusion, FusionNote, Weights
-from llm4tag.calibration.features import FEATURES
-from llm4tag.calibration.fitted import Fitted
+from llm4tag.calibration.columns import FUSION_COLUMNS
+from llm4tag.calibration.evidence_fusion import EvidenceFusion, FusionNote, FusionWeights
+from llm4tag.calibration.passport import FitNote
 from llm4tag.schema import Path, Recipe, UsageError
-from llm4tag.tools.fitted_recall import FittedRecall
+from llm4tag.tools.artifacts import RecallFit
 from llm4tag.tools.linear_model import Cooccurrence, Dual, Kernel, LinearModel
-from llm4tag.tools.plan import ALL_PATHS
-from llm4tag.tools.recipe import first_plan
+from llm4tag.tools.recall_plan import ALL_PATHS, first_plan
 from llm4tag.tools.terms import TermWeights
 
-FITTED = Fitted(
+FITTED = FitNote(
     time=datetime(2026, 1, 1, tzinfo=UTC),
     vocabulary="v",
     embedding="none",
@@ -25,7 +24,7 @@ FITTED = Fitted(
 )
 
 
-def fitted(paths: frozenset[Path] | None = ALL_PATHS) -> FittedRecall:
+def fitted(paths: frozenset[Path] | None = ALL_PATHS) -> RecallFit:
     """Return a fit that knows nothing; None for no fusion."""
     empty = np.zeros((0, 0), dtype=np.float32)
     terms = TermWeights([], np.zeros(0, dtype=np.float32))
@@ -44,10 +43,10 @@ def fitted(paths: frozenset[Path] | None = ALL_PATHS) -> FittedRecall:
         Cooccurrence.of(empty),
     )
     if paths is None:
-        return FittedRecall("now", model, None)
-    weights = np.zeros(len(FEATURES) + 1)
+        return RecallFit("now", model, None)
+    weights = np.zeros(len(FUSION_COLUMNS) + 1)
     note = FusionNote(fitted=FITTED, paths=paths, pairs=0, fewest_tags=1, tags_a_document=1.0)
-    return FittedRecall("now", model, EvidenceFusion(note, Weights(weights, weights)))
+    return RecallFit("now", model, EvidenceFusion(note, FusionWeights(weights, weights)))
 
 
 def test_the_recipe_follows_from_what_the_store_holds() -> None:
@@ -80,6 +79,6 @@ def test_a_path_switched_off_takes_the_fusion_that_needs_it_along() -> None:
 
 
 def test_a_fit_gets_stale_when_history_grows_or_shrinks() -> None:
-    assert fitted().stale(1000) == fitted().stale(1099) == ""
-    assert "1,000 tagged contents, now there are 1,200: run `llm4tag store fit`" in fitted().stale(1200)
-    assert fitted().stale(500)
+    assert fitted().warning(1000) == fitted().warning(1099) == ""
+    assert "fitted on 1,000 tagged contents, and there are 1,200 now" in fitted().warning(1200)
+    assert fitted().warning(500)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from llm4tag.knowledge_store.protocol import KnowledgeStore
-from llm4tag.prompts import Example, PromptContext, tuned_judgement_messages
-from llm4tag.prompts.forms import LIMITS, prompt_form
+from llm4tag.prompts import Example, PromptContext
+from llm4tag.prompts.judge import tuned_judge_messages
+from llm4tag.prompts.judge_forms import LIMITS, prompt_form
 from llm4tag.schema import Content, Recipe, UsageError
-from llm4tag.tools.plan import RecallPlan
-from llm4tag.tools.similar_contents import similar_contents
+from llm4tag.tools.content_to_content import similar_contents
+from llm4tag.tools.recall_plan import RecallPlan
 from llm4tag.training.chat_examples import chats, similar_shown
 from llm4tag.training.example_export import ExportOptions, export_set, kept
 from llm4tag.training.example_files import check_fresh, write_examples
@@ -117,7 +118,7 @@ async def test_questions_are_those_of_the_tuned_judge(store: KnowledgeStore, tmp
             context = PromptContext(content=Content(id="x", text=one.text), examples=tuple(shown))
             for tag in one.tags:
                 vocabulary_tag = (await store.vocabulary())[tag.id]
-                asked = tuned_judgement_messages(context, vocabulary_tag, IDS[1].prompt, LIMITS)
+                asked = tuned_judge_messages(context, vocabulary_tag, IDS[1].prompt, LIMITS)
                 answer = {"role": "assistant", "content": "Yes" if tag.right else "No"}
                 expected.append({"messages": [*(m.model_dump() for m in asked), answer]})
     assert chatted == expected

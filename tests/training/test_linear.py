@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from llm4tag.calibration.fitted import Fitted
+from llm4tag.calibration.passport import FitNote
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.schema import Assignment, Provenance, StoreError, Tag, TaggedContent
 from llm4tag.tools.linear_model import Cooccurrence, Floats, LinearModel
@@ -11,7 +11,7 @@ from llm4tag.training.linear_fit import LinearFit, fit_linear
 from llm4tag.training.tagged_history import History, read_history
 from tests.fakes.history import TOPICS, contents
 
-FITTED = Fitted(
+FITTED = FitNote(
     time=datetime(2026, 1, 1, tzinfo=UTC),
     vocabulary="v",
     embedding="none",
@@ -117,7 +117,7 @@ def test_bytes_and_back(history: History, linear: LinearFit) -> None:
 
 @pytest.mark.parametrize("broken", [b"", b"PK\x03\x04", b"x" * 100])
 def test_bytes_that_are_no_model_are_told(broken: bytes) -> None:
-    with pytest.raises(StoreError, match="llm4tag store fit"):
+    with pytest.raises(StoreError, match="fit recall on the store's history"):
         LinearModel.from_bytes(broken)
 
 

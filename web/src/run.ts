@@ -38,7 +38,7 @@ const STAGE_OF: Record<string, StageName> = {
   classify: "recall",
   follow_tags: "recall",
   fuse_candidates: "recall",
-  fuse: "recall",
+  fuse_candidates: "recall",
   widen: "recall",
   retrieve_knowledge: "knowledge",
   judge: "judge",
@@ -49,7 +49,7 @@ const STAGE_OF: Record<string, StageName> = {
   report: "decide",
 };
 /** The node that ends a stage; others of it only add to what it says. */
-const LAST = new Set(["fuse", "retrieve_knowledge", "judge", "rate", "generate", "calibrate", "decide"]);
+const LAST = new Set(["fuse_candidates", "retrieve_knowledge", "judge", "rate", "generate", "calibrate", "decide"]);
 const OF_LLM: ReadonlySet<StageName> = new Set(["knowledge", "judge", "generate"]);
 const NOTHING: References = { texts: new Map(), names: new Map() };
 
@@ -165,7 +165,7 @@ function saidOf(event: StageEvent): string {
       return `linear scorer: ${count(event.found ?? 0, "tag")}`;
     case "follow_tags":
       return `tags that go together: ${count(event.found ?? 0, "tag")}`;
-    case "fuse":
+    case "fuse_candidates":
       return `${count(event.candidates ?? 0, "candidate")} in all`;
     case "retrieve_knowledge":
       return `${count(event.shown?.examples.length ?? 0, "similar example")}, ${count(event.shown?.passages.length ?? 0, "passage")}`;
@@ -194,11 +194,11 @@ function mergedTags(known: TagSoFar[], event: StageEvent): TagSoFar[] {
     if (before) return { ...before, ...one };
     return one.name !== undefined && one.evidence && one.signals ? (one as TagSoFar) : null;
   };
-  if (event.stage !== "fuse" && event.stage !== "calibrate") {
+  if (event.stage !== "fuse_candidates" && event.stage !== "calibrate") {
     const news = new Map(told.map((one) => [one.id, merge(one)]));
     return known.map((tag) => news.get(tag.id) ?? tag);
   }
   const first = told.map(merge).filter((tag) => tag !== null);
   const listed = new Set(first.map((tag) => tag.id));
-  return event.stage === "fuse" ? first : [...first, ...known.filter((tag) => !listed.has(tag.id))];
+  return event.stage === "fuse_candidates" ? first : [...first, ...known.filter((tag) => !listed.has(tag.id))];
 }

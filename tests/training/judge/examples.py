@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from llm4tag.prompts.forms import prompt_form
+from llm4tag.prompts.judge_forms import prompt_form
 from llm4tag.schema.adapter_card import AdapterLimits
 from llm4tag.training.judge_examples import Examples, TrainingExample, TrainingSet, line_of, read_examples
 

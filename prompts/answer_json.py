@@ -1,15 +1,17 @@
-"""Read JSON out of an LLM's answer, or say why there is none."""
+"""JSON in an LLM's answer: its members, or why there are none."""
 
 import json
 from typing import Any
 
 from llm4tag.models.language_model import Answer
 
+NOT_AS_ASKED = "the model's answer is not the JSON that was asked for"
 
-def object_in(answer: Answer) -> tuple[list[tuple[str, Any]] | None, str]:
+
+def json_members(answer: Answer) -> tuple[list[tuple[str, Any]] | None, str]:
     """Return the members of the JSON object in an answer, in its order and with repeats; else None and why.
 
-    Text around it, such as a code fence, is passed over; objects within it come as lists of members, too.
+    Text around the object, such as a code fence, is skipped; objects inside it come as lists of members, too.
     """
     if answer.refusal or answer.finish_reason == "content_filter":
         return None, f"the model refused: {answer.refusal or 'content filter'}"
@@ -23,6 +25,3 @@ def object_in(answer: Answer) -> tuple[list[tuple[str, Any]] | None, str]:
     if answer.finish_reason == "length":
         return None, "the model's answer was cut short"
     return None, NOT_AS_ASKED
-
-
-NOT_AS_ASKED = "the model's answer is not the JSON that was asked for"

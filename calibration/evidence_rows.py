@@ -1,7 +1,4 @@
-"""The evidence for a content's candidates as numbers, one row a candidate: the one form in which it is weighed.
-
-Tags that only a model gave have no part in any number (see ``llm4tag.tools.similar_contents``).
-"""
+"""The evidence for a content's candidates as numbers: one row for each candidate, the columns of ``columns``."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,64 +6,47 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llm4tag.calibration.columns import FUSION_COLUMNS, PRODUCTS, product_name
+from llm4tag.calibration.log_odds import Floats
 from llm4tag.schema import C2C2TEvidence, C2TEvidence, Candidate, LinearEvidence, Path
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Backing:
-    """What stands behind the tags of a store."""
+class TagHistory:
+    """What history says of the tags of a store."""
 
     counts: Mapping[str, int]
-    """How many contents people gave each tag to."""
-    classified: frozenset[str]
-    """The tags that the linear scorer knows; empty where it has no part."""
+    """The number of contents to which people gave each tag, by tag id."""
+    seen: frozenset[str]
+    """The tags that the linear scorer was fitted on; empty where it has no part."""
 
-    def knows(self, candidates: Sequence[Candidate]) -> NDArray[np.bool_]:
-        """Return whether the linear scorer knows each candidate's tag."""
-        return np.array([candidate.tag in self.classified for candidate in candidates], dtype=bool)
-
-
-_PRODUCTS = (
-    ("ln_linear", "ln_linear"),
-    ("ln_neighbours", "ln_neighbours"),
-    ("linear_rank", "linear_rank"),
-    ("name_cosine_share", "name_cosine_share"),
-    ("linear", "neighbours"),
-    ("linear", "name_bm25"),
-    ("ln_linear", "ln_neighbours"),
-    ("ln_linear", "ln_neighbours_vector"),
-    ("ln_linear", "frequency"),
-    ("ln_neighbours", "frequency"),
-    ("name_cosine_share", "frequency"),
-    ("verbatim", "frequency"),
-)
-"""What weighs more, or less, together."""
+    def seen_rows(self, candidates: Sequence[Candidate]) -> NDArray[np.bool_]:
+        """Return for each candidate whether its tag was seen, shape (candidates,)."""
+        return np.array([candidate.tag in self.seen for candidate in candidates], dtype=bool)
 
 
-def feature_rows(candidates: Sequence[Candidate], backing: Backing) -> Floats:
-    """Return the numbers of one content's candidates, shape (candidates, len(FEATURES)).
+def evidence_rows(candidates: Sequence[Candidate], history: TagHistory) -> Floats:
+    """Return the numbers of one content's candidates, shape (candidates, len(FUSION_COLUMNS)).
 
-    What cannot be known is 0: the linear score of a tag that the scorer was not fitted on (``Backing.knows`` tells
-    these apart), cosines in a store without embeddings.
+    Unknown numbers are 0: the linear score of an unseen tag (``TagHistory.seen_rows`` tells which these are), and
+    cosines in a store without embeddings.
     """
     evidence = {path: [candidate.path(path) for candidate in candidates] for path in Path}
     columns = {
-        **_linear(evidence[Path.LINEAR], backing.knows(candidates)),
+        **_linear(evidence[Path.LINEAR], history.seen_rows(candidates)),
         **_neighbours(evidence[Path.C2C2T]),
         **_own_words(evidence[Path.C2T]),
-        "frequency": _frequency([backing.counts.get(candidate.tag, 0) for candidate in candidates]),
+        "frequency": _frequency([history.counts.get(candidate.tag, 0) for candidate in candidates]),
     }
-    columns |= {f"{one} x {other}": columns[one] * columns[other] for one, other in _PRODUCTS}
-    return np.column_stack(list(columns.values()))
+    columns |= {product_name(one, other): columns[one] * columns[other] for one, other in PRODUCTS}
+    return np.column_stack([columns[name] for name in FUSION_COLUMNS])
 
 
-def _linear(evidence: Sequence[object], known: NDArray[np.bool_]) -> dict[str, Floats]:
+def _linear(evidence: Sequence[object], seen: NDArray[np.bool_]) -> dict[str, Floats]:
     scores = _values(evidence, LinearEvidence, lambda found: found.raw)
-    # A known tag without evidence is below all that were kept.
+    # A seen tag without evidence is below all that were kept.
     lowest = scores[~np.isnan(scores)].min(initial=0.0)
-    scores = np.where(known, np.where(np.isnan(scores), lowest, scores), 0.0)
+    scores = np.where(seen, np.where(np.isnan(scores), lowest, scores), 0.0)
     company = np.nan_to_num(_values(evidence, LinearEvidence, lambda found: found.company), nan=0.0)
     closest = np.nan_to_num(_values(evidence, LinearEvidence, lambda found: found.closest), nan=0.0)
     wide = np.nan_to_num(_values(evidence, LinearEvidence, lambda found: found.wide), nan=0.0)
@@ -75,18 +55,18 @@ def _linear(evidence: Sequence[object], known: NDArray[np.bool_]) -> dict[str, F
     return {
         "linear": scores,
         "linear_squared": clipped**2,
-        "ln_linear": np.where(known, _ln(scores), 0.0),
+        "ln_linear": np.where(seen, _ln(scores), 0.0),
         "linear_share": scores / max(top, 0.05),
-        "linear_rank": np.where(known, _ranks(scores), 0.0),
+        "linear_rank": np.where(seen, _ranks(scores), 0.0),
         "linear_top": _all(top, scores),
         "linear_sum": _all(clipped.sum(), scores),
         "company": company,
-        "ln_company": np.where(known, _ln(company), 0.0),
+        "ln_company": np.where(seen, _ln(company), 0.0),
         "closest": closest,
-        "ln_closest": np.where(known, _ln(closest), 0.0),
+        "ln_closest": np.where(seen, _ln(closest), 0.0),
         "wide": wide,
-        "ln_wide": np.where(known, _ln(wide), 0.0),
-        "wide_rank": np.where(known, _ranks(wide), 0.0),
+        "ln_wide": np.where(seen, _ln(wide), 0.0),
+        "wide_rank": np.where(seen, _ranks(wide), 0.0),
     }
 
 
@@ -162,13 +142,3 @@ def _ranks(scores: Floats) -> Floats:
 
 def _all(value: float, like: Floats) -> Floats:
     return np.full(len(like), value)
-
-
-def _names() -> tuple[str, ...]:
-    nothing: list[object] = []
-    made = {**_linear(nothing, np.zeros(0, dtype=bool)), **_neighbours(nothing), **_own_words(nothing)}
-    return (*made, "frequency", *(f"{one} x {other}" for one, other in _PRODUCTS))
-
-
-FEATURES = _names()
-"""The columns of ``feature_rows``, in order."""

@@ -1,8 +1,8 @@
-"""What someone who watches a run is told at each stage, beside the counts: custom events of the stream.
+"""Events: what a stage streams to someone who watches a run, as custom events of LangGraph's stream.
 
-Each stage says of a tag those fields of ``schema.TagDecision`` that it knows; a reader merges them by id. All is
-empty unless ``TagOptions.watched``, so that nobody else pays for names and texts. (The stream mode ``tasks`` would
-need none of this, but sends the whole state with every node: 2.3 MB for a content of debtags, against 0.1 MB.)
+Each stage sends those fields of ``schema.TagDecision`` that it knows of a tag; a reader merges them by id. All
+events are empty unless ``TagOptions.watched``, so that nobody else pays for names and texts. (The stream mode
+``tasks`` would need none of this, but sends the whole state with every node.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,50 +12,44 @@ from llm4tag.calibration.agreement import agreement
 from llm4tag.calibration.confidence import Scored
 from llm4tag.calibration.signals import gather
 from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.recall_signal import recall_of
-from llm4tag.graphs.resources import Resources
-from llm4tag.graphs.scoring import note_on
+from llm4tag.graphs.decide import note_on
+from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.graphs.state import TaggingState, Verdict, append, update
 from llm4tag.prompts import PromptContext
 from llm4tag.schema import Candidate, Signals, T2TEvidence, TagDecision, neighbours_in
-from llm4tag.tools.plan import RecallPlan
 
-Told = dict[str, Any]
+Event = dict[str, Any]
 
 _TEXT = 400
 """Characters of a content or a passage: enough to recognise it."""
 
 
-async def tell_recall(
-    options: TagOptions, resources: Resources, plan: RecallPlan, candidates: Sequence[Candidate]
-) -> Told:
+async def recall_event(runtime: TaggingRuntime, candidates: Sequence[Candidate]) -> Event:
     """Return the best candidates with their evidence, and the texts and names that the evidence refers to."""
-    if not options.watched:
+    if not runtime.options.watched:
         return {}
-    vocabulary = await resources.store.vocabulary()
+    vocabulary = await runtime.store.vocabulary()
     evidence = [item for one in candidates for item in one.evidence]
     linked = {link.tag for item in evidence if isinstance(item, T2TEvidence) for link in item.links}
-    recall = recall_of(plan, candidates)
+    texts = await runtime.store.get_contents(neighbours_in(evidence))
     return {
         "tags": [
             {
                 "id": one.tag,
                 "name": vocabulary[one.tag].name,
-                "signals": Signals(recall=recall[one.tag]).model_dump(mode="json"),
+                "signals": Signals(recall=one.recall).model_dump(mode="json"),
                 "evidence": [item.model_dump(mode="json") for item in one.evidence],
             }
             for one in candidates
             if one.tag in vocabulary.assignable
-        ][: options.top],
-        "texts": {
-            one.id: one.full_text[:_TEXT] for one in await resources.store.get_contents(neighbours_in(evidence))
-        },
+        ][: runtime.options.top],
+        "texts": {one.id: one.full_text[:_TEXT] for one in texts},
         "names": {tag: found.name for tag in sorted(linked) if (found := vocabulary.get(tag))},
     }
 
 
-def tell_knowledge(options: TagOptions, prompt: PromptContext) -> Told:
-    """Return what the LLM is shown beside the content."""
+def knowledge_event(options: TagOptions, prompt: PromptContext) -> Event:
+    """Return the similar contents and passages that the LLM is shown."""
     if not options.watched:
         return {}
     return {
@@ -68,8 +62,8 @@ def tell_knowledge(options: TagOptions, prompt: PromptContext) -> Told:
     }
 
 
-def tell_answers(options: TagOptions, state: TaggingState, new: Mapping[str, Any]) -> Told:
-    """Return the signals of the tags that the LLM has been asked about, and why it failed where it did.
+def answers_event(options: TagOptions, state: TaggingState, new: Mapping[str, Any]) -> Event:
+    """Return the signals of the tags that the LLM was asked about, and its failure where it failed.
 
     Args:
         options: of the run.
@@ -79,7 +73,7 @@ def tell_answers(options: TagOptions, state: TaggingState, new: Mapping[str, Any
     if not options.watched:
         return {}
     signals = gather(
-        recall_of(state["plan"], state["candidates"]),
+        {one.tag: one.recall or 0.0 for one in state["candidates"]},
         agreement(append(state.get("samples"), new.get("samples", []))),
         update(state.get("judgements"), new.get("judgements", {})),
         update(state.get("ratings"), new.get("ratings", {})),
@@ -93,7 +87,7 @@ def tell_answers(options: TagOptions, state: TaggingState, new: Mapping[str, Any
     }
 
 
-def tell_confidences(options: TagOptions, scored: Sequence[Scored], verdict: Verdict) -> Told:
+def confidences_event(options: TagOptions, scored: Sequence[Scored], verdict: Verdict) -> Event:
     """Return the confidences, best first, each with whether it is a measured probability."""
     if not options.watched:
         return {}
@@ -109,8 +103,8 @@ def tell_confidences(options: TagOptions, scored: Sequence[Scored], verdict: Ver
     }
 
 
-def tell_decisions(options: TagOptions, decisions: Sequence[TagDecision]) -> Told:
-    """Return what was decided on each tag."""
+def decisions_event(options: TagOptions, decisions: Sequence[TagDecision]) -> Event:
+    """Return the decision on each tag."""
     if not options.watched:
         return {}
     return {"tags": [{"id": one.id, "decision": one.decision.value} for one in decisions]}

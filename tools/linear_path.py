@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from llm4tag.models.embedder import Vector
 from llm4tag.schema import LinearEvidence
-from llm4tag.tools.fusion import strongest
+from llm4tag.tools.candidate_fusion import strongest
 from llm4tag.tools.linear_model import LinearModel, TagScores
-from llm4tag.tools.plan import RecallPlan
+from llm4tag.tools.recall_plan import RecallPlan
 
 
 def recall_by_linear(

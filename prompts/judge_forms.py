@@ -48,17 +48,22 @@ def prompt_form(name: str) -> tuple[str, PromptForm]:
     path = Path(name)
     if path.suffix != ".json":
         raise UsageError(
-            f"--form {name}: no such prompt form; there are {', '.join(FORMS)}, and any .json file with the "
-            "fields prompt and limits, such as an adapter.json"
+            f"there is no prompt form {name!r}",
+            option="form",
+            remedy=f"give one of {', '.join(FORMS)}, or a .json file with the fields prompt and limits",
         )
     try:
         return path.absolute().parent.name if path.name == "adapter.json" else path.stem, (
             PromptForm.model_validate_json(path.read_bytes())
         )
     except OSError as error:
-        raise UsageError(f"--form {name}: cannot be read ({error.strerror}); check the path") from error
+        raise UsageError(
+            f"it cannot be read ({error.strerror})", where=name, option="form", remedy="check the path"
+        ) from error
     except ValidationError as error:
         fault = first_fault(error)
         raise UsageError(
-            f"--form {name}: field '{fault.field or 'the whole'}': {fault.message}; correct it"
+            fault.message,
+            where=f"{name}: field '{fault.field or 'the whole'}'",
+            remedy="correct it",
         ) from error

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from llm4tag.knowledge_store.protocol import Collection, Filters, Hit, KnowledgeStore, SearchQuery
-from llm4tag.knowledge_store.query_checks import tags_under
 from llm4tag.models.embedder import Vector
 from llm4tag.schema import Assignment, C2C2TEvidence, Neighbour, Provenance
-from llm4tag.tools.fusion import strongest
-from llm4tag.tools.plan import RecallPlan
+from llm4tag.tools.candidate_fusion import strongest
+from llm4tag.tools.recall_plan import RecallPlan
 
 MODEL_WEIGHT = 0.3
 """What a neighbour counts for recall where a model gave the tag, beside a human's 1."""
@@ -43,8 +42,8 @@ async def recall_by_contents(
     text: str,
     vector: Vector | None,
     plan: RecallPlan,
+    allowed: frozenset[str],
     exclude: frozenset[str] = frozenset(),
-    within: str | None = None,
 ) -> dict[str, C2C2TEvidence]:
     """Find tags by the contents most like this one.
 
@@ -53,17 +52,15 @@ async def recall_by_contents(
         text: the content.
         vector: of the content; None searches by words alone.
         plan: neighbours, sharpness, alpha and cap.
+        allowed: the tags that may be found.
         exclude: ids of contents that are no neighbours (the content itself, where it is in the store).
-        within: only tags under this parent.
 
     Returns:
         The plan's ``cap`` best tags; see ``evidence_of``.
 
     Raises:
-        UsageError: ``within`` is nobody's parent.
+        StoreError: the store failed.
     """
-    vocabulary = await store.vocabulary()
-    allowed = vocabulary.assignable if within is None else tags_under(vocabulary, within)
     similar = await similar_contents(store, text, vector, plan, exclude)
     return evidence_of(similar, await store.assignments_of(similar.ids), allowed, plan)
 

@@ -1,4 +1,4 @@
-"""What the LLM sees of a tag: a name that stands for exactly one candidate."""
+"""Labels: how the LLM is shown tags, each by a name that no other candidate has."""
 
 from collections import Counter
 from collections.abc import Iterable

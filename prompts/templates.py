@@ -1,12 +1,11 @@
-"""Render the prompt templates, a folder for each language.
+"""The prompt templates, a folder for each language: what all questions share, rendering, quoting, content hashes.
 
-What is constant comes first (rules, then the content with its examples and passages, then the task), so that a
-prefix cache serves all questions about one content.
+The constant parts of a prompt come first (rules, then the content with its examples and passages, then the task),
+so that a prefix cache serves all questions about one content.
 """
 
 import hashlib
 import re
-from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,14 +15,14 @@ from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
 from llm4tag.models.language_model import Message
-from llm4tag.prompts.profile import read_profile, words_hash
+from llm4tag.prompts.profile_files import read_profile, words_hash
 from llm4tag.schema import Content, Passage
 from llm4tag.schema.profile import Profile, PromptWords
 from llm4tag.schema.settings import DEFAULT_PROFILE
 
-TEMPLATES = ("system", "context", "generate", "judge", "listwise", "rewrite")
+TEMPLATES = ("system", "context", "generate", "judge", "rate", "rewrite")
 CONTENT_BUDGET = 2400
-"""Characters of a content that the LLM sees; what lies beyond is left out and the result says so."""
+"""Characters of a content that the LLM sees; the rest is left out, and the result says so."""
 _EXAMPLE_BUDGET = 320
 _PASSAGE_BUDGET = 400
 
@@ -35,10 +34,11 @@ class Example(BaseModel):
 
     text: str
     tags: tuple[str, ...]
-    """Names of the first few."""
+    """Names of its first few tags."""
     ids: tuple[str, ...] = ()
-    """Of all its tags, sorted: what a fine-tuned judge is shown."""
+    """Ids of all its tags, sorted: a fine-tuned judge is shown these."""
     wrong: tuple[str, ...] = ()
+    """Names of tags that look right for it, and that nobody gave to it."""
 
 
 class PromptContext(BaseModel):
@@ -48,7 +48,7 @@ class PromptContext(BaseModel):
 
     content: Content
     words: PromptWords = Field(default_factory=lambda: read_profile(DEFAULT_PROFILE).words)
-    """Of the profile."""
+    """The words of the profile."""
     examples: tuple[Example, ...] = ()
     passages: tuple[Passage, ...] = ()
 
@@ -58,36 +58,14 @@ class PromptContext(BaseModel):
         return len(self.content.full_text) > CONTENT_BUDGET
 
 
-def generation_messages(context: PromptContext, labels: Sequence[str]) -> tuple[Message, ...]:
-    """Ask which of the labels fit the content."""
-    return _messages(context, _render("generate", context.words, labels=list(labels)))
+def prompt_messages(context: PromptContext, template: str, **values: Any) -> tuple[Message, ...]:
+    """Return the messages of a question about a content.
 
-
-def judgement_messages(context: PromptContext, label: str) -> tuple[Message, ...]:
-    """Ask whether one label fits the content (paper section 3.3: answer Yes or No)."""
-    return _messages(context, _render("judge", context.words, label=label))
-
-
-def listwise_messages(context: PromptContext, labels: Sequence[str]) -> tuple[Message, ...]:
-    """Ask for the probability of each of the labels, all at once."""
-    return _messages(context, _render("listwise", context.words, labels=list(labels)))
-
-
-def rewriting_messages(context: PromptContext) -> tuple[Message, ...]:
-    """Ask for other words for what the content is about, to search with."""
-    return _messages(
-        context.model_copy(update={"examples": (), "passages": ()}), _render("rewrite", context.words)
-    )
-
-
-def prompt_hashes(profile: Profile) -> dict[str, str]:
-    """Return the short content hash of each template in the profile's language, and of the profile's words."""
-    language = profile.words.language
-    found = {name: hashlib.sha256(_source(language, name).encode()).hexdigest()[:12] for name in TEMPLATES}
-    return {**found, "words": words_hash(profile)}
-
-
-def _messages(context: PromptContext, task: str) -> tuple[Message, ...]:
+    Args:
+        context: what all questions about the content share.
+        template: the name of the template that holds the task.
+        values: what the template is filled in with.
+    """
     body = _render(
         "context",
         context.words,
@@ -101,10 +79,18 @@ def _messages(context: PromptContext, task: str) -> tuple[Message, ...]:
             for passage in context.passages
         ],
     )
+    task = _render(template, context.words, **values)
     return (
         Message(role="system", content=_render("system", context.words)),
         Message(role="user", content=f"{body}\n\n{task}"),
     )
+
+
+def prompt_hashes(profile: Profile) -> dict[str, str]:
+    """Return the short content hash of each template in the profile's language, and of the profile's words."""
+    language = profile.words.language
+    found = {name: hashlib.sha256(_source(language, name).encode()).hexdigest()[:12] for name in TEMPLATES}
+    return {**found, "words": words_hash(profile)}
 
 
 # Chat templates turn <|im_start|> and the like into control tokens even inside a message, and a closing
@@ -121,7 +107,7 @@ def unmarked(text: str) -> str:
 
 
 def quote(text: str, budget: int) -> str:
-    """Make untrusted text safe to stand between our marks, cut to a number of characters at a word's end."""
+    """Return untrusted text that is safe between our marks, cut at the end of a word to ``budget`` characters."""
     safe = unmarked(text).strip()
     if len(safe) <= budget:
         return safe

@@ -1,6 +1,6 @@
-"""A probability in words for every candidate of a content, asked in one call.
+"""Rating: one question for the probability of every candidate in words, for models without log-probabilities.
 
-For models that give no log-probabilities. What they say runs high (Xiong, ICLR 2024), so it is one more signal.
+Such probabilities run high (Xiong, ICLR 2024), so a rating is one signal among others.
 """
 
 import re
@@ -10,31 +10,33 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.calibration.answers import NOT_AS_ASKED, object_in
 from llm4tag.models.language_model import Answer, Ask
-from llm4tag.prompts import PromptContext, listwise_messages
+from llm4tag.prompts.answer_json import NOT_AS_ASKED, json_members
+from llm4tag.prompts.templates import PromptContext, prompt_messages
 from llm4tag.schema import normal_name
 
+TEMPLATE = "rate"
 _TOKENS_A_LABEL = 20
 _PERCENT = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*", re.ASCII)
 
 
 class Ratings(BaseModel):
-    """What one answer said of the candidates that it was shown."""
+    """One answer's ratings of the candidates that the question showed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     probabilities: dict[str, float | None]
-    """From 0 to 1, by tag id, one for each tag shown; None where the answer has none that can be used."""
+    """Probabilities from 0 to 1 by tag id, one for each tag shown; None where the answer has none that is
+    usable."""
     failure: str = ""
-    """Why the answer says nothing of any."""
+    """Why the answer rates none of them; empty where it rates some."""
 
 
-def listwise_question(context: PromptContext, labels: Sequence[str]) -> Ask:
-    """Build the question how probable each label is, with the schema that admits these labels alone."""
+def rating_question(context: PromptContext, labels: Sequence[str]) -> Ask:
+    """Return the question how probable each label is, in percent; its schema admits these labels alone."""
     percent = {"type": "integer", "minimum": 0, "maximum": 100}
     return Ask(
-        messages=listwise_messages(context, labels),
+        messages=prompt_messages(context, TEMPLATE, labels=list(labels)),
         max_tokens=min(4000, 40 + _TOKENS_A_LABEL * len(labels)),
         json_schema={
             "type": "object",
@@ -48,15 +50,15 @@ def listwise_question(context: PromptContext, labels: Sequence[str]) -> Ask:
 def read_ratings(answer: Answer, labels: Mapping[str, str]) -> Ratings:
     """Validate an answer; nothing is guessed.
 
-    A name must be a label that was shown, once; a value a number from 0 to 100. An answer with a value between 0
-    and 1 is on another scale than was asked for, so all of it is left out.
+    A name must be a label that was shown, and occur once; a value must be a number from 0 to 100. An answer with a
+    value between 0 and 1 uses another scale than the question asks for, so all of it is left out.
 
     Args:
         answer: the LLM's.
-        labels: what it was shown, by tag id.
+        labels: the labels that the question showed, by tag id.
     """
     unknown: dict[str, float | None] = dict.fromkeys(labels)
-    members, failure = object_in(answer)
+    members, failure = json_members(answer)
     if members is None:
         return Ratings(probabilities=unknown, failure=failure)
     times = Counter(normal_name(name) for name, _ in members)

@@ -1,0 +1,94 @@
+"""Generation: several questions which of the candidates fit, each over the same list in another order (paper 3.2).
+
+How often the answers name a tag is its self-consistency, see ``llm4tag.calibration.agreement``.
+"""
+
+import hashlib
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from llm4tag.models.language_model import Answer, Ask
+from llm4tag.prompts.answer_json import NOT_AS_ASKED, json_members
+from llm4tag.prompts.templates import PromptContext, prompt_messages
+from llm4tag.schema import Vocabulary, normal_name
+
+TEMPLATE = "generate"
+_TOKENS_A_LABEL = 14
+
+
+class Sample(BaseModel):
+    """One answer of the generator, validated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    asked: tuple[str, ...]
+    """Ids of the tags in the list that the question showed."""
+    named: tuple[str, ...] = ()
+    """Ids of the tags that the answer names, in its order, each once."""
+    off_vocabulary: tuple[str, ...] = ()
+    """Names that are no tag's label, and no single tag's name or alias."""
+    failure: str = ""
+    """Why the answer cannot be read: a refusal, cut short, no JSON. Nothing is named then."""
+
+
+def shuffled(tags: Sequence[str], text: str, sample: int) -> list[str]:
+    """Return the tags in the order of one sample: the same for the same text, so that cached answers serve."""
+    seed = hashlib.sha256(f"{sample}\n{text}".encode(errors="replace")).digest()
+    order = list(tags)
+    random.Random(seed).shuffle(order)
+    return order
+
+
+def generation_question(context: PromptContext, labels: Sequence[str]) -> Ask:
+    """Return the question which of the labels fit the content; its schema admits these labels alone."""
+    return Ask(
+        messages=prompt_messages(context, TEMPLATE, labels=list(labels)),
+        max_tokens=min(800, 40 + _TOKENS_A_LABEL * len(labels)),
+        json_schema=_schema(labels),
+    )
+
+
+def _schema(labels: Sequence[str]) -> dict[str, Any]:
+    tags = {"type": "array", "items": {"type": "string", "enum": list(labels)}, "maxItems": len(labels)}
+    return {
+        "type": "object",
+        "properties": {"tags": tags},
+        "required": ["tags"],
+        "additionalProperties": False,
+    }
+
+
+def read_sample(answer: Answer, labels: Mapping[str, str], vocabulary: Vocabulary) -> Sample:
+    """Validate an answer: map names to tags, and report names that map to none.
+
+    Args:
+        answer: the LLM's.
+        labels: the labels that the question showed by tag id, in the order shown.
+        vocabulary: a name that was not shown counts only where it is exactly one tag's name or alias.
+    """
+    asked = tuple(labels)
+    names, failure = _names_in(answer)
+    by_label = {normal_name(label): tag for tag, label in labels.items()}
+    named: dict[str, None] = {}
+    off: dict[str, None] = {}
+    for name in names:
+        tag = by_label.get(normal_name(name)) or vocabulary.resolve(name)
+        if tag is None:
+            off[name] = None
+        else:
+            named[tag] = None
+    return Sample(asked=asked, named=tuple(named), off_vocabulary=tuple(off), failure=failure)
+
+
+def _names_in(answer: Answer) -> tuple[list[str], str]:
+    members, failure = json_members(answer)
+    if members is None:
+        return [], failure
+    names = dict(members).get("tags")
+    if not isinstance(names, list):
+        return [], NOT_AS_ASKED
+    # Strings only: anything else names no tag. A model's list of 500 entries is cut by max_tokens.
+    return [name for name in names if isinstance(name, str) and name.strip()], ""
