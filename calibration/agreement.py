@@ -14,7 +14,7 @@ D = TypeVar("D")
 
 
 def agreement(samples: Sequence[Sample]) -> dict[str, tuple[float, int]]:
-    """Return for each tag the share of samples that named it, and how many samples were asked about it.
+    """Return for each tag the share of samples that named it, and the number of samples whose list had it.
 
     Samples that failed do not count; a tag that a sample names though its list lacks it counts as asked there.
     """
@@ -58,7 +58,7 @@ def is_settled(
 
     Args:
         samples: the samples so far; while none of them can be read the answer is False.
-        tags: ids of the tags that the samples were asked about.
+        tags: ids of the tags in the samples' lists.
         remaining: the number of samples to come.
         decide: returns the decision on each tag, given agreements.
     """

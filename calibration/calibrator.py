@@ -25,7 +25,7 @@ class Combination:
 
     columns: tuple[str, ...]
     weights: Floats
-    """One a column, then the intercept; shape (columns + 1,)."""
+    """A weight for each column, then the intercept; shape (columns + 1,)."""
 
     def logits(self, rows: Floats) -> Floats:
         """Return the log odds of each row of ``signals.calibrator_rows``, shape (rows,)."""
@@ -35,7 +35,7 @@ class Combination:
 
 @dataclass(frozen=True)
 class Map:
-    """What is made of the combination's log odds; it never reverses their order."""
+    """A map of the combination's log odds; it never reverses their order."""
 
     kind: MapKind
     values: Floats
@@ -59,12 +59,12 @@ class Map:
 
 @dataclass(frozen=True)
 class Scale:
-    """The whole way from numbers to log odds."""
+    """The whole way from columns to log odds: combination, map, offsets."""
 
     combination: Combination
     map: Map
     offsets: Mapping[str, float]
-    """What a tag's own record adds to the log odds, shrunk toward 0 the less of it there is; by tag id."""
+    """Offset of each tag by its own record, by tag id; with little record it is near 0."""
 
     def logits(self, rows: Floats, tags: Sequence[str]) -> Floats:
         """Return the log odds of each row, shape (rows,)."""
@@ -72,7 +72,7 @@ class Scale:
         return np.asarray(self.map.logits(self.combination.logits(rows)) + moved)
 
     def order(self, rows: Floats, tags: Sequence[str]) -> list[int]:
-        """Return the rows of one content, best first; where a map makes equal, the combination decides."""
+        """Return the row numbers of one content, best first; the combination decides between equal ones."""
         names = np.array(tags, dtype=np.str_)
         return [int(row) for row in np.lexsort((names, -self.combination.logits(rows), -self.logits(rows, tags)))]
 
@@ -91,14 +91,14 @@ class _Head(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Calibrator:
-    """A scale with the circumstances it holds in, and the trials that thresholds are drawn from."""
+    """A scale with its passport, and the trials that thresholds are taken from."""
 
     passport: Passport
     scale: Scale
     trials: Trials
 
     def threshold(self, target: float) -> Threshold | None:
-        """Return from where tags are accepted with at most a share of ``target`` wrong; None: nowhere."""
+        """Return the threshold that accepts tags of which at most a share of ``target`` is wrong, or None."""
         return _threshold(self, target)
 
     def smallest_target(self) -> Threshold | None:
@@ -134,8 +134,8 @@ class Calibrator:
             StoreError: the bytes are no calibrator, or one of another format.
         """
         with reading("calibrator", Step.CALIBRATE):
-            told, arrays = unpacked(data)
-            head = _Head.model_validate(told)
+            found, arrays = unpacked(data)
+            head = _Head.model_validate(found)
             if (head.format, head.numbers) != (FORMAT, CALIBRATOR_COLUMNS):
                 raise ValueError("made by another version of llm4tag")
             offsets = dict(zip(head.tags, arrays["offsets"].tolist(), strict=True))

@@ -28,7 +28,7 @@ class TagHistory:
 def evidence_rows(candidates: Sequence[Candidate], history: TagHistory) -> Floats:
     """Return the numbers of one content's candidates, shape (candidates, len(FUSION_COLUMNS)).
 
-    Unknown numbers are 0: the linear score of an unseen tag (``TagHistory.seen_rows`` tells which these are), and
+    Unknown numbers are 0: the linear score of an unseen tag (see ``TagHistory.seen_rows``), and
     cosines in a store without embeddings.
     """
     evidence = {path: [candidate.path(path) for candidate in candidates] for path in Path}
@@ -44,7 +44,7 @@ def evidence_rows(candidates: Sequence[Candidate], history: TagHistory) -> Float
 
 def _linear(evidence: Sequence[object], seen: NDArray[np.bool_]) -> dict[str, Floats]:
     scores = _values(evidence, LinearEvidence, lambda found: found.raw)
-    # A seen tag without evidence is below all that were kept.
+    # A seen tag without evidence is below all that have some.
     lowest = scores[~np.isnan(scores)].min(initial=0.0)
     scores = np.where(seen, np.where(np.isnan(scores), lowest, scores), 0.0)
     company = np.nan_to_num(_values(evidence, LinearEvidence, lambda found: found.company), nan=0.0)

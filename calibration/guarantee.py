@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from llm4tag.calibration.log_odds import Floats
 
 LEVEL = 0.9
-"""How sure a guarantee is, unless the user says."""
+"""The confidence of a guarantee, unless the user chooses another."""
 FINEST = 0.005
 """Step in which the smallest target that is supported is looked for."""
 _MOST_THRESHOLDS = 150
@@ -95,11 +95,11 @@ def p_value(count: Floats, wrong: Floats, target: float) -> float:
     The larger of two tests. Student's over documents sees how far a document's tags go wrong together; one made-up
     document with a single wrong tag is counted in, as errors that were not met yet would leave no variance. The
     binomial test over tags needs no large numbers. Bounds without any assumption (betting, Hoeffding-Bentkus)
-    accept nothing at these sizes; see docs/calibration.md.
+    accept nothing at these sizes.
 
     Args:
         count: accepted tags of each document, shape (documents,).
-        wrong: how many of them are wrong, likewise.
+        wrong: the number of wrong ones among them, shape (documents,).
         target: between 0 and 1.
     """
     from scipy import stats

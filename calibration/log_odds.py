@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 CLIP = 1e-4
-"""Probabilities are kept this far from 0 and 1, where log odds end."""
+"""Probabilities are moved this far from 0 and 1, where log odds end."""
 
 
 def log_odds(probability: float, clip: float = CLIP) -> float:
-    """Return ln(p / (1 - p)) of a probability kept ``clip`` away from 0 and 1."""
+    """Return ln(p / (1 - p)) of a probability, moved ``clip`` away from 0 and 1."""
     inside = min(1.0 - clip, max(clip, probability))
     return math.log(inside / (1.0 - inside))
 

@@ -8,6 +8,7 @@ from llm4tag.schema.candidate import (
     LinearEvidence,
     Neighbour,
     Path,
+    Signals,
     T2TEvidence,
     TagLink,
     neighbours_in,
@@ -37,7 +38,6 @@ from llm4tag.schema.result import (
     Usage,
 )
 from llm4tag.schema.settings import DEFAULT_EMBEDDING, DEFAULT_MODEL, Settings, WeaviateSettings, settings
-from llm4tag.schema.signals import Signals
 from llm4tag.schema.vocabulary import Tag, Vocabulary, normal_name
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The card of a fine-tuned judge, ``adapter.json``: what it fits, what it is asked with, what it learned from."""
+"""The card of a fine-tuned judge, ``adapter.json``: its base, its weights, its prompt forms, its training."""
 
 from string import Formatter
 from typing import Annotated, Literal, Self
@@ -14,7 +14,7 @@ _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 def _bare(name: str) -> str:
     if not name or name in (".", "..") or "/" in name or "\\" in name:
-        raise ValueError("must be the name of a file beside adapter.json, without a folder")
+        raise ValueError("must be the name of a file in the folder of adapter.json")
     return name
 
 
@@ -39,7 +39,7 @@ class AdapterBase(_Part):
     """The model file that an adapter was trained on."""
 
     model: str
-    """Its name, for people."""
+    """The name of the model, for people."""
     file: str
     sha256: _Sha256
 
@@ -56,19 +56,19 @@ class AdapterWeights(_Part):
 
 
 class MergedModel(_Part):
-    """A model file that has the matrices in its weights: nothing is loaded beside it."""
+    """A model file that has the adapter in its weights: it is loaded without the adapter."""
 
     file: Annotated[str, AfterValidator(_bare)]
     sha256: _Sha256
 
 
 class AdapterAnswer(_Part):
-    """The two first tokens that are compared."""
+    """The two first tokens whose logits are compared."""
 
     yes: str = Field(min_length=1)
     no: str = Field(min_length=1)
     logit: str = ""
-    """How, in words."""
+    """How they are compared, in words."""
 
 
 class JudgeForm(_Part):
@@ -78,12 +78,12 @@ class JudgeForm(_Part):
     content: Annotated[str, _template("text")]
     similar_header: str = ""
     similar_line: Annotated[str, _template("first_line", "tag_ids", "tag_names")] = ""
-    """One for each similar item; empty: none are shown."""
+    """The line for each similar content; empty: none are shown."""
     tag: Annotated[str, _template("id", "name", "description")]
 
 
 class AdapterLimits(_Part):
-    """Characters, and a number of items, as in training."""
+    """How much the prompt holds, as in training: characters of each text, and the number of similar contents."""
 
     text: int = Field(ge=1)
     similar: int = Field(default=0, ge=0)
@@ -92,24 +92,24 @@ class AdapterLimits(_Part):
 
 
 class AdapterCard(_Part):
-    """What an adapter's folder says of it."""
+    """The description of an adapter, in its folder."""
 
     name: str = Field(min_length=1)
     kind: Literal["yes/no judge, LoRA"]
     base: AdapterBase
     adapter: AdapterWeights
     merged: MergedModel | None = None
-    """What came of merging it; the matrices themselves are not in this folder then."""
+    """The merged model; the matrices themselves are not in this folder then."""
     trained_on: dict[str, JsonValue]
-    """Sets, contents, passes, seeds, … in whatever form the trainer writes."""
+    """Training sets, numbers of contents and passes, seeds, …, in the form in which the trainer writes them."""
     licence: str
     answer: AdapterAnswer
     prompt: JudgeForm
-    """The form that it was trained with."""
+    """The prompt form that it was trained with."""
     forms_that_travelled: dict[str, JudgeForm] = Field(default_factory=dict)
-    """Forms that were measured on vocabularies it had not seen, by name."""
+    """Prompt forms that were measured on vocabularies that it had not seen, by name."""
     default_form: str = TRAINED_FORM
-    """Name of the form that it is asked with where none is chosen."""
+    """Name of the prompt form that is used where none is chosen."""
     limits: AdapterLimits
 
     @model_validator(mode="after")

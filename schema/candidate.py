@@ -1,7 +1,7 @@
-"""Candidates and the evidence that speaks for them.
+"""Candidates with their evidence and signals.
 
-Scores of different paths are not comparable; ``score`` is relative within its path (the best hit of a path
-has 1), the raw figures stand beside it.
+Scores of different paths are not comparable: ``score`` is relative within its path (the best hit of a path has 1),
+and the raw figures are fields of their own.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from llm4tag.schema.content import Provenance
 
 
 class Path(StrEnum):
-    """How a tag came to be a candidate. What the LLM says of it then stands in its ``Signals``."""
+    """How a tag became a candidate; what the LLM says about it is in its ``Signals``."""
 
     C2T = "c2t"
     """Content to tag: the text resembles the tag's name, alias or description (paper section 3.1)."""
@@ -42,10 +42,10 @@ class C2TEvidence(_Evidence):
     """The name or alias that matched by words, empty when only the vector matched."""
     unit_kind: Literal["name", "alias", ""] = ""
     verbatim: bool = False
-    """Whether the unit stands in the content word for word."""
+    """Whether the unit occurs in the content word for word."""
     coverage: float | None = None
-    """How much of the name or alias that is covered best stands within four words of the text, from 0 to 1; None
-    where nobody looked."""
+    """How much of the best covered name or alias occurs within four words of the text, from 0 to 1; None where
+    this was not computed."""
     part: str = ""
     """The part of the content whose vector came nearest, empty for the whole."""
     keyword_score: float | None = None
@@ -66,7 +66,7 @@ class Neighbour(BaseModel):
     """Fused hybrid score, relative to the most similar content."""
     provenance: Provenance
     weight: float
-    """What it adds to the tag's sum."""
+    """Its share of all similar contents' weight."""
 
 
 class C2C2TEvidence(_Evidence):
@@ -74,19 +74,19 @@ class C2C2TEvidence(_Evidence):
 
     path: Literal[Path.C2C2T] = Path.C2C2T
     support: int
-    """How many neighbours carry the tag, of those looked at."""
+    """The number of similar contents that carry the tag, of ``looked_at``."""
     looked_at: int
     human_support: int
     raw: float
-    """Weighted sum over the neighbours, as a share of the sum that a tag on all of them would have."""
+    """Weight of the similar contents that carry the tag, as a share of the weight of all."""
     nearest: float = 0.0
-    """The same over the nearest half, similarity weighing more."""
+    """The same over the nearest half, where similarity weighs more."""
     by_words: float = 0.0
     """The same over those nearest by words alone."""
     by_vector: float | None = None
     """The same over those nearest by vector alone; None where there are no vectors."""
     keyword_score: float | None = None
-    """Raw BM25 of the neighbour with the tag that is nearest by words; people's tags alone, as above."""
+    """Raw BM25 of the neighbour with the tag that is nearest by words."""
     vector_score: float | None = None
     """Mean-centred cosine of the one that is nearest by vector."""
     neighbours: tuple[Neighbour, ...] = ()
@@ -100,11 +100,11 @@ class LinearEvidence(_Evidence):
     raw: float
     """About 1 where it is sure of the tag, about 0 where sure of the opposite."""
     company: float = 0.0
-    """What the tags that it is surest of say of this one: the sum of their scores times P(this tag | theirs)."""
+    """How much the best tags speak for this one: the sum of their scores times P(this tag | theirs)."""
     closest: float = 0.0
     """The largest part of that sum."""
     wide: float | None = None
-    """As ``raw``, where a document speaks only if it is near by words and by vector both; None without vectors."""
+    """As ``raw``, over documents that are near by words and by vector; None without vectors."""
 
 
 class TagLink(BaseModel):
@@ -149,3 +149,28 @@ class Candidate(BaseModel):
     def path(self, path: Path) -> "Evidence | None":
         """Return the evidence of one path, or None."""
         return next((item for item in self.evidence if item.path == path), None)
+
+
+class Signals(BaseModel):
+    """The raw signals that a candidate's confidence is made of. None: not asked, or no usable answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recall: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Probability by recall alone: the fitted fusion's, or what fixed weights make of the evidence."""
+    agreement: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Share of the samples that named the tag, of those whose list had it."""
+    samples: int = Field(default=0, ge=0)
+    """The number of samples whose list had the tag."""
+    p_yes: float | None = Field(default=None, ge=0.0, le=1.0)
+    """The judgement: probability of Yes-like first tokens, as a share of Yes-like and No-like (paper section
+    3.3)."""
+    yes_no_mass: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Probability of Yes-like and No-like tokens together; 0 where neither was seen."""
+    rating: float | None = Field(default=None, ge=0.0, le=1.0)
+    """The rating: a probability in words, given for all candidates at once."""
+
+    @property
+    def of_llm(self) -> bool:
+        """Whether the LLM was asked about the candidate."""
+        return any(value is not None for value in (self.agreement, self.p_yes, self.yes_no_mass, self.rating))

@@ -48,17 +48,17 @@ class Content(BaseModel):
 
     @property
     def full_text(self) -> str:
-        """Title and text as one string: what is embedded and shown to the LLM."""
+        """Title and text as one string, which is embedded and shown to the LLM."""
         return f"{self.title}\n{self.text}" if self.title else self.text
 
     @property
     def digest(self) -> str:
-        """A short hash of title and text: it tells whether a result is of the content as it stands now."""
+        """A short hash of title and text, which shows whether a result belongs to the present text."""
         return hashlib.sha256(f"{self.title}\n{self.text}".encode()).hexdigest()[:16]
 
 
 class TaggedContent(Content):
-    """A content with the tags it was given: one document of history."""
+    """A content with its assignments: one document of history."""
 
     assignments: tuple[Assignment, ...] = ()
 
@@ -72,7 +72,7 @@ class Passage(BaseModel):
     text: str = Field(min_length=1)
     title: str = ""
     source: str = ""
-    """The document it was cut from; all passages of a source are replaced together."""
+    """The document that it was cut from; all passages of a source are replaced together."""
 
     @property
     def full_text(self) -> str:

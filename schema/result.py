@@ -1,16 +1,15 @@
-"""What tagging gives back: one result a content."""
+"""Results: the tags of one content with confidence, decision and evidence, and what they were made with."""
 
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from llm4tag.schema.candidate import Evidence
-from llm4tag.schema.signals import Signals
+from llm4tag.schema.candidate import Evidence, Signals
 
 
 class Decision(StrEnum):
-    """What to do with a tag."""
+    """What should be done with a tag."""
 
     ACCEPT = "accept"
     REVIEW = "review"
@@ -18,14 +17,14 @@ class Decision(StrEnum):
 
 
 class Recipe(StrEnum):
-    """How the recall paths were weighed."""
+    """How recall weighs its paths."""
 
     LEARNED = "learned"
-    """By the fusion that was fitted on history."""
+    """The fusion that was fitted on history weighs them."""
     HISTORY = "history"
-    """By fixed weights: similar contents and the linear scorer lead."""
+    """Fixed weights: similar contents and the linear scorer lead."""
     VOCABULARY = "vocabulary"
-    """By fixed weights: nothing is tagged, the tags' own words lead."""
+    """Fixed weights for a store without history: the tags' own words lead."""
 
 
 class CalibrationNote(BaseModel):
@@ -36,7 +35,7 @@ class CalibrationNote(BaseModel):
     status: Literal["calibrated", "uncalibrated"] = "uncalibrated"
     reason: str = ""
     calibrator: str | None = None
-    """Which one it is by: the time of its fit."""
+    """Id of the calibrator that made it: the time of its fit."""
 
 
 class TagDecision(BaseModel):
@@ -47,26 +46,26 @@ class TagDecision(BaseModel):
     id: str
     name: str
     confidence: float = Field(ge=0.0, le=1.0)
-    """Always a number, and what ranks; it is a probability only where ``calibration`` says so."""
+    """The number that orders the tags; it is a probability only where ``calibration`` says so."""
     decision: Decision
     calibration: CalibrationNote
     signals: Signals = Signals()
     evidence: tuple[Evidence, ...]
-    """Of recall's paths."""
+    """The evidence of recall's paths."""
 
 
 class OffVocabulary(BaseModel):
-    """A name that the LLM gave and that is exactly one tag's neither by name nor by alias."""
+    """A name that the LLM gave, and that is not exactly one tag's name or alias."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     count: int = 1
-    """In how many samples it stood."""
+    """The number of samples that gave it."""
 
 
 class Usage(BaseModel):
-    """What a result cost. Answers replayed from the cache count as hits, never as calls."""
+    """What a result cost. Cached answers are counted apart from calls."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -78,10 +77,10 @@ class Usage(BaseModel):
     cached_prompt_tokens: int = 0
     """Prompt tokens that the model's prefix cache served, where the provider reports them."""
     cost: float | None = 0.0
-    """US dollars; None when the price of the model is unknown."""
+    """US dollars; None where the price of the model is unknown."""
 
     def __add__(self, other: "Usage") -> "Usage":
-        """Return the sum; an unknown cost beside a known one stays unknown."""
+        """Return the sum; an unknown cost makes the sum unknown."""
         return Usage(
             llm_calls=self.llm_calls + other.llm_calls,
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
@@ -94,25 +93,25 @@ class Usage(BaseModel):
 
 
 class Origin(BaseModel):
-    """What a result was made with; any difference here can change it."""
+    """What a result was made with; a difference here can change it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     content: str = ""
-    """``Content.digest`` of what was tagged, set where results are written to a file."""
+    """``Content.digest`` of the tagged content, set where results are written to a file."""
     vocabulary: str
     """Version hash of the vocabulary."""
     embedding: str
     model: str | None
-    """None when no LLM was asked."""
+    """Identity of the LLM; None where none was asked."""
     adapter: str | None = None
-    """sha256 of the fine-tuned judge's weights; None: the model judged as it comes."""
+    """sha256 of the fine-tuned judge's weights; None: no adapter was used."""
     recipe: Recipe | None = None
-    """None in results of a version that did not say."""
+    """None in results of an older version."""
     fit: str | None = None
-    """Which fit of the linear scorer and the fusion was used: its time; None: none."""
+    """Id of the fit of recall that was used: its time; None: none."""
     prompts: dict[str, str] = Field(default_factory=dict)
-    """Content hash of every prompt that was used, by name."""
+    """Content hash of each prompt that was used, by name."""
 
 
 class TagResult(BaseModel):
@@ -122,24 +121,24 @@ class TagResult(BaseModel):
 
     id: str
     text: str = ""
-    """What was tagged, as ``title`` too: set where results are written to a file, so that a result can be accepted
+    """The tagged text; like ``title`` set where results are written to a file, so that a result can be accepted
     into a store that lacks its content."""
     title: str = ""
     tags: tuple[TagDecision, ...]
     """Sorted by confidence, best first, rejected candidates included."""
     cut: tuple[str, ...] = ()
-    """Ids of the candidates that ``top`` left out, best first: recalled, and nothing more is said of them.
-    They tell a tag that was cut off from one that no path found."""
+    """Ids of the candidates that ``top`` left out, best first; all other tags were found by no path."""
     off_vocabulary: tuple[OffVocabulary, ...] = ()
     degraded: str | None = None
-    """Why the result is less than was asked for (the LLM was down, say); None when all went well."""
+    """Why the result is less than was asked for, for example because the LLM was down; None where it is
+    complete."""
     degraded_for_good: bool = False
-    """Whether trying again is of no use until the LLM is set up otherwise; see ``ModelSetupError``."""
+    """Whether every other try would be degraded until the LLM is set up differently; see ``ModelSetupError``."""
     rounds: int = 1
     usage: Usage = Usage()
     origin: Origin
     notes: tuple[str, ...] = ()
-    """What a reader should know: that no LLM was asked, that the LLM saw only part of a long content."""
+    """What a reader should know, such as: no LLM was asked, the LLM saw only part of a long content."""
 
     @property
     def accepted(self) -> tuple[TagDecision, ...]:

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 class Tag(BaseModel):
     """One entry of the closed vocabulary.
 
-    A ``group`` stands only as a parent and is never assigned; a ``retired`` tag stays for its history and is
-    never output.
+    A ``group`` is only a parent and is never assigned; a ``retired`` tag stays for its history and is never
+    output.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

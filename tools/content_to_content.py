@@ -15,7 +15,7 @@ from llm4tag.tools.candidate_fusion import strongest
 from llm4tag.tools.recall_plan import RecallPlan
 
 MODEL_WEIGHT = 0.3
-"""What a neighbour counts for recall where a model gave the tag, beside a human's 1."""
+"""Weight of a neighbour where a model gave the tag; where a human gave it the weight is 1."""
 _SHOWN = 3
 _NEAREST_SHARPNESS = 6.0
 _VECTOR_SHARPNESS = 4.0

@@ -1,4 +1,4 @@
-"""The linear scorer as a recall path: tags that history's words and vectors, weighed together, speak for."""
+"""The linear scorer as a recall path: history's words and vectors, weighed together, speak for tags."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Names and aliases that stand in a content word for word, or nearly so."""
+"""Phrases: names and aliases that occur in a content word for word, or nearly so."""
 
 import math
 from collections import Counter
@@ -21,11 +21,11 @@ class Unit:
 
 
 _WINDOW = 4
-"""Words within which most of a name must stand to speak for its tag."""
+"""The number of words within which most of a name must occur to speak for its tag."""
 
 
 class WordPlaces:
-    """Where each word stands in a text."""
+    """The places of each word in a text."""
 
     def __init__(self, text: str) -> None:
         self.of: dict[str, list[int]] = {}
@@ -53,7 +53,7 @@ class PhraseIndex:
                     self._units_with.update(set(unit.words))
 
     def coverage(self, label: str, places: WordPlaces) -> float:
-        """Return how much of a name or alias stands within four words of a text, rare words counting more.
+        """Return how much of a name or alias occurs within four words of a text; rare words count more.
 
         Args:
             label: the name or alias.
@@ -65,10 +65,10 @@ class PhraseIndex:
         words = set(tokens(label))
         weight = {word: math.log(1 + self._units / (1 + self._units_with[word])) for word in words}
         total = sum(weight.values())
-        stands = sorted((place, word) for word in words for place in places.of.get(word, ()))
+        occurrences = sorted((place, word) for word in words for place in places.of.get(word, ()))
         best = 0.0
-        for number, (start, _) in enumerate(stands):
-            near = {word for place, word in stands[number : number + _WINDOW] if place < start + _WINDOW}
+        for number, (start, _) in enumerate(occurrences):
+            near = {word for place, word in occurrences[number : number + _WINDOW] if place < start + _WINDOW}
             best = max(best, sum(weight[word] for word in near))
         return best / total if total else 0.0
 

@@ -15,8 +15,16 @@ async def similar_examples(
 ) -> list[Example]:
     """Return the most similar human-tagged contents, each with candidates that look right for it and are not.
 
-    The hard negatives, so many at most, are the best candidates of the content at hand that nobody gave to the
-    example.
+    The hard negatives are the best candidates of the content at hand that nobody gave to the similar one.
+
+    Args:
+        store: where history is.
+        candidates: of the content at hand, with evidence of C2C2T.
+        limit: the most examples.
+        negatives: the most hard negatives of each example.
+
+    Raises:
+        StoreError: the store failed.
     """
     ids = _nearest(candidates, limit)
     if not ids:

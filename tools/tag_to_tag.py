@@ -10,7 +10,7 @@ from llm4tag.tools.recall_plan import RecallPlan
 _SEEDS = 10
 _LINKS = 10
 _PARENT_WEIGHT = 0.3
-"""Weight of a parent-child link beside a conditional probability of co-occurrence."""
+"""Weight of a link to a parent or child, where co-occurrence has its conditional probability."""
 
 
 async def recall_by_tags(

@@ -1,4 +1,4 @@
-"""Words and word pairs of a text, weighted by tf-idf: what the linear scorer reads."""
+"""Terms: words and word pairs of a text, weighted by tf-idf, which the linear scorer reads."""
 
 import itertools
 from collections import Counter
@@ -37,18 +37,18 @@ class TermWeights:
 
     @classmethod
     def fit(cls, texts: Iterable[str], fewest: int = 2) -> Self:
-        """Keep the terms that stand in at least ``fewest`` texts; idf = ln((1 + texts) / (1 + with it)) + 1."""
+        """Take the terms that occur in at least ``fewest`` texts; idf = ln((1 + texts) / (1 + with it)) + 1."""
         counts: Counter[str] = Counter()
         number = 0
         for text in texts:
             counts.update(set(terms_of(text)))
             number += 1
-        kept = sorted(term for term, count in counts.items() if count >= fewest)
-        found = np.array([counts[term] for term in kept], dtype=np.float64)
-        return cls(kept, (np.log((1 + number) / (1 + found)) + 1).astype(np.float32))
+        terms = sorted(term for term, count in counts.items() if count >= fewest)
+        found = np.array([counts[term] for term in terms], dtype=np.float64)
+        return cls(terms, (np.log((1 + number) / (1 + found)) + 1).astype(np.float32))
 
     def rows(self, texts: Sequence[str]) -> csr_array:
-        """Return a row a text: (1 + ln count) · idf, L2-normalised; float32, shape (len(texts), len(terms))."""
+        """Return a row for each text: (1 + ln count) · idf, L2-normalised; shape (len(texts), len(terms))."""
         starts, columns, values = [0], [], []
         for text in texts:
             counts = Counter(column for term in terms_of(text) if (column := self._column.get(term)) is not None)

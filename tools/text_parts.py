@@ -1,6 +1,6 @@
-"""Cut a content into short parts, each searched by its own vector.
+"""Parts of a content, each searched by its own vector.
 
-Tag names are short; the vector of a whole sentence drowns the few words that name a tag (docs/recall.md).
+Tag names are short, and the vector of a whole sentence hides the few words that name a tag.
 """
 
 import re
