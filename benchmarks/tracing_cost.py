@@ -28,7 +28,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.resources import close_resources
+from llm4tag.graphs.runtime import close_shared_runtimes
 from llm4tag.graphs.tagging import graph
 from llm4tag.models import tracing
 from llm4tag.schema import Content
@@ -143,7 +143,7 @@ async def measure(store: str, contents: list[Content], endpoint: str, langchain:
                 took[name].append(1000 * (ended - started))
                 sent[name].append(1000 * (time.perf_counter() - ended))
                 used[name].append(1000 * busy)
-    await close_resources()
+    await close_shared_runtimes()
     off, runs = statistics.median(took["off"]), len(contents) + min(len(contents), _WARM_UP)
     return {
         name: {

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llm4tag.graphs import resources
+from llm4tag.graphs.context import TagOptions
 from llm4tag.models.answer_cache import AnswerCache
 from llm4tag.models.cached_llm import CachedModel
 from llm4tag.models.cost import count_tokens
@@ -91,19 +91,24 @@ class Unknown:
 async def tag(
     contents: Sequence[Content], store: str, live: bool, chosen: Mapping[str, Any]
 ) -> tuple[list[TagResult], Meter]:
-    """Tag by one configuration; a result with an answer that is not known is degraded."""
+    """Tag by one configuration; a result with an answer that is not cached is degraded."""
     meter = Meter()
-
-    async def opening(settings: Settings) -> LanguageModel:
-        llm = await open_llm(settings)
-        if live:
-            return Metered(llm, meter)
-        known = AnswerCache(settings.cache_dir, llm.identity)
-        return Metered(
-            CachedModel(llm.name, llm.identity, Unknown(), known, local=llm.local, adapter=llm.adapter), meter
-        )
-
-    resources.open_llm = opening  # type: ignore[attr-defined,assignment]
     options = {"max_rounds": 1, "top": 1000, "uncalibrated": True, "cascade": False, **chosen}
-    async with Tagger(store, **options) as tagger:
-        return await tagger.atag_many(contents, 1 if live else None), meter
+    settings = TagOptions.checked(store=store, **options).settings()
+    llm = await _metered(settings, meter, live) if options.get("use_llm", True) else None
+    try:
+        async with Tagger(store, llm=llm, **options) as tagger:
+            return await tagger.atag_many(contents, 1 if live else None), meter
+    finally:
+        if llm is not None:
+            await llm.close()
+
+
+async def _metered(settings: Settings, meter: Meter, live: bool) -> Metered:
+    """Open the model that the settings name; unless live it has the cached answers alone."""
+    llm = await open_llm(settings)
+    if live:
+        return Metered(llm, meter)
+    cache = AnswerCache(settings.cache_dir, llm.identity)
+    replayed = CachedModel(llm.name, llm.identity, Unknown(), cache, local=llm.local, adapter=llm.adapter)
+    return Metered(replayed, meter)

@@ -10,10 +10,9 @@ import typer
 from benchmarks.llm.llm_figures import MEASURED, figures
 from benchmarks.llm.metered_llm import Meter, tag
 from llm4tag.evaluation.sample import sample_ids
-from llm4tag.graphs.resources import close_resources, resources_for
 from llm4tag.input_contents import labelled_of
+from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Content, TagResult
-from llm4tag.tagger import Tagger
 from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS
 
 Configurations = Mapping[str, Mapping[str, Any]]
@@ -42,9 +41,8 @@ async def labelled(
     store: str, file: Path, limit: int | None, seed: int
 ) -> tuple[list[Content], dict[str, frozenset[str]]]:
     """Return a sample of a labelled file: contents, and their right tags by id."""
-    resources = await resources_for(Tagger(store, use_llm=False).options)
-    read = labelled_of(str(file), await resources.store.vocabulary())
-    await close_resources()
+    async with await open_store(store) as opened:
+        read = labelled_of(str(file), await opened.vocabulary())
     wanted = sample_ids((one.content.id for one in read.rows), limit, seed)
     rows = [one for one in read.rows if one.content.id in wanted]
     return [one.content for one in rows], {one.content.id: one.gold for one in rows}
