@@ -1,4 +1,4 @@
-"""What the graph adds to its parts: the same recall run as plain functions and through the graph, side by side.
+"""Overhead of the graph: the same recall run as plain functions and through the graph, compared.
 
     python -m benchmarks.graph_overhead STORE CONTENTS.jsonl [--limit 100]
 

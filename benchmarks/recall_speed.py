@@ -1,4 +1,4 @@
-"""Milliseconds of recall and fusion by stage, beside one bare hybrid query: ``python -m benchmarks.recall_speed``.
+"""Milliseconds of recall and fusion by stage, and of one bare hybrid query: ``python -m benchmarks.recall_speed``.
 
 The store holds synthetic contents with random vectors, so that 100,000 take no hours to embed. The embedding
 of each query is timed with the real local model and counted on both sides.
@@ -41,13 +41,13 @@ _RECALL = ("embed", "c2t", "c2c2t", "linear", "fusion")
 
 
 class Stages:
-    """Seconds of each stage, a number a query."""
+    """The seconds of each stage, one number for each query."""
 
     def __init__(self) -> None:
         self.taken: dict[str, list[float]] = {}
 
     async def timed(self, name: str, work: Awaitable[T]) -> T:
-        """Await work and note how long it took."""
+        """Await work and record how long it took."""
         started = time.perf_counter()
         result = await work
         self.taken.setdefault(name, []).append(time.perf_counter() - started)
@@ -86,7 +86,11 @@ async def query(
         fuse_by_probability(found, plan, fitted.fusion, await backing_of(store, fitted, plan.paths))
 
     by_linear = await stages.timed("linear", linear())
-    found = {RecallPath.C2T: by_text, RecallPath.C2C2T: by_contents, RecallPath.LINEAR: by_linear}
+    found: dict[RecallPath, Mapping[str, Evidence]] = {
+        RecallPath.C2T: by_text,
+        RecallPath.C2C2T: by_contents,
+        RecallPath.LINEAR: by_linear,
+    }
     await stages.timed("fusion", fusion(found))
 
 

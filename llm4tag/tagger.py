@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.evaluation.calibration_report import Circumstances
+from llm4tag.evaluation.calibration_report import FitConditions
 from llm4tag.graphs.background import run
 from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.planning import planned
@@ -116,11 +116,11 @@ class Tagger:
             **{name: str(getattr(self.options, name)) for name in ("top", "accept_at", "review_at")},
         }
 
-    async def circumstances(self, sample: Mapping[str, int] | None = None) -> Circumstances:
+    async def circumstances(self, sample: Mapping[str, int] | None = None) -> FitConditions:
         """Return what a calibrator that is fitted on this tagger's results holds for."""
         resources = await self._resources()
         made = await planned(self.options, resources)
-        return Circumstances(
+        return FitConditions(
             conditions=await conditions_of(self.options, resources, made),
             tagged_contents=made.tagged_contents,
             depth=self.options.top,
