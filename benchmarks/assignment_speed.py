@@ -1,4 +1,4 @@
-"""In which form a content's tags are kept best on Weaviate: an array property, or cross references to tag objects.
+"""Two forms of a content's tags on Weaviate compared: an array property, and cross references to tag objects.
 
     scripts/weaviate run --data /tmp/server &            # prints the URL
     python -m benchmarks.assignment_speed URL [--contents 5000]
@@ -95,7 +95,6 @@ def measure(url: str, contents: int) -> dict[str, Any]:
             some = [ids[n] for n in numbers.integers(0, contents, NEIGHBOURS)]
             return collection.query.fetch_objects_by_ids(some, limit=NEIGHBOURS, **more)
 
-        grouped = GroupByAggregate(prop="tags", limit=TAGS)
         grouped = GroupByAggregate(prop="tags", limit=TAGS)
         link = QueryReference(link_on="tags", return_properties=["key"])
         figures = {

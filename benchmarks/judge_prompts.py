@@ -1,12 +1,12 @@
-"""What stands in the judge's prompt: similar items, hard negatives, passages, descriptions; their gain and cost.
+"""Gain and cost of the parts of the judge's prompt: similar items, hard negatives, passages, descriptions.
 
     python -m benchmarks.judge_prompts STORE LABELLED [--limit N] [--seed S] [--adapter DIR] [--judge-form NAME]
         [--only NAME …] [--no-live] [--json FILE]
 
 Each configuration judges the same candidates of the same documents (no lists, no cascade, one round). The
-zero-shot ones are compared to "zero-shot", which is shown the content alone; those with the adapter to "judge",
-which is asked as its card says, with similar items where recall is fitted on history. Ranking and log loss as in
-benchmarks.llm_steps. Answers that are known are not asked again, so a run that was stopped goes on.
+zero-shot ones are compared to "zero-shot", which is shown only the content; those with the adapter to "judge",
+whose questions are as its card says, with similar items if recall is fitted on history. Ranking and log loss are
+those of benchmarks.llm_steps. Answers are cached, so a run that was stopped goes on.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.llm.llm_figures import draw
-from benchmarks.llm.paired_comparison import Configurations, compare, keep, labelled, picked
+from benchmarks.llm.paired_comparison import Configurations, compare, labelled, picked, save
 from llm4tag.models.judge_adapter import Adapter, open_adapter
 from llm4tag.schema.adapter_card import CARD_FILE, AdapterCard
 from llm4tag.schema.settings import NO_ADAPTER, settings
@@ -28,7 +28,7 @@ from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS
 JUDGED = {"samples": 0}
 ZERO_SHOT = {**JUDGED, "adapter": NO_ADAPTER, "examples": 0, "passages": 0}
 SHORT = 500
-"""Characters of a content."""
+"""Characters of a content in the short form."""
 ZERO_SHOTS: Configurations = {
     "zero-shot": ZERO_SHOT,
     "zero-shot, similar items": {**ZERO_SHOT, "examples": 3, "negatives": 0},
@@ -41,8 +41,8 @@ def variants(adapter: Adapter, folder: Path) -> dict[str, Path]:
     """Write folders of the adapter with other prompts; return them by name.
 
     Args:
-        adapter: with the form that is varied.
-        folder: where to.
+        adapter: the adapter whose form is varied.
+        folder: the folder to write to.
     """
     card, form = adapter.card, adapter.form
     bare = form.tag.replace(". {description}", "")
@@ -89,7 +89,7 @@ def judges(adapter: Adapter, folder: Path) -> dict[str, Mapping[str, Any]]:
 
 
 def compared_to(names: Sequence[str]) -> dict[str, str]:
-    """Return what each configuration but the plain ones is compared to."""
+    """Return the plain configuration that each other one is compared to."""
     return {name: name.partition(",")[0] for name in names if "," in name}
 
 
@@ -101,8 +101,8 @@ def main(
     model: str | None = None,
     adapter: str | None = None,
     judge_form: str | None = None,
-    live: Annotated[bool, typer.Option(help="Ask what is not known.")] = True,
-    only: Annotated[list[str] | None, typer.Option(help="Configurations beside 'recall alone'.")] = None,
+    live: Annotated[bool, typer.Option(help="Ask questions whose answer is not cached.")] = True,
+    only: Annotated[list[str] | None, typer.Option(help="Configurations in addition to 'recall alone'.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Measure, print a table, and write the figures as JSON."""
@@ -129,9 +129,9 @@ def main(
                 against=compared_to(chosen),
             )
 
-        told = asyncio.run(measure())
-    Console(width=200).print(draw(told))
-    keep(told, json_file)
+        report = asyncio.run(measure())
+    Console(width=200).print(draw(report))
+    save(report, json_file)
 
 
 if __name__ == "__main__":

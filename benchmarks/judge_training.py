@@ -1,10 +1,10 @@
-"""Whether training pays on the machine at hand: held-out log loss and AUROC of a judge, untrained and trained.
+"""Gain of training on the machine at hand: held-out log loss and AUROC of a judge, untrained and trained.
 
     python -m benchmarks.judge_training STORE FOLDER [--contents 320] [--top 6] [--characters 300] [--base …]
 
-Beside them stands the log loss of the share of right candidates alone, which a judge must beat to be worth asking.
-Defaults are for a small model on two cores: few candidates, short contents, neither descriptions nor similar
-items. FOLDER keeps examples and judge; a run that was stopped goes on. It needs the extra `train`.
+The third row is the log loss of a constant, the share of right candidates; a judge that is worth its questions
+beats it. Defaults are for a small model on two cores: few candidates, short contents, neither descriptions nor
+similar items. Examples and judge are saved in FOLDER; a run that was stopped goes on. It needs the extra `train`.
 """
 
 import json
@@ -30,10 +30,10 @@ def form_file(path: Path, characters: int) -> Path:
 
 
 def llm4tag(*arguments: object) -> None:
-    """Run a command of the CLI, its output shown.
+    """Run a command of the CLI and show its output.
 
     Raises:
-        SystemExit: it failed.
+        SystemExit: the command failed.
     """
     done = subprocess.run([sys.executable, "-m", "llm4tag", *map(str, arguments)], check=False)
     if done.returncode:
@@ -41,7 +41,7 @@ def llm4tag(*arguments: object) -> None:
 
 
 def rows_of(card: dict[str, Any]) -> dict[str, tuple[float, float | None]]:
-    """Return log loss and AUROC by what was measured."""
+    """Return log loss and AUROC of the judge before and after training, and of a constant, by name."""
     learned = card["trained_on"]
     before, after = learned["held_out_untrained"], learned["held_out"]
     return {

@@ -1,13 +1,13 @@
-"""What each step of the LLM gains and costs, on the same documents, from answers that are known already.
+"""Gain and cost of each step of the LLM, on the same documents, from cached answers.
 
     python -m benchmarks.llm_steps STORE LABELLED [--limit N] [--seed S] [--adapter DIR] [--whole NAME] [--live]
         [--only NAME …] [--json FILE]
 
-Documents for which the configuration --whole (both) has an answer that is not known are left out of all, and a
-configuration that lacks one of the others is left out itself; --live asks instead. Ranking is by the result's own
-order. Log loss is by a calibration on the signals, cross-validated by document, over the 40 best candidates by
-recall. Differences are to recall alone, with 95 % intervals by a bootstrap over documents that draws the same ones
-for both.
+Documents for which the configuration --whole (both) has an answer that is not cached are left out everywhere, and
+a configuration that lacks an answer for another document is left out itself; --live asks these questions instead.
+Ranking is in the order of the results. Log loss is that of a calibration on the signals, cross-validated by
+document, over the 40 best candidates by recall. Differences are to recall alone, with 95 % intervals by a
+bootstrap that draws the same documents for both.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.llm.llm_figures import draw
-from benchmarks.llm.paired_comparison import compare, keep, labelled, picked
+from benchmarks.llm.paired_comparison import compare, labelled, picked, save
 from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS
 
 BOTH = {"samples": 3}
@@ -48,10 +48,10 @@ def main(
     model: str | None = None,
     adapter: str | None = None,
     judge_form: str | None = None,
-    whole: Annotated[str, typer.Option(help="The configuration of which all answers are to be known.")] = "both",
-    live: Annotated[bool, typer.Option("--live", help="Ask what is not known.")] = False,
+    whole: Annotated[str, typer.Option(help="The configuration whose answers must all be cached.")] = "both",
+    live: Annotated[bool, typer.Option("--live", help="Ask questions whose answer is not cached.")] = False,
     only: Annotated[
-        list[str] | None, typer.Option(help="Configurations beside 'recall alone' and --whole.")
+        list[str] | None, typer.Option(help="Configurations in addition to 'recall alone' and --whole.")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
@@ -64,9 +64,9 @@ def main(
         contents, gold = await labelled(store, file, limit, seed)
         return await compare(store, contents, gold, configurations, whole=whole, live=live, seed=seed)
 
-    told = asyncio.run(measure())
-    Console(width=200).print(draw(told))
-    keep(told, json_file)
+    report = asyncio.run(measure())
+    Console(width=200).print(draw(report))
+    save(report, json_file)
 
 
 if __name__ == "__main__":

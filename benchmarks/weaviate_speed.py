@@ -1,4 +1,4 @@
-"""The Weaviate backend beside the bare client and the embedded backend, on one server, in one run.
+"""The Weaviate backend compared with the bare client and the embedded backend, on one server, in one run.
 
     scripts/weaviate run --data /tmp/server &            # prints the URL
     python -m benchmarks.weaviate_speed URL [--contents 10000] [--queries 200] [--json FILE]
@@ -42,7 +42,7 @@ def with_path(url: str, name: str) -> WeaviateLocation:
     return parse_location(f"{base.rstrip('/')}/{name}?{query}")
 
 
-class Bare:
+class BareCollection:
     """The client, used by hand."""
 
     def __init__(self, connection: Connection, vectors: Vectors) -> None:
@@ -91,7 +91,7 @@ class Bare:
 
 
 async def ingest_both(
-    store: WeaviateStore, bare: Bare, contents: Sequence[TaggedContent]
+    store: WeaviateStore, bare: BareCollection, contents: Sequence[TaggedContent]
 ) -> tuple[dict[str, float], float]:
     """Fill store and bare collection in turn, a quarter at a time, so that both see the same machine."""
     ours = theirs = 0.0
@@ -102,7 +102,10 @@ async def ingest_both(
         await store.upsert_contents(some)
         ours += time.perf_counter() - started
         theirs += await LOOP.run(bare.ingest(some, at))
-    figures = {"ours_per_s": round(len(contents) / ours), "bare_per_s": round(len(contents) / theirs)}
+    figures: dict[str, float] = {
+        "ours_per_s": round(len(contents) / ours),
+        "bare_per_s": round(len(contents) / theirs),
+    }
     return figures, theirs / ours
 
 
@@ -131,7 +134,7 @@ async def measure(url: str, count: int, queries: int) -> dict[str, Any]:
         ):
             connection = await LOOP.run(Connection.open(with_path(url, f"{run}bare")))
             await LOOP.run(make_collection(connection, Part.CONTENTS, 1))
-            bare = Bare(connection, vectors)
+            bare = BareCollection(connection, vectors)
             results["ingest"], results["ingest_ratio"] = await ingest_both(store, bare, contents)
             await exact.import_records(store.export())
             questions = [
@@ -144,7 +147,7 @@ async def measure(url: str, count: int, queries: int) -> dict[str, Any]:
 
 
 async def ask_all(
-    store: WeaviateStore, bare: Bare, exact: EmbeddedStore, questions: Sequence[SearchQuery]
+    store: WeaviateStore, bare: BareCollection, exact: EmbeddedStore, questions: Sequence[SearchQuery]
 ) -> dict[str, Any]:
     """Ask every question of all three, one after the other."""
     ours, theirs, overlaps, differences = [], [], [], []

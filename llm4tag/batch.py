@@ -1,4 +1,4 @@
-"""Tag many contents: bounded concurrency, results kept as they finish, one failure never stopping the others."""
+"""Tag many contents: several at once, each result saved as it finishes, and no failure stops the others."""
 
 import asyncio
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from llm4tag.result_files import Done, Sink
+from llm4tag.result_files import EarlierResult, ResultSink
 from llm4tag.schema import (
     Content,
     CostLimitError,
@@ -20,50 +20,50 @@ from llm4tag.schema import (
 )
 
 MOST_FAILURES = 5
-"""Contents in a row that fail altogether before a run gives up: the store is gone, not the content bad."""
+"""Contents in a row that fail before a run gives up: then the store is gone, and no content is to blame."""
 TRIAL = 3
-"""First results that may all be degraded for good before a run gives up: the LLM is set up wrongly."""
+"""First results that may all be degraded for good before a run gives up: then the LLM is set up wrongly."""
 
 
-class Estimated(Protocol):
-    """What a run will ask of the LLM at most."""
+class CostBounds(Protocol):
+    """Upper bounds of what a run will ask of the LLM."""
 
     @property
     def llm_calls(self) -> int:
-        """Calls."""
+        """The number of calls."""
 
     @property
     def prompt_tokens(self) -> int:
-        """Tokens of all prompts."""
+        """The tokens of all prompts."""
 
     @property
     def completion_tokens(self) -> int:
-        """Tokens of all answers."""
+        """The tokens of all answers."""
 
     @property
     def cost(self) -> float | None:
-        """US dollars; None when the price of the model is unknown."""
+        """The cost in US dollars; None if the price of the model is unknown."""
 
 
 class BatchTagger(Protocol):
-    """What a run needs of a tagger."""
+    """The part of a tagger that a run uses."""
 
     async def atag(self, content: Content) -> TagResult:
-        """Tag one content; what the LLM fails at comes back degraded."""
+        """Tag one content; if the LLM fails, the result is degraded."""
 
     async def fingerprint(self) -> dict[str, str | None]:
-        """Return all that results depend on."""
+        """Return all settings that results depend on."""
 
     async def refusal(self) -> str:
-        """Say why no tag can be accepted; empty where some can, or nobody knows yet."""
+        """Return why no tag can be accepted; empty if some can, or if nobody knows yet."""
 
-    async def estimate(self, contents: Sequence[Content]) -> Estimated:
-        """Return upper bounds, before the answer cache."""
+    async def estimate(self, contents: Sequence[Content]) -> CostBounds:
+        """Return upper bounds for the contents; cached answers are not deducted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A content that has no result, and why."""
+class TaggingFailure:
+    """A content that has no result, and the error that is the reason."""
 
     content: Content
     error: Exception
@@ -74,27 +74,28 @@ class Failure:
 
 
 @dataclass(slots=True)
-class Report:
-    """What a run did."""
+class RunReport:
+    """The counts of a run."""
 
     resumed: int = 0
-    """Results that were there already."""
+    """The number of results that earlier runs wrote."""
     tagged: int = 0
+    """The number of results that this run wrote."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Why results are degraded, those that were there already included."""
+    """How many results are degraded for each reason, those of earlier runs included."""
     usage: Usage = field(default_factory=Usage)
-    """What this run cost, resumed results not included."""
-    failures: list[Failure] = field(default_factory=list)
+    """The usage of this run, without the results of earlier runs."""
+    failures: list[TaggingFailure] = field(default_factory=list)
     _in_a_row: int = 0
 
     @property
     def degraded(self) -> int:
-        """Degraded results, those that were there already included."""
+        """Return the number of degraded results, those of earlier runs included."""
         return self.reasons.total()
 
     @property
     def whole(self) -> bool:
-        """Whether every content has a result and none is degraded."""
+        """Return whether every content has a result and none is degraded."""
         return not self.failures and not self.degraded
 
     def count(self, result: TagResult) -> None:
@@ -105,12 +106,12 @@ class Report:
             self.reasons[result.degraded] += 1
         self.usage += result.usage
 
-    def fail(self, failure: Failure) -> None:
+    def fail(self, failure: TaggingFailure) -> None:
         """Count a failure.
 
         Raises:
-            Exception: the failure's, when too many came in a row, or no other content can fare better (no
-                model here, the store's server gone).
+            Exception: the failure's error, if too many came in a row, or if all other contents would fail too
+                (the model is not here, the store's server is gone).
         """
         self._in_a_row += 1
         self.failures.append(failure)
@@ -119,123 +120,128 @@ class Report:
             raise failure.error
 
 
-def remaining(contents: Sequence[Content], sink: Sink) -> list[Content]:
+def remaining(contents: Sequence[Content], sink: ResultSink) -> list[Content]:
     """Return the contents that have no result yet."""
     return [content for content in contents if content.id not in sink.done]
 
 
-def check_cost(estimate: Estimated, max_cost: float | None) -> None:
-    """Refuse a run that would cost too much, before it costs anything.
+def check_cost(estimate: CostBounds, max_cost: float | None) -> None:
+    """Refuse a run that would cost too much.
 
     Raises:
-        UsageError: the price of the model is unknown, so no limit can be kept.
+        UsageError: the price of the model is unknown, so no limit can be observed.
         CostLimitError: the estimate is above the limit.
     """
     if max_cost is None or not estimate.llm_calls:
         return
     if estimate.cost is None:
-        raise UsageError("--max-cost cannot be kept: the price of the model is unknown; run without it")
+        raise UsageError(
+            "cannot be observed, as the price of the model is unknown", option="max_cost", remedy="run without it"
+        )
     if estimate.cost > max_cost:
         raise CostLimitError(
-            f"the run may cost ${estimate.cost:.4f}, above the ${max_cost:.4f} of --max-cost; "
-            "raise it, or tag fewer contents with --limit"
+            f"the run may cost ${estimate.cost:.4f}, above the ${max_cost:.4f} allowed",
+            option="max_cost",
+            remedy="raise it, or tag fewer contents with {limit}",
         )
 
 
 async def run(
     tagger: BatchTagger,
     contents: Sequence[Content],
-    sink: Sink,
+    sink: ResultSink,
     *,
     concurrency: int = 1,
     max_cost: float | None = None,
-    report: Report | None = None,
-    on_result: Callable[[Content, TagResult | Failure], None] | None = None,
-) -> Report:
-    """Tag the contents that the sink has no result of.
+    report: RunReport | None = None,
+    on_result: Callable[[Content, TagResult | TaggingFailure], None] | None = None,
+) -> RunReport:
+    """Tag the contents that have no result in the sink yet.
 
     Args:
         tagger: tags one content.
-        contents: with unique ids.
-        sink: takes every result as it finishes; on cancellation it holds all that ``report`` counts.
-        concurrency: contents in work at once.
-        max_cost: US dollars that this run may spend; what is in work when they are spent is finished.
+        contents: the contents, with unique ids.
+        sink: takes every result as it finishes; after a cancellation it has all results that ``report`` counts.
+        concurrency: the number of contents that are tagged at once.
+        max_cost: US dollars that this run may spend; contents in work when they are spent are finished.
         report: counted in place, so that it can be read after a cancellation too.
-        on_result: called after each content.
+        on_result: called with each content and its result or failure.
 
     Raises:
-        CostLimitError: the money is spent.
-        ModelSetupError: the first three results, or all if there are fewer, are degraded for good.
+        CostLimitError: ``max_cost`` is spent.
+        ModelSetupError: the first three results (all, if there are fewer) are degraded for good.
         ModelNotFoundError: the local model is not on this machine.
         StoreUnreachableError: the store's server is gone.
-        Exception: the last of five failures in a row, or, where nothing could be tagged at all, the first failure.
+        Exception: the error of the last of five failures in a row, or of the first one if nothing could be tagged.
     """
-    report = report or Report()
+    report = report or RunReport()
     _resume(report, contents, sink.done)
     left_to_tag = remaining(contents, sink)
-    todo, keeper = iter(left_to_tag), _Keeper(sink, report, min(TRIAL, len(left_to_tag)))
+    todo, writer = iter(left_to_tag), _TrialWriter(sink, report, min(TRIAL, len(left_to_tag)))
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(concurrency):
-                group.create_task(_work(tagger, todo, keeper, report, max_cost, on_result))
+                group.create_task(_work(tagger, todo, writer, report, max_cost, on_result))
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
-    await keeper.finish()
+    await writer.finish()
     if report.failures and not report.tagged and not report.resumed:
         raise report.failures[0].error
     left = sum(1 for _ in todo)
     if left:
         spent = "an unknown sum" if report.usage.cost is None else f"${report.usage.cost:.4f}"
         raise CostLimitError(
-            f"{spent} spent of the ${max_cost:.4f} of --max-cost; {left} contents are left, run again to go on"
+            f"{spent} spent of the ${max_cost:.4f} allowed, {left} contents are left",
+            option="max_cost",
+            remedy="run again to go on",
         )
     return report
 
 
-def _resume(report: Report, contents: Sequence[Content], done: Mapping[str, Done]) -> None:
-    there = [done[content.id] for content in contents if content.id in done]
-    report.resumed = len(there)
-    report.reasons.update(result.degraded for result in there if result.degraded is not None)
+def _resume(report: RunReport, contents: Sequence[Content], done: Mapping[str, EarlierResult]) -> None:
+    earlier = [done[content.id] for content in contents if content.id in done]
+    report.resumed = len(earlier)
+    report.reasons.update(result.degraded for result in earlier if result.degraded is not None)
 
 
-class _Keeper:
-    """Writes results and counts them, but holds the first back while all of them are degraded for good.
+class _TrialWriter:
+    """Writes results and counts them, but delays the first ones while all of them are degraded for good.
 
-    So a run that is stopped because the LLM is set up wrongly leaves nothing behind that must be tagged again.
+    So a run that stops because the LLM is set up wrongly writes no result that must be tagged again.
 
     Args:
-        sink: where to.
-        report: counts what is written.
-        trial: how many results may be held back.
+        sink: takes the results.
+        report: counts the results that are written.
+        trial: the number of results that may be delayed.
     """
 
-    def __init__(self, sink: Sink, report: Report, trial: int) -> None:
+    def __init__(self, sink: ResultSink, report: RunReport, trial: int) -> None:
         self._sink = sink
         self._report = report
         self._trial = trial
-        self._held: list[TagResult] = []
+        self._delayed: list[TagResult] = []
 
-    async def keep(self, result: TagResult) -> None:
-        """Keep a result.
+    async def write(self, result: TagResult) -> None:
+        """Write a result, or delay it while the trial goes on.
 
         Raises:
-            ModelSetupError: no result of the trial got an answer, nor could any.
+            ModelSetupError: no result of the trial got an answer, and none could get one.
         """
-        self._held.append(result)
+        self._delayed.append(result)
         if self._trial and result.degraded_for_good:
-            if len(self._held) == self._trial:
+            if len(self._delayed) == self._trial:
                 raise ModelSetupError(
-                    f"{result.degraded}; nothing is written, as the LLM can never answer so "
-                    "(--no-llm tags from recall alone)"
+                    f"{result.degraded}; nothing is written, as the LLM can never answer with this setup",
+                    remedy="correct the setup, or tag from recall alone ({use_llm})",
                 )
             return
         self._trial = 0
         await self.finish()
 
     async def finish(self) -> None:
-        """Write what is held back."""
-        held, self._held = self._held, []
-        for result in held:
+        """Write the results that were delayed."""
+        delayed, self._delayed = self._delayed, []
+        for result in delayed:
             await self._sink.write(result)
             self._report.count(result)
 
@@ -249,28 +255,28 @@ def _affordable(usage: Usage, max_cost: float | None) -> bool:
 async def _work(
     tagger: BatchTagger,
     todo: Iterator[Content],
-    keeper: _Keeper,
-    report: Report,
+    writer: _TrialWriter,
+    report: RunReport,
     max_cost: float | None,
-    on_result: Callable[[Content, TagResult | Failure], None] | None,
+    on_result: Callable[[Content, TagResult | TaggingFailure], None] | None,
 ) -> None:
     while _affordable(report.usage, max_cost):
         content = next(todo, None)
         if content is None:
             return
         outcome = await _tag(tagger, content)
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, TaggingFailure):
             report.fail(outcome)
         else:
-            await keeper.keep(outcome)
+            await writer.write(outcome)
         if on_result is not None:
             on_result(content, outcome)
 
 
-async def _tag(tagger: BatchTagger, content: Content) -> TagResult | Failure:
+async def _tag(tagger: BatchTagger, content: Content) -> TagResult | TaggingFailure:
     try:
         result = await tagger.atag(content)
     except Exception as error:  # whatever it is, the other contents go on
-        return Failure(content, error)
+        return TaggingFailure(content, error)
     origin = result.origin.model_copy(update={"content": content.digest})
     return result.model_copy(update={"text": content.text, "title": content.title, "origin": origin})

@@ -1,4 +1,4 @@
-"""Fit a store's calibrator on tagged labelled contents, and measure it by contents that it has not seen."""
+"""The fit of a calibrator on results for labelled contents, measured on contents that it has not seen."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,8 +13,8 @@ from llm4tag.calibration.passport import Passport
 from llm4tag.evaluation.calibration_report import (
     TARGETS,
     CalibrationReport,
-    Circumstances,
-    Measured,
+    FitConditions,
+    MeasuredConfidence,
     figures,
     guarantee,
 )
@@ -23,32 +23,33 @@ from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS, cross_fitted, fit_
 from llm4tag.training.labelled_pairs import LabelledPairs
 
 FEWEST_RIGHT = 10
-"""Right candidates, and wrong ones, below which nothing is fitted."""
+"""The number of right candidates, and of wrong ones, that a fit needs."""
 
 
 def labelled_pairs(
     results: Sequence[TagResult], gold: Mapping[str, frozenset[str]]
 ) -> tuple[list[TagResult], LabelledPairs]:
-    """Return the results that are whole, in the order of their ids, and their candidates in numbers.
+    """Return the results that are not degraded, in the order of their ids, and their candidates as numbers.
 
     Raises:
-        UsageError: too little to fit on.
+        UsageError: there are too few results or candidates to fit on.
     """
     whole = sorted((one for one in results if one.degraded is None), key=lambda one: one.id)
     if len(whole) < FEWEST_DOCUMENTS:
         raise UsageError(
-            f"{len(whole)} labelled documents with a whole result, at least {FEWEST_DOCUMENTS} are needed; "
-            "label more, or mend what degraded the others (--retry-degraded)"
+            f"{len(whole)} labelled documents have a whole result, at least {FEWEST_DOCUMENTS} are needed",
+            remedy="label more, or repair what degraded the others and set {retry_degraded}",
         )
     try:
         pairs = LabelledPairs.of(whole, gold)
     except ValueError as error:
-        raise UsageError(f"nothing can be fitted: {error}; tag again") from error
+        raise UsageError(f"nothing can be fitted: {error}", remedy="{tag_contents}") from error
     right, wrong = int(pairs.right.sum()), int((~pairs.right).sum())
     if min(right, wrong) < FEWEST_RIGHT:
         raise UsageError(
             f"of {right + wrong:,} candidates {right:,} are right and {wrong:,} wrong, at least {FEWEST_RIGHT} of "
-            "each are needed; check that the file's tags are of this vocabulary, or label more"
+            "each are needed",
+            remedy="check that the file's tags are of this vocabulary, or label more",
         )
     return whole, pairs
 
@@ -56,7 +57,7 @@ def labelled_pairs(
 def fit_calibrator(
     results: Sequence[TagResult],
     gold: Mapping[str, frozenset[str]],
-    made: Circumstances,
+    made: FitConditions,
     *,
     level: float = LEVEL,
     targets: Sequence[float] = TARGETS,
@@ -66,16 +67,16 @@ def fit_calibrator(
     """Fit on uncalibrated results, and measure every figure on documents that the fit behind it has not seen.
 
     Args:
-        results: whole and degraded ones; these are left out.
-        gold: right tags of each, by content id.
-        made: what they were made under.
-        level: how sure the guarantees are to be.
-        targets: shares of wrong tags to say the guarantee of.
+        results: the results to fit on; degraded ones are left out.
+        gold: the gold tags of each result, by content id.
+        made: the conditions under which the results were made.
+        level: the confidence of the guarantees, from 0 to 1.
+        targets: the shares of wrong tags for which the guarantee is reported.
         seed: of the folds.
-        done: called with 1 after each of ``fits_of`` fits.
+        done: called with 1 after each of the ``fits_of`` fits.
 
     Raises:
-        UsageError: too little to fit on.
+        UsageError: there are too few results or candidates to fit on.
     """
     whole, pairs = labelled_pairs(results, gold)
     fit = fit_scale(pairs, seed)
@@ -83,7 +84,9 @@ def fit_calibrator(
         done(1)
     logits, combined = cross_fitted(pairs, lambda some: fit_scale(some, seed).scale, seed, done)
     measured = (
-        Measured(name="calibrated", held_out=True, metrics=figures(whole, gold, probabilities(logits), combined)),
+        MeasuredConfidence(
+            name="calibrated", held_out=True, metrics=figures(whole, gold, probabilities(logits), combined)
+        ),
         *_baselines(whole, gold, pairs, seed),
     )
     calibrator = Calibrator(
@@ -124,26 +127,26 @@ def fit_calibrator(
 
 
 def fits_of(documents: int) -> int:
-    """Return how many fits ``fit_calibrator`` makes for so many documents."""
+    """Return the number of fits that ``fit_calibrator`` makes for that number of documents."""
     return outer_folds(documents) + 1
 
 
 def _baselines(
     results: Sequence[TagResult], gold: Mapping[str, frozenset[str]], pairs: LabelledPairs, seed: int
-) -> list[Measured]:
-    """Measure recall and the weighted confidence as they come, each signal fitted alone, and a constant."""
+) -> list[MeasuredConfidence]:
+    """Measure recall and the weighted confidence without a fit, a fit of each signal by itself, and a constant."""
     signals = [tag.signals for one in results for tag in one.tags]
     weighed = np.array([tag.confidence for one in results for tag in one.tags])
     recall = np.array([one.recall or 0.0 for one in signals])
 
-    def named(name: str, confidences: Floats, ties: Floats, held_out: bool) -> Measured:
-        return Measured(name=name, held_out=held_out, metrics=figures(results, gold, confidences, ties))
+    def named(name: str, confidences: Floats, ties: Floats, held_out: bool) -> MeasuredConfidence:
+        return MeasuredConfidence(name=name, held_out=held_out, metrics=figures(results, gold, confidences, ties))
 
     found = [named("recall as is", recall, recall, held_out=False)]
     if any(one.of_llm for one in signals):
         found.append(named("fixed weights", weighed, weighed, held_out=False))
-    there = [name for name in LLM_SIGNALS if any(getattr(one, name) is not None for one in signals)]
-    for name in [SIGNALS[0], *there]:
+    present = [name for name in LLM_SIGNALS if any(getattr(one, name) is not None for one in signals)]
+    for name in [SIGNALS[0], *present]:
         logits, _ = cross_fitted(pairs, partial(fit_columns, names=columns_of_signal(name)), seed)
         found.append(named(f"{name} alone", probabilities(logits), recall, held_out=True))
     logits, _ = cross_fitted(pairs, partial(fit_columns, names=()), seed)

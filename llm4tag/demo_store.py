@@ -1,20 +1,20 @@
-"""The demo's work: a shipped slice of debtags into a store, a few contents tagged, recall measured."""
+"""The work of the demo: fill a store with a shipped slice of debtags, tag a few contents, measure recall."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from importlib import resources
 from pathlib import Path
 
 from llm4tag.batch import run
-from llm4tag.evaluation import Evaluation, evaluate
-from llm4tag.evaluation.labelled_files import Labelled, read_labelled
+from llm4tag.evaluation import Evaluation, evaluate, history_counts
+from llm4tag.evaluation.labelled_files import LabelledContent, read_labelled
 from llm4tag.knowledge_store.ingest.ingest_run import ingest_history, ingest_vocabulary
 from llm4tag.knowledge_store.ingest.notices import Notes, Seen
 from llm4tag.knowledge_store.ingest.passages import ingest_knowledge
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.models.embedder import Progress
-from llm4tag.result_files import Memory
+from llm4tag.result_files import MemorySink
 from llm4tag.schema import DEFAULT_MODEL, TagResult
 from llm4tag.tagger import Tagger
 
@@ -23,12 +23,12 @@ ProgressBar = Callable[[str, int, str], AbstractContextManager[Progress]]
 
 
 def demo_file(name: str) -> str:
-    """Return the path of a file of the shipped slice; ``NOTICE`` beside it says where it is from."""
+    """Return the path of a file of the shipped slice; the file ``NOTICE`` says where the slice is from."""
     return str(resources.files("llm4tag").joinpath("demo_data", name))
 
 
 async def fill_store(location: str, bar: ProgressBar) -> None:
-    """Ingest the slice; what is in the store already is left as it is.
+    """Ingest the slice into a store; what the store has already stays as it is.
 
     Raises:
         StoreError: the store failed.
@@ -49,13 +49,13 @@ def _lines(file: str) -> int:
     return Path(file).read_bytes().count(b"\n")
 
 
-async def labelled_contents(store: KnowledgeStore) -> list[Labelled]:
+async def labelled_contents(store: KnowledgeStore) -> list[LabelledContent]:
     """Return the labelled contents of the slice; none of them is in its history."""
     found = read_labelled(demo_file("labelled.jsonl"), await store.vocabulary(), Notes(), Seen())
-    return [item for item in found if isinstance(item, Labelled)]
+    return [item for item in found if isinstance(item, LabelledContent)]
 
 
-async def tag_some(location: str, use_llm: bool, count: int) -> AsyncIterator[tuple[Labelled, TagResult]]:
+async def tag_some(location: str, use_llm: bool, count: int) -> AsyncIterator[tuple[LabelledContent, TagResult]]:
     """Tag the first labelled contents one after another.
 
     Raises:
@@ -78,8 +78,8 @@ async def measure_recall(location: str, bar: ProgressBar) -> Evaluation:
     async with await open_store(location) as store:
         labelled = await labelled_contents(store)
         vocabulary = await store.vocabulary()
-        counts = await store.tag_counts()
-    sink = Memory()
+        counts = await history_counts(store)
+    sink = MemorySink()
     async with Tagger(location, use_llm=False) as tagger:
         with bar("measuring recall", len(labelled), "contents") as advance:
             await run(tagger, [one.content for one in labelled], sink, on_result=lambda *_: advance(1))
@@ -87,17 +87,6 @@ async def measure_recall(location: str, bar: ProgressBar) -> Evaluation:
             sink.results,
             {one.content.id: one.gold for one in labelled},
             vocabulary.assignable,
-            {tag: count.human for tag, count in counts.items()},
+            counts,
             settings=await tagger.fingerprint(),
         )
-
-
-def commands_to_go_on(location: str, model: bool) -> Sequence[str]:
-    """Return commands that use what the demo made."""
-    end = "" if model else " --no-llm"
-    return (
-        f'llm4tag explain "A chess clock for the terminal" --store {location}{end}',
-        f"llm4tag evaluate {demo_file('labelled.jsonl')} --store {location} --limit 10{end}",
-        f"llm4tag store status --store {location}",
-        "llm4tag ingest vocabulary YOUR_TAGS.csv --store my.store",
-    )

@@ -1,6 +1,6 @@
 """Evidence in words, for a terminal and for a page.
 
-Contents come from anywhere: control characters, which a terminal would obey, are spelled out in all that is said.
+Contents come from anywhere, so control characters, which a terminal would obey, are spelled out in every line.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,6 +22,7 @@ from llm4tag.schema import (
 from llm4tag.schema.text import visible
 
 _BEGINNING = 90
+"""Characters of a content that are shown."""
 
 
 def neighbour_ids(tags: Iterable[TagDecision]) -> list[str]:
@@ -30,24 +31,24 @@ def neighbour_ids(tags: Iterable[TagDecision]) -> list[str]:
 
 
 def confidence_of(tag: TagDecision) -> str:
-    """Return a confidence as people may read it: a number only where it is a measured probability."""
+    """Return a confidence as people may read it: a number only if it is a measured probability."""
     return f"{tag.confidence:.2f}" if tag.calibration.status == "calibrated" else tag.calibration.status
 
 
-def in_short(tag: TagDecision) -> str:
-    """Return what speaks for a tag in a few words, on one line."""
-    alone = len(tag.evidence) == 1
-    said = [_short(item) for item in tag.evidence if alone or not isinstance(item, T2TEvidence)]
+def evidence_summary(tag: TagDecision) -> str:
+    """Return the evidence of a tag in a few words, on one line."""
+    single = len(tag.evidence) == 1
+    said = [_short(item) for item in tag.evidence if single or not isinstance(item, T2TEvidence)]
     return "; ".join([*said, *([_of_llm(tag.signals)] if tag.signals.of_llm else [])])
 
 
-def all_said(tag: TagDecision, contents: Mapping[str, Content], vocabulary: Vocabulary) -> list[list[str]]:
-    """Return what speaks for a tag, path by path and then the LLM: a line that says it, and lines of particulars.
+def evidence_lines(tag: TagDecision, contents: Mapping[str, Content], vocabulary: Vocabulary) -> list[list[str]]:
+    """Return the evidence of a tag, path by path and then of the LLM: each a sentence, then its particulars.
 
     Args:
-        tag: a line of a result.
-        contents: the neighbours' contents, by id; those that are no longer in the store may be missing.
-        vocabulary: for the names of linked tags.
+        tag: a tag of a result.
+        contents: the contents of the neighbours, by id; those that are no longer in the store may be missing.
+        vocabulary: the vocabulary, for the names of linked tags.
     """
     said = [_lines(item, contents, vocabulary) for item in tag.evidence]
     return [*said, *([[_of_llm(tag.signals)]] if tag.signals.of_llm else [])]
@@ -56,7 +57,7 @@ def all_said(tag: TagDecision, contents: Mapping[str, Content], vocabulary: Voca
 def _short(item: Evidence) -> str:
     match item:
         case C2TEvidence(verbatim=True):
-            return f"'{visible(item.unit)}' stands in the text"
+            return f"'{visible(item.unit)}' is in the text"
         case C2TEvidence():
             return f"resembles '{visible(item.unit)}'" if item.unit else "resembles the tag"
         case C2C2TEvidence():
@@ -64,11 +65,11 @@ def _short(item: Evidence) -> str:
         case LinearEvidence():
             return f"linear scorer {item.raw:.2f}"
         case T2TEvidence():
-            return "goes with other candidates"
+            return "goes together with other candidates"
 
 
 def _lines(item: Evidence, contents: Mapping[str, Content], vocabulary: Vocabulary) -> list[str]:
-    """Return evidence in words: the first line says it, the others give particulars."""
+    """Return evidence in words: a sentence, then particulars."""
     match item:
         case C2TEvidence():
             lines = _text_lines(item)
@@ -78,7 +79,7 @@ def _lines(item: Evidence, contents: Mapping[str, Content], vocabulary: Vocabula
         case LinearEvidence():
             lines = [f"history's words and meaning, weighed by the linear scorer, give {item.raw:.2f} (1: sure)"]
         case T2TEvidence():
-            lines = ["it goes with other candidates", *(_link(one, vocabulary) for one in item.links)]
+            lines = ["it goes together with other candidates", *(_link(one, vocabulary) for one in item.links)]
     found_in = f", round {item.round}" if item.round > 1 else ""
     return [f"{item.path.value} {item.score:.2f}{found_in}: {lines[0]}", *lines[1:]]
 
@@ -103,7 +104,7 @@ def beginning(content: Content) -> str:
 def _text_lines(item: C2TEvidence) -> list[str]:
     lines = ["the text resembles the tag"]
     if item.unit:
-        how = "stands in the text word for word" if item.verbatim else "shares words with the text"
+        how = "is in the text word for word" if item.verbatim else "shares words with the text"
         score = "" if item.keyword_score is None else f" (BM25 {item.keyword_score:.2f})"
         lines.append(f"its {item.unit_kind or 'name'} '{visible(item.unit)}' {how}{score}")
     if item.vector_score is not None:

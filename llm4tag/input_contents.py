@@ -1,12 +1,12 @@
-"""What a run is given: contents read from a file, and the rows that cannot be used."""
+"""The contents that a run reads from a file, and the rows that cannot be used."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from llm4tag.batch import Failure
-from llm4tag.evaluation.labelled_files import LABELLED_COLUMNS, Labelled, read_labelled
+from llm4tag.batch import TaggingFailure
+from llm4tag.evaluation.labelled_files import LABELLED_COLUMNS, LabelledContent, read_labelled
 from llm4tag.knowledge_store.ingest.contents import CONTENT_COLUMNS, read_contents
 from llm4tag.knowledge_store.ingest.ingest_report import Rejects
 from llm4tag.knowledge_store.ingest.input_formats import STDIN
@@ -19,16 +19,16 @@ T = TypeVar("T")
 
 
 @dataclass
-class Inputs(Generic[T]):
-    """The usable rows of a file, read into memory, and what there is to say of the others."""
+class InputRows(Generic[T]):
+    """The usable rows of a file, read into memory, the problems of the others, and notices for the user."""
 
     file: str
     rows: list[T] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
     notices: tuple[Notice, ...] = ()
 
-    def add(self, found: Iterable[T | RowProblem], notes: Notes) -> "Inputs[T]":
-        """Sort rows from problems."""
+    def add(self, found: Iterable[T | RowProblem], notes: Notes) -> "InputRows[T]":
+        """Add rows and problems to their lists, and take over the notices."""
         for item in found:
             if isinstance(item, RowProblem):
                 self.problems.append(item)
@@ -38,11 +38,11 @@ class Inputs(Generic[T]):
         return self
 
     def require_usable(self, folder: Path | None = None, path: Path | None = None) -> None:
-        """Make sure that there is a usable row; where there is none, set the bad ones aside.
+        """Make sure that there is a usable row; if there is none, set the bad ones aside.
 
         Args:
-            folder: where the file of rejects goes by default; None writes none.
-            path: the file of rejects, where one is named.
+            folder: the folder in which the file of rejects is written by default; None writes none.
+            path: the file of rejects, if the user named one.
 
         Raises:
             UsageError: there is no usable row, or the file of rejects cannot be written.
@@ -51,13 +51,13 @@ class Inputs(Generic[T]):
             return
         name = "stdin" if self.file == STDIN else self.file
         if not self.problems:
-            raise UsageError(f"{name}: no row in it; give a file that has some")
+            raise UsageError("has no row", where=name, remedy="give a file that has some")
         rejects = () if folder is None else set_aside(self.file, self.problems, (), folder, path)
-        told = f"set aside in {', '.join(rejects)}" if rejects else "bad ones"
-        raise UsageError(f"{name}: no usable row, {len(self.problems)} {told}; the first: {self.problems[0]}")
+        aside = f"set aside in {', '.join(rejects)}" if rejects else "bad ones"
+        raise UsageError(f"no usable row, {len(self.problems)} {aside}; the first: {self.problems[0]}", where=name)
 
 
-def contents_of(file: str) -> Inputs[Content]:
+def contents_of(file: str) -> InputRows[Content]:
     """Read contents to tag: JSONL, CSV, Parquet, plain text, or stdin (``-``).
 
     Raises:
@@ -65,10 +65,10 @@ def contents_of(file: str) -> Inputs[Content]:
     """
     check_rows([file], CONTENT_COLUMNS, text=True)
     notes = Notes()
-    return Inputs[Content](file).add(read_contents(file, notes=notes, seen=Seen()), notes)
+    return InputRows[Content](file).add(read_contents(file, notes=notes, seen=Seen()), notes)
 
 
-def labelled_of(file: str, vocabulary: Vocabulary) -> Inputs[Labelled]:
+def labelled_of(file: str, vocabulary: Vocabulary) -> InputRows[LabelledContent]:
     """Read labelled contents: JSONL, CSV, Parquet, or stdin (``-``).
 
     Raises:
@@ -76,26 +76,26 @@ def labelled_of(file: str, vocabulary: Vocabulary) -> Inputs[Labelled]:
     """
     check_rows([file], LABELLED_COLUMNS)
     notes = Notes()
-    return Inputs[Labelled](file).add(read_labelled(file, vocabulary, notes, Seen()), notes)
+    return InputRows[LabelledContent](file).add(read_labelled(file, vocabulary, notes, Seen()), notes)
 
 
 def set_aside(
-    file: str, problems: Iterable[RowProblem], failures: Iterable[Failure], folder: Path, path: Path | None
+    file: str, problems: Iterable[RowProblem], failures: Iterable[TaggingFailure], folder: Path, path: Path | None
 ) -> tuple[str, ...]:
     """Write the rows that could not be used or tagged to the file of rejects.
 
     Args:
-        file: the input.
+        file: the name of the input.
         problems: rows that could not be used.
         failures: contents that could not be tagged.
-        folder: where the file of rejects goes by default.
-        path: the file of rejects, where one is named.
+        folder: the folder in which the file of rejects is written by default.
+        path: the file of rejects, if the user named one.
 
     Returns:
-        The files written; none when there is nothing to set aside.
+        The files that were written; none if there is nothing to set aside.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file of rejects cannot be written.
     """
     with Rejects([file], folder, path) as rejects:
         for problem in problems:
@@ -105,12 +105,12 @@ def set_aside(
         return rejects.written
 
 
-def _problem(file: str, failure: Failure) -> RowProblem:
+def _problem(file: str, failure: TaggingFailure) -> RowProblem:
     return RowProblem(
         file=file,
         line=None,
         field="",
         problem=f"content {failure.content.id!r}: {failure}",
-        mend="run again: what has no result yet is tried again",
+        mend="run again: contents without a result are tried again",
         raw=jsonable(failure.content),
     )

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel, ConfigDict
 
 from llm4tag.calibration.passport import Conditions
-from llm4tag.evaluation.calibration_report import Circumstances
+from llm4tag.evaluation.calibration_report import FitConditions
 from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.decide import as_condition, calibrator_for, conditions_of
 from llm4tag.graphs.plan import plan_of
@@ -146,11 +146,11 @@ class Tagger:
             **{name: as_condition(getattr(self.options, name)) for name in ("top", "accept_at", "review_at")},
         }
 
-    async def circumstances(self, sample: Mapping[str, int] | None = None) -> Circumstances:
+    async def circumstances(self, sample: Mapping[str, int] | None = None) -> FitConditions:
         """Return the conditions that a calibrator which is fitted on this tagger's results holds for."""
         runtime = await self.runtime()
         plan = await plan_of(runtime)
-        return Circumstances(
+        return FitConditions(
             conditions=await conditions_of(runtime, plan),
             tagged_contents=plan.tagged_contents,
             depth=self.options.top,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.import_graph import LAYERS, PACKAGE, circles, imports_of, layer_of, module_graph, source_files
+from tests.fakes.import_graph import LAYERS, PACKAGE, circles, imports_of, layer_of, module_graph, source_files
 
 FILES = source_files()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.import_graph import LAYERS, ROOT
+from tests.fakes.import_graph import LAYERS, ROOT
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.import_graph import LAYERS
+from tests.fakes.import_graph import LAYERS
 
 ROOT = Path(__file__).parents[1]
 SLOW = (

@@ -1,1 +1,1 @@
-"""The LLM under several configurations on the same documents, from known answers or asked now."""
+"""Configurations of the LLM compared on the same documents, with cached answers or live ones."""

@@ -9,17 +9,18 @@ from rich.table import Table
 
 from llm4tag.calibration.log_odds import probabilities
 from llm4tag.evaluation.bootstrap import draws, percentiles
-from llm4tag.evaluation.evaluation_report import document_of
+from llm4tag.evaluation.evaluation_report import ranked_tags
 from llm4tag.evaluation.metrics import LOG_LOSS_CLIP, PAIR_DEPTH, RANKING
 from llm4tag.schema import TagResult
-from llm4tag.training.calibrator_fit import LabelledPairs, cross_fitted, fit_scale
+from llm4tag.training.calibrator_fit import cross_fitted, fit_scale
+from llm4tag.training.labelled_pairs import LabelledPairs
 
 MEASURED = ("recall@50", "f1@5", "rp@5", "ndcg@10")
 LOG_LOSS = "log_loss"
 
 
 def losses(results: Sequence[TagResult], gold: Mapping[str, frozenset[str]], seed: int) -> NDArray[np.float64]:
-    """Return the held-out log loss of each document's best candidates by recall: its sum, and of how many."""
+    """Return the sum of held-out log losses of each document's best candidates by recall, and their number."""
     heads = [
         one.model_copy(
             update={"tags": tuple(sorted(one.tags, key=lambda t: (-(t.signals.recall or 0), t.id))[:PAIR_DEPTH])}
@@ -45,14 +46,14 @@ def figures(
     """Return each configuration's metrics, with the interval of a difference.
 
     Args:
-        results: of the same documents in the same order, by configuration.
-        gold: right tags by document.
-        seed: of the folds that log loss is cross-validated by.
-        against: to which configuration one is compared; without it, and for others: the first.
-        metrics: names in ``RANKING``; log loss stands beside them.
+        results: the results of each configuration, for the same documents in the same order.
+        gold: the gold tags, by document.
+        seed: of the folds that log loss is cross-validated with.
+        against: the configuration that one is compared to; by default, the first.
+        metrics: names in ``RANKING``; log loss is added to them.
     """
     ranking = {
-        name: np.array([[RANKING[m](document_of(one, gold[one.id])) for m in metrics] for one in found])
+        name: np.array([[RANKING[m](ranked_tags(one, gold[one.id])) for m in metrics] for one in found])
         for name, found in results.items()
     }
     lost = {name: losses(found, gold, seed) for name, found in results.items()}
@@ -64,28 +65,28 @@ def figures(
 
     once, drawn = np.ones(count, dtype=np.int64), list(draws(count))
     first = next(iter(results))
-    told: dict[str, dict[str, Any]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for name in results:
         base = (against or {}).get(name, first)
         base = base if base in results else first
         difference = np.array([values(name, times) - values(base, times) for times in drawn])
-        told[name] = {
+        rows[name] = {
             metric: {"value": value, "difference": value - other, "difference_95": percentiles(column)}
             for metric, value, other, column in zip(
                 (*metrics, LOG_LOSS), values(name, once), values(base, once), difference.T, strict=True
             )
         }
-        told[name]["against"] = base
-    return told
+        rows[name]["against"] = base
+    return rows
 
 
-def draw(told: Mapping[str, Any], metrics: Sequence[str] = MEASURED) -> Table:
+def draw(report: Mapping[str, Any], metrics: Sequence[str] = MEASURED) -> Table:
     """Return the figures as a table."""
-    table = Table(title=f"{told['documents']} documents, recipe {told['recipe']}")
+    table = Table(title=f"{report['documents']} documents, recipe {report['recipe']}")
     table.add_column("")
     for name in (*metrics, LOG_LOSS, "questions", "saved", "prompt tokens", "calls", "seconds"):
         table.add_column(name, justify="right")
-    for name, row in told["configurations"].items():
+    for name, row in report["configurations"].items():
         cells = []
         for one in (row[metric] for metric in (*metrics, LOG_LOSS)):
             low, high = one["difference_95"]

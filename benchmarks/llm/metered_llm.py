@@ -1,4 +1,4 @@
-"""Tag by one configuration: questions are counted, and answered from what is known unless live."""
+"""An LLM whose questions are counted; they are answered from the cache, or live."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from llm4tag.tagger import Tagger
 
 @dataclass
 class Meter:
-    """What a configuration asked, known answers included."""
+    """The number and size of a configuration's questions, those with cached answers included."""
 
     questions: int = 0
     live: int = 0
@@ -27,7 +27,7 @@ class Meter:
 
 
 @dataclass
-class Metered:
+class MeteredLLM:
     """An LLM whose questions are counted; meets ``LanguageModel``."""
 
     inner: LanguageModel
@@ -35,31 +35,31 @@ class Metered:
 
     @property
     def name(self) -> str:
-        """As configured."""
+        """Return the name as configured."""
         return self.inner.name
 
     @property
     def identity(self) -> str:
-        """What answers depend on."""
+        """Return all that answers depend on."""
         return self.inner.identity
 
     @property
     def local(self) -> bool:
-        """Whether it runs on this machine."""
+        """Return whether the LLM runs on this machine."""
         return self.inner.local
 
     @property
     def adapter(self) -> Adapter | None:
-        """The fine-tuned judge."""
+        """Return the fine-tuned judge."""
         return self.inner.adapter
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """For the user to read."""
+        """Return notes for the user."""
         return self.inner.notes
 
     async def ask(self, question: Ask) -> Answer:
-        """Ask, and count."""
+        """Ask, and count the question."""
         started = time.perf_counter()
         answer = await self.inner.ask(question)
         self.meter.questions += 1
@@ -74,8 +74,8 @@ class Metered:
         await self.inner.close()
 
 
-class Unknown:
-    """Stands where a model would be asked."""
+class KnownAnswersOnly:
+    """Takes the place of a model behind the cache, so that only cached answers are given."""
 
     notes: tuple[str, ...] = ()
 
@@ -85,7 +85,7 @@ class Unknown:
         Raises:
             ModelSetupError: always.
         """
-        raise ModelSetupError("the answer is not known; --live asks")
+        raise ModelSetupError("the answer is not cached; --live asks the question")
 
 
 async def tag(
@@ -104,11 +104,11 @@ async def tag(
             await llm.close()
 
 
-async def _metered(settings: Settings, meter: Meter, live: bool) -> Metered:
+async def _metered(settings: Settings, meter: Meter, live: bool) -> MeteredLLM:
     """Open the model that the settings name; unless live it has the cached answers alone."""
     llm = await open_llm(settings)
     if live:
-        return Metered(llm, meter)
+        return MeteredLLM(llm, meter)
     cache = AnswerCache(settings.cache_dir, llm.identity)
-    replayed = CachedModel(llm.name, llm.identity, Unknown(), cache, local=llm.local, adapter=llm.adapter)
-    return Metered(replayed, meter)
+    replayed = CachedModel(llm.name, llm.identity, KnownAnswersOnly(), cache, local=llm.local, adapter=llm.adapter)
+    return MeteredLLM(replayed, meter)

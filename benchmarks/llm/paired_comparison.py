@@ -1,4 +1,4 @@
-"""Tag the same documents by several configurations, and measure on those that all of them have whole."""
+"""Tag the same documents by several configurations, and measure those that all of them tagged without failure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import typer
 
 from benchmarks.llm.llm_figures import MEASURED, figures
 from benchmarks.llm.metered_llm import Meter, tag
-from llm4tag.evaluation.sample import sample_ids
+from llm4tag.evaluation.labelled_files import sample_ids
 from llm4tag.input_contents import labelled_of
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Content, TagResult
@@ -21,26 +21,26 @@ Configurations = Mapping[str, Mapping[str, Any]]
 def picked(
     known: Configurations, only: Sequence[str] | None, always: Sequence[str] = ("recall alone",)
 ) -> list[str]:
-    """Return the names of the configurations to run, in their order: all, or those asked for and some always.
+    """Return the names of the configurations to run, in their order: all, or ``only`` and ``always``.
 
     Raises:
-        typer.BadParameter: one that there is not.
+        typer.BadParameter: there is no configuration of such a name.
     """
     if unknown := {*always, *(only or ())} - known.keys():
         raise typer.BadParameter(f"no configuration {sorted(unknown)}; there are {', '.join(known)}")
     return [name for name in known if name in (*always, *(only or known))]
 
 
-def keep(told: Mapping[Any, Any], json_file: Path | None) -> None:
-    """Write figures as JSON, where a file is named."""
+def save(report: Mapping[Any, Any], json_file: Path | None) -> None:
+    """Write figures as JSON, if a file is named."""
     if json_file is not None:
-        json_file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 async def labelled(
     store: str, file: Path, limit: int | None, seed: int
 ) -> tuple[list[Content], dict[str, frozenset[str]]]:
-    """Return a sample of a labelled file: contents, and their right tags by id."""
+    """Return a sample of a labelled file: contents, and their gold tags by id."""
     async with await open_store(store) as opened:
         read = labelled_of(str(file), await opened.vocabulary())
     wanted = sample_ids((one.content.id for one in read.rows), limit, seed)
@@ -60,21 +60,21 @@ async def compare(
     against: Mapping[str, str] | None = None,
     metrics: Sequence[str] = MEASURED,
 ) -> dict[str, Any]:
-    """Tag by every configuration, and measure on the documents that all of them have whole.
+    """Tag by every configuration, and measure the documents that all of them tagged without failure.
 
     Args:
-        store: path.
-        contents: to be tagged.
-        gold: their right tags.
-        configurations: options by name; the first is what others are compared to.
-        whole: documents for which this one has no answer are left out of all; it is the measure of what is saved.
-        live: ask what is not known.
+        store: the path of the store.
+        contents: the contents to tag.
+        gold: the gold tags of the contents, by id.
+        configurations: options by name; the others are compared to the first.
+        whole: the configuration whose unanswered documents are left out everywhere; savings are relative to it.
+        live: whether to ask questions whose answer is not cached.
         seed: see ``figures``.
         against: see ``figures``.
         metrics: see ``figures``.
 
     Raises:
-        SystemExit: too few documents.
+        SystemExit: there are too few documents.
     """
     found: dict[str, list[TagResult]] = {}
     meters: dict[str, Meter] = {}
@@ -94,10 +94,10 @@ async def compare(
             continue
         found[name], meters[name] = results, meter
     ordered = {name: found[name] for name in configurations if name in found}
-    told = figures(ordered, gold, seed, against, metrics)
+    rows = figures(ordered, gold, seed, against, metrics)
     most = meters[whole].questions
     for name, meter in meters.items():
-        told[name] |= {
+        rows[name] |= {
             "second_rounds": sum(one.rounds > 1 for one in found[name]),
             "questions": meter.questions,
             "replayed": meter.questions - meter.live,
@@ -111,5 +111,5 @@ async def compare(
         "documents": len(contents),
         "recipe": recipe.value if recipe else None,
         "not_known": skipped,
-        "configurations": told,
+        "configurations": rows,
     }

@@ -1,1 +1,1 @@
-"""How good tagging is on a data set, path by path, beside Annif: ``python -m benchmarks.quality --help``."""
+"""Quality of tagging on a data set, path by path, compared with Annif: ``python -m benchmarks.quality --help``."""

@@ -4,7 +4,7 @@
     python -m benchmarks.quality FOLDER --history 200 --brief      # how much history it takes
 
 FOLDER holds tags.jsonl, tag_groups.jsonl, history*.jsonl and dev.jsonl; a folder without a vocabulary takes that
-of ``--base``, and its history besides.
+of ``--base``, and adds its history to that of the base.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ from benchmarks.quality.annif import annif_results, annif_version
 from benchmarks.quality.data_sets import DataSet, lengthened, sampled, shortened
 from benchmarks.quality.measurement import fill, fit, measure, measured
 from benchmarks.quality.withheld_tags import emerging_rows
-from llm4tag.cli.labelled_run import history_counts
-from llm4tag.evaluation import Evaluation
+from llm4tag.evaluation import Evaluation, history_counts
+from llm4tag.evaluation.labelled_files import LabelledContent
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Path as RecallPath
 
@@ -44,7 +44,7 @@ async def rows_for(
     await fill(store, data, embedding)
     rows: dict[str, Evaluation] = {}
 
-    async def row(name: str, labelled: list, **options: object) -> None:
+    async def row(name: str, labelled: list[LabelledContent], **options: object) -> None:
         rows[name] = await measure(store, labelled, **options)
         Console(stderr=True).print(f"{name}: {rows[name].metrics}", highlight=False)
 
@@ -114,7 +114,7 @@ def main(
         int | None, typer.Option(help="Rows of history to use, drawn at random; default: all.")
     ] = None,
     brief: Annotated[bool, typer.Option(help="Only as served, and by fixed weights.")] = False,
-    ablate: Annotated[bool, typer.Option(help="Fit anew without each path.")] = False,
+    ablate: Annotated[bool, typer.Option(help="Fit again without each path.")] = False,
     withhold: Annotated[float, typer.Option(help="Share of the tags to withhold from history; 0: none.")] = 0.1,
     annif: Annotated[
         Path | None,

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from benchmarks.quality.data_sets import DataSet, Labelled, rows_of
+from benchmarks.quality.data_sets import DataSet, rows_of
+from llm4tag.evaluation.labelled_files import LabelledContent
 from llm4tag.schema import CalibrationNote, Decision, Origin, TagDecision, TagResult
 
 _BASE = "http://example.org/"
@@ -46,7 +47,9 @@ sources=bonsai:0.8,mllm:0.2
 """
 
 
-def annif_results(program: Path, data: DataSet, contents: Sequence[Labelled], folder: Path) -> list[TagResult]:
+def annif_results(
+    program: Path, data: DataSet, contents: Sequence[LabelledContent], folder: Path
+) -> list[TagResult]:
     """Train Annif on the history and let it suggest tags.
 
     Args:
@@ -72,7 +75,7 @@ def annif_results(program: Path, data: DataSet, contents: Sequence[Labelled], fo
     return [_result(one, folder / "texts" / f"{number}.annif") for number, one in enumerate(contents)]
 
 
-def _mostly_unspaced(contents: Sequence[Labelled]) -> bool:
+def _mostly_unspaced(contents: Sequence[LabelledContent]) -> bool:
     text = "".join(one.content.text for one in contents[:20])
     return text.count(" ") < len(text) / 20
 
@@ -86,7 +89,7 @@ def _text(text: str, *, spaced: bool) -> str:
     return " ".join("".join(text.split()) if spaced else text.split())
 
 
-def _write_inputs(data: DataSet, contents: Sequence[Labelled], folder: Path, *, spaced: bool) -> None:
+def _write_inputs(data: DataSet, contents: Sequence[LabelledContent], folder: Path, *, spaced: bool) -> None:
     vocabulary = "".join(f"{_uri(str(row['id']))}\t{row['name']}\n" for row in rows_of(data.tags))
     (folder / "vocabulary.tsv").write_text(vocabulary, encoding="utf-8")
     lines = [
@@ -116,7 +119,7 @@ def _offline_tokeniser(folder: Path) -> None:
         (tokeniser / name).touch()
 
 
-def _result(one: Labelled, suggestions: Path) -> TagResult:
+def _result(one: LabelledContent, suggestions: Path) -> TagResult:
     tags = []
     for line in suggestions.read_text(encoding="utf-8").splitlines():
         uri, name, score = line.split("\t")

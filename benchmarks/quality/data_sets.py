@@ -6,24 +6,18 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import typer
 
+from llm4tag.evaluation.labelled_files import LabelledContent
 from llm4tag.knowledge_store.word_tokens import tokens
 from llm4tag.schema import Content
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """A content with its gold tags."""
-
-    content: Content
-    gold: frozenset[str]
-
-
-@dataclass(frozen=True)
 class DataSet:
-    """The files of a set; a set without a vocabulary stands on a base set, whose history comes first."""
+    """The files of a set; a set without a vocabulary takes that of a base set, whose history comes first."""
 
     name: str
     tags: Path
@@ -59,16 +53,18 @@ class DataSet:
             f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files
         }
 
-    def contents(self) -> list[Labelled]:
+    def contents(self) -> list[LabelledContent]:
         """Return the labelled contents that have gold tags."""
         return [
-            Labelled(Content(id=row["id"], text=row["text"], title=row.get("title", "")), frozenset(row["tags"]))
+            LabelledContent(
+                Content(id=row["id"], text=row["text"], title=row.get("title", "")), frozenset(row["tags"])
+            )
             for row in rows_of(self.labelled)
             if row["tags"]
         ]
 
 
-def rows_of(path: Path) -> Iterator[dict[str, object]]:
+def rows_of(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a JSONL file."""
     with path.open(encoding="utf-8") as lines:
         yield from (json.loads(line) for line in lines)
@@ -77,7 +73,7 @@ def rows_of(path: Path) -> Iterator[dict[str, object]]:
 def withhold(
     data: DataSet, share: float, folder: Path, counts: Mapping[str, int]
 ) -> tuple[DataSet, frozenset[str]]:
-    """Return the set with some tags taken from all of history, and which: a share of frequent and rare ones."""
+    """Return the set with some tags, frequent and rare ones, taken from all of history, and these tags."""
     ordered = sorted(counts, key=lambda tag: (-counts[tag], tag))
     step = max(1, round(1 / share))
     gone = frozenset(ordered[step // 2 :: step])
@@ -93,7 +89,7 @@ def withhold(
 
 
 def sampled(data: DataSet, count: int, folder: Path) -> DataSet:
-    """Return the set with so many rows of history, drawn at random with a fixed seed; samples are nested."""
+    """Return the set with ``count`` rows of history, drawn at random with a fixed seed; samples are nested."""
     lines = [line for path in data.history for line in path.read_text(encoding="utf-8").splitlines()]
     some = folder / f"history-{count}.jsonl"
     random.Random(0).shuffle(lines)
@@ -101,7 +97,7 @@ def sampled(data: DataSet, count: int, folder: Path) -> DataSet:
     return replace(data, history=(some,))
 
 
-def shortened(one: Labelled) -> Labelled:
+def shortened(one: LabelledContent) -> LabelledContent:
     """Return three words of a content that follow each other, chosen by its id."""
     words = one.content.text.split() if one.content.text.isascii() else tokens(one.content.text)
     start = random.Random(one.content.id).randrange(max(1, len(words) - 2))
@@ -110,8 +106,8 @@ def shortened(one: Labelled) -> Labelled:
     )
 
 
-def lengthened(one: Labelled, words: int = 5000) -> Labelled:
-    """Return a content whose sentences are repeated, in turns of another order, until it has so many words."""
+def lengthened(one: LabelledContent, words: int = 5000) -> LabelledContent:
+    """Return a content whose sentences are repeated, each time in another order, until it has ``words`` words."""
     sentences = [part for part in one.content.full_text.replace("\n", ". ").split(". ") if part.strip()]
     order, parts, count = random.Random(one.content.id), [], 0
     while count < words:

@@ -1,13 +1,13 @@
-"""Fill a store, tag the labelled contents, measure."""
+"""Measurement of a data set: fill a store, tag the labelled contents, evaluate the results."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality.data_sets import DataSet, Labelled
-from llm4tag.cli.labelled_run import history_counts
-from llm4tag.evaluation import Evaluation, evaluate
+from benchmarks.quality.data_sets import DataSet
+from llm4tag.evaluation import Evaluation, evaluate, history_counts
+from llm4tag.evaluation.labelled_files import LabelledContent
 from llm4tag.knowledge_store.ingest.ingest_run import ingest_history, ingest_vocabulary
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.models.embedder import Progress
@@ -25,7 +25,7 @@ def quiet(label: str, total: int, unit: str) -> Iterator[Progress]:
 
 
 async def fill(location: Path, data: DataSet, embedding: str) -> None:
-    """Ingest vocabulary and history, and fit; what is in the store already is left as it is."""
+    """Ingest vocabulary and history into a store, and fit recall; what the store has already stays."""
     async with await open_store(str(location), embedding=embedding, create=True) as store:
         await ingest_vocabulary(store, [str(data.tags)], groups=[str(data.groups)] if data.groups else ())
         if data.history:
@@ -39,8 +39,8 @@ async def fit(location: Path, without: frozenset[RecallPath] = frozenset()) -> N
         await fit_recall(store, quiet, paths=ALL_PATHS - without)
 
 
-async def measure(location: Path, contents: Sequence[Labelled], **options: Any) -> Evaluation:
-    """Tag contents from recall alone, one after another, and measure the tags."""
+async def measure(location: Path, contents: Sequence[LabelledContent], **options: Any) -> Evaluation:
+    """Tag contents without an LLM, one after another, and measure the tags."""
     async with Tagger(location, use_llm=False, max_rounds=1, **options) as tagger:
         results = [await tagger.atag(one.content) for one in contents]
         settings = await tagger.fingerprint()
@@ -48,7 +48,10 @@ async def measure(location: Path, contents: Sequence[Labelled], **options: Any) 
 
 
 async def measured(
-    location: Path, results: Sequence[TagResult], contents: Sequence[Labelled], settings: dict[str, str | None]
+    location: Path,
+    results: Sequence[TagResult],
+    contents: Sequence[LabelledContent],
+    settings: dict[str, str | None],
 ) -> Evaluation:
     """Measure results, whoever made them, against the gold tags."""
     async with await open_store(str(location)) as store:

@@ -1,4 +1,4 @@
-"""Tags that history has never seen, and tags that then get one example: no refit of anything."""
+"""Tags that history has never seen, and tags that then get one example, without another fit."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,14 +14,14 @@ from llm4tag.schema import Assignment, TaggedContent
 async def emerging_rows(
     data: DataSet, embedding: str, folder: Path, share: float, counts: Mapping[str, int]
 ) -> dict[str, Evaluation]:
-    """Withhold tags from history altogether, fit, and measure these tags alone; then give each one example.
+    """Withhold tags from all of history, fit, and measure only these tags; then give each one example.
 
     Args:
         data: the set.
-        embedding: name of the model.
-        folder: where files and the store may go.
-        share: of the tags to withhold.
-        counts: how often history has each tag.
+        embedding: the name of the embedding model.
+        folder: an empty folder for files and the store.
+        share: the share of the tags to withhold.
+        counts: the number of contents in history that have each tag.
     """
     without, gone = withhold(data, share, folder, counts)
     store = folder / "withheld.llm4tag"
@@ -36,7 +36,7 @@ async def emerging_rows(
 
 
 async def give_examples(store: Path, data: DataSet, gone: frozenset[str]) -> None:
-    """Store the first content of history that has one of the withheld tags, with these alone."""
+    """Store, for each withheld tag, the first content of history that has it, with its withheld tags only."""
     wanted = set(gone)
     async with await open_store(str(store)) as opened:
         for path in data.history:

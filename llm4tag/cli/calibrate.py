@@ -11,11 +11,11 @@ from llm4tag.cli.option_groups import grouped
 from llm4tag.cli.tagging_options import RunOptions, TaggerOptions
 
 if TYPE_CHECKING:
-    from llm4tag.batch import Report
+    from llm4tag.batch import RunReport
     from llm4tag.evaluation.calibration_report import CalibrationReport
-    from llm4tag.evaluation.labelled_files import Labelled
+    from llm4tag.evaluation.labelled_files import LabelledContent
     from llm4tag.graphs.context import TagOptions
-    from llm4tag.input_contents import Inputs
+    from llm4tag.input_contents import InputRows
 
 
 def register(root: typer.Typer) -> None:
@@ -51,14 +51,14 @@ def calibrate(
     llm4tag calibrate labelled.jsonl --store my.store --limit 60 -o tagged.jsonl --json figures.json
     llm4tag tag new.jsonl --store my.store -o out.jsonl --no-llm --max-error 0.05
     """
-    from llm4tag.batch import Report
+    from llm4tag.batch import RunReport
     from llm4tag.cli.tag_run import say_outcome, telling_what_is_kept
     from llm4tag.evaluation.calibration_table import draw_calibration
 
     keep.check(file)
     # On all samples: what "adaptive" leaves out, it does for the decisions of a calibrator that is there already.
     context = dataclasses.replace(tagging, max_error=None, uncalibrated=True, adaptive=False).context()
-    done = Report()
+    done = RunReport()
     with telling_what_is_kept(done, keep.output):
         inputs, found = run_async(_calibrate(file, context, options, keep.output, done, level, tagging.max_error))
     keep.show(found.model_dump_json(indent=2), draw_calibration(found))
@@ -71,10 +71,10 @@ async def _calibrate(
     context: "TagOptions",
     options: RunOptions,
     output: str | None,
-    done: "Report",
+    done: "RunReport",
     level: float,
     target: float | None,
-) -> "tuple[Inputs[Labelled], CalibrationReport]":
+) -> "tuple[InputRows[LabelledContent], CalibrationReport]":
     """Tag the labelled contents, fit on the results and keep the calibrator."""
     import asyncio
 

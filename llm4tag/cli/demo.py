@@ -82,12 +82,23 @@ def _agreed(question: str) -> bool:
     return sys.stdin.isatty() and typer.confirm(question, default=True, err=True)
 
 
+def _next_commands(location: str, labelled: str, use_llm: bool) -> tuple[str, ...]:
+    """Return commands that use the store of the demo."""
+    end = "" if use_llm else " --no-llm"
+    return (
+        f'llm4tag explain "A chess clock for the terminal" --store {location}{end}',
+        f"llm4tag evaluate {labelled} --store {location} --limit 10{end}",
+        f"llm4tag store status --store {location}",
+        "llm4tag ingest vocabulary YOUR_TAGS.csv --store my.store",
+    )
+
+
 async def _show(location: str, use_llm: bool, limit: int) -> None:
     from rich.console import Console
     from rich.text import Text
 
     from llm4tag.cli.result_table import draw_table
-    from llm4tag.demo_store import commands_to_go_on, demo_file, fill_store, measure_recall, tag_some
+    from llm4tag.demo_store import demo_file, fill_store, measure_recall, tag_some
     from llm4tag.evaluation.evaluation_table import draw
 
     screen = Console(highlight=False)
@@ -100,6 +111,6 @@ async def _show(location: str, use_llm: bool, limit: int) -> None:
     screen.print("\n[bold]3.[/] Recall alone on the 40 labelled contents of the slice")
     screen.print(draw(await measure_recall(location, progress_bar)))
     screen.print("\n[bold]To go on[/]")
-    for command in commands_to_go_on(location, use_llm):
+    for command in _next_commands(location, demo_file("labelled.jsonl"), use_llm):
         screen.print(Text(f"  {command}"), soft_wrap=True)
     screen.print(Text(f"\nThe texts and tags are Debian's: {demo_file('NOTICE')}"), soft_wrap=True)

@@ -11,11 +11,11 @@ from llm4tag.cli.option_groups import grouped
 from llm4tag.cli.tagging_options import RunOptions, TaggerOptions
 
 if TYPE_CHECKING:
-    from llm4tag.batch import Report
+    from llm4tag.batch import RunReport
     from llm4tag.evaluation import Evaluation
-    from llm4tag.evaluation.labelled_files import Labelled
+    from llm4tag.evaluation.labelled_files import LabelledContent
     from llm4tag.graphs.context import TagOptions
-    from llm4tag.input_contents import Inputs
+    from llm4tag.input_contents import InputRows
 
 _DEEPEST = 50
 """The deepest metric is recall@50."""
@@ -51,17 +51,17 @@ def evaluate(
     llm4tag evaluate dev.jsonl --store my.store --limit 60 --json llm.json
     llm4tag evaluate dev.jsonl --store my.store -o results.jsonl --report report.html
     """
-    from llm4tag.batch import Report
+    from llm4tag.batch import RunReport
     from llm4tag.cli.tag_run import say_outcome, telling_what_is_kept
     from llm4tag.evaluation.evaluation_table import draw
-    from llm4tag.reporting.report_files import Outputs
+    from llm4tag.reporting.report_files import ReportOutputs
 
     keep.check(file, page)
     if page is not None:
-        Outputs(Path(page)).check()
+        ReportOutputs(Path(page)).check()
     if tagging.top < _DEEPEST:
         say(f"note: --top {tagging.top} cuts recall@{_DEEPEST} short", "yellow")
-    report = Report()
+    report = RunReport()
     with telling_what_is_kept(report, keep.output):
         inputs, evaluation = run_async(_evaluate(file, tagging.context(), options, keep.output, page, report))
     keep.show(evaluation.to_json(), draw(evaluation))
@@ -80,12 +80,13 @@ async def _evaluate(
     options: RunOptions,
     output: str | None,
     page: str | None,
-    report: "Report",
-) -> "tuple[Inputs[Labelled], Evaluation]":
+    report: "RunReport",
+) -> "tuple[InputRows[LabelledContent], Evaluation]":
     """Tag the labelled contents and measure the results."""
-    from llm4tag.cli.labelled_run import history_counts, tag_labelled
+    from llm4tag.cli.labelled_run import tag_labelled
     from llm4tag.evaluation import evaluate as measured
-    from llm4tag.reporting.report_files import Judged, Outputs, write_report
+    from llm4tag.evaluation import history_counts
+    from llm4tag.reporting.report_files import EvaluatedResults, ReportOutputs, write_report
     from llm4tag.tagger import Tagger
 
     async with Tagger(**context.model_dump()) as tagger:
@@ -102,9 +103,9 @@ async def _evaluate(
             sample=None if options.limit is None else {"limit": options.limit, "seed": options.seed},
         )
         if page is not None:
-            judged = Judged(tagged.results, tagged.contents, tagged.gold, evaluation)
+            judged = EvaluatedResults(tagged.results, tagged.contents, tagged.gold, evaluation)
             with progress_bar("measuring", unit="signals") as bar:
-                await write_report(judged, store, Outputs(Path(page)), _sources(file, output), bar)
+                await write_report(judged, store, ReportOutputs(Path(page)), _sources(file, output), bar)
         return tagged.inputs, evaluation
 
 

@@ -3,17 +3,16 @@
 import asyncio
 from dataclasses import dataclass
 
-from llm4tag.batch import Report
+from llm4tag.batch import RunReport
 from llm4tag.cli.console import say
 from llm4tag.cli.tag_run import rejects_folder, say_inputs, tag_contents
 from llm4tag.cli.tagging_options import RunOptions
 from llm4tag.evaluation import sample_ids
-from llm4tag.evaluation.labelled_files import Labelled, narrow
+from llm4tag.evaluation.labelled_files import LabelledContent, narrow
 from llm4tag.graphs.context import TagOptions
-from llm4tag.input_contents import Inputs, labelled_of
-from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.input_contents import InputRows, labelled_of
 from llm4tag.knowledge_store.query_checks import tags_under
-from llm4tag.result_files import Memory, OutputFile, Sink, read_results
+from llm4tag.result_files import MemorySink, OutputFile, ResultSink, read_results
 from llm4tag.schema import Content, TagResult, UsageError, Vocabulary
 from llm4tag.tagger import Tagger
 from llm4tag.tools.recall import allowed_tags
@@ -23,7 +22,7 @@ from llm4tag.tools.recall import allowed_tags
 class TaggedFile:
     """A labelled file with the results of its contents."""
 
-    inputs: Inputs[Labelled]
+    inputs: InputRows[LabelledContent]
     gold: dict[str, frozenset[str]]
     """By content id, of those in the sample."""
     contents: dict[str, Content]
@@ -39,7 +38,7 @@ async def tag_labelled(
     context: TagOptions,
     options: RunOptions,
     output: str | None,
-    report: Report,
+    report: RunReport,
     fewest: int = 1,
 ) -> TaggedFile:
     """Tag the contents of a labelled file, or a sample of them.
@@ -73,14 +72,9 @@ async def tag_labelled(
     return TaggedFile(inputs, gold, by_id, await asyncio.to_thread(_results, sink, gold), outside)
 
 
-async def history_counts(store: KnowledgeStore) -> dict[str, int]:
-    """Return how many contents of history people gave each tag to."""
-    return {tag: count.human for tag, count in (await store.tag_counts()).items()}
-
-
 def narrowed(
-    file: str, labelled: list[Labelled], within: str | None, vocabulary: Vocabulary
-) -> tuple[list[Labelled], int]:
+    file: str, labelled: list[LabelledContent], within: str | None, vocabulary: Vocabulary
+) -> tuple[list[LabelledContent], int]:
     """Keep the gold tags under ``within``, and say what was left out."""
     if within is None:
         return labelled, 0
@@ -92,8 +86,8 @@ def narrowed(
     return kept, outside
 
 
-def _results(sink: Sink, gold: dict[str, frozenset[str]]) -> list[TagResult]:
-    if isinstance(sink, Memory):
+def _results(sink: ResultSink, gold: dict[str, frozenset[str]]) -> list[TagResult]:
+    if isinstance(sink, MemorySink):
         return sink.results
     assert isinstance(sink, OutputFile), "results are kept in memory or in a file"
     return [result for result in read_results(sink.path) if result.id in gold]

@@ -9,10 +9,10 @@ import typer
 from llm4tag.cli.console import ExitCode, progress_bar, run_async, say
 
 if TYPE_CHECKING:
-    from llm4tag.evaluation.labelled_files import Labelled
-    from llm4tag.input_contents import Inputs
+    from llm4tag.evaluation.labelled_files import LabelledContent
+    from llm4tag.input_contents import InputRows
     from llm4tag.knowledge_store.protocol import KnowledgeStore
-    from llm4tag.reporting.report_files import Judged, Outputs
+    from llm4tag.reporting.report_files import EvaluatedResults, ReportOutputs
     from llm4tag.schema import TagResult, Vocabulary
 
 
@@ -74,12 +74,12 @@ def report(
     llm4tag report results.jsonl --labels dev.jsonl --png figures/ --json report.json
     llm4tag evaluate dev.jsonl --store my.store --report report.html
     """
-    from llm4tag.reporting.report_files import Outputs
+    from llm4tag.reporting.report_files import ReportOutputs
     from llm4tag.schema import UsageError
 
     if labels == "-":
         raise UsageError("--labels -: labels are read from a file; give its name")
-    outputs = Outputs(out, png, json_file, rows)
+    outputs = ReportOutputs(out, png, json_file, rows)
     outputs.check()
     for path in filter(None, (out, json_file)):
         if path.absolute() in (results.absolute(), Path(labels).absolute()):
@@ -93,7 +93,9 @@ def report(
         raise typer.Exit(ExitCode.PARTIAL)
 
 
-async def _report(file: Path, labels: str, store: str | None, outputs: "Outputs") -> "Inputs[Labelled]":
+async def _report(
+    file: Path, labels: str, store: str | None, outputs: "ReportOutputs"
+) -> "InputRows[LabelledContent]":
     from llm4tag.cli.tag_run import say_inputs
     from llm4tag.input_contents import labelled_of
     from llm4tag.knowledge_store.stores import open_store
@@ -128,12 +130,16 @@ def _location(file: Path, store: str | None, settings: dict[str, str | None]) ->
 
 
 async def _judged(
-    file: Path, labels: str, inputs: "Inputs[Labelled]", store: "KnowledgeStore", settings: dict[str, str | None]
-) -> "Judged":
+    file: Path,
+    labels: str,
+    inputs: "InputRows[LabelledContent]",
+    store: "KnowledgeStore",
+    settings: dict[str, str | None],
+) -> "EvaluatedResults":
     """Match results and labels, and measure them."""
-    from llm4tag.cli.labelled_run import history_counts, narrowed
-    from llm4tag.evaluation import evaluate
-    from llm4tag.reporting.report_files import Judged
+    from llm4tag.cli.labelled_run import narrowed
+    from llm4tag.evaluation import evaluate, history_counts
+    from llm4tag.reporting.report_files import EvaluatedResults
     from llm4tag.result_files import read_results
     from llm4tag.schema import UsageError
 
@@ -155,11 +161,11 @@ async def _judged(
     )
     contents = {result.id: by_id[result.id].content for result in results}
     notes = _notes(results, by_id, len(every), vocabulary)
-    return Judged(results, contents, gold, evaluation, notes)
+    return EvaluatedResults(results, contents, gold, evaluation, notes)
 
 
 def _notes(
-    results: "list[TagResult]", labelled: "dict[str, Labelled]", every: int, vocabulary: "Vocabulary"
+    results: "list[TagResult]", labelled: "dict[str, LabelledContent]", every: int, vocabulary: "Vocabulary"
 ) -> list[str]:
     """Return what a reader should know of how results and labels match."""
     changed = sum(result.origin.content not in ("", labelled[result.id].content.digest) for result in results)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from llm4tag.evidence_words import all_said, beginning, confidence_of, in_short
+from llm4tag.evidence_words import beginning, confidence_of, evidence_lines, evidence_summary
 from llm4tag.schema import Content, Decision, TagDecision, TagResult, Vocabulary
 from llm4tag.schema.text import visible
 
@@ -53,7 +53,7 @@ def draw_table(
             confidence_of(tag),
             Text(tag.decision.value, style=_COLOURS[tag.decision]),
             "yes" if tag.id in gold else "",
-            Text(in_short(tag)),
+            Text(evidence_summary(tag)),
         )
     return Group(table, *map(Text, _remarks(result)), "")
 
@@ -70,7 +70,7 @@ def _draw_tag(
         f"  {confidence_of(tag)}{reason}",
     )
     tree = Tree(title)
-    for lines in all_said(tag, contents, vocabulary):
+    for lines in evidence_lines(tag, contents, vocabulary):
         branch = tree.add(Text(lines[0]))
         for line in lines[1:]:
             branch.add(Text(line))

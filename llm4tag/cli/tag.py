@@ -42,7 +42,7 @@ def tag(
     llm4tag tag new.txt -o out.jsonl --model openai/gpt-4.1-mini --max-cost 2
     echo "A game of chess for the terminal" | llm4tag tag - --store my.store -o -
     """
-    from llm4tag.batch import Report
+    from llm4tag.batch import RunReport
     from llm4tag.cli.tag_run import (
         check_outputs,
         rejects_folder,
@@ -60,7 +60,7 @@ def tag(
     inputs = contents_of(file)
     inputs.require_usable(rejects_folder(output), options.rejects)
     say_inputs(inputs)
-    report = Report()
+    report = RunReport()
 
     async def work() -> None:
         async with Tagger(**context.model_dump()) as tagger:

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from llm4tag.batch import BatchTagger, Estimated, Report, check_cost, remaining, run
+from llm4tag.batch import BatchTagger, CostBounds, RunReport, check_cost, remaining, run
 from llm4tag.cli.console import progress_bar, say
 from llm4tag.cli.tagging_options import RunOptions
-from llm4tag.input_contents import Inputs, set_aside
-from llm4tag.result_files import Memory, OutputFile, Sink, Stream
+from llm4tag.input_contents import InputRows, set_aside
+from llm4tag.result_files import MemorySink, OutputFile, ResultSink, StreamSink
 from llm4tag.schema import Content, UsageError
 
 STDOUT = "-"
@@ -19,7 +19,7 @@ _SHOWN = 5
 
 
 @contextmanager
-def telling_what_is_kept(report: Report, output: str | None) -> Iterator[None]:
+def telling_what_is_kept(report: RunReport, output: str | None) -> Iterator[None]:
     """Say at Ctrl-C what is done and how to go on."""
     try:
         yield
@@ -27,7 +27,7 @@ def telling_what_is_kept(report: Report, output: str | None) -> Iterator[None]:
         raise KeyboardInterrupt(f"{_kept(report, output)}; run the same command again to go on") from error
 
 
-def _kept(report: Report, output: str | None) -> str:
+def _kept(report: RunReport, output: str | None) -> str:
     done = report.resumed + report.tagged
     return f"{done:,} are done" if output in (None, STDOUT) else f"{done:,} results are kept in {output}"
 
@@ -38,8 +38,8 @@ async def tag_contents(
     output: str | None,
     options: RunOptions,
     concurrency: int,
-    report: Report,
-) -> Sink:
+    report: RunReport,
+) -> ResultSink:
     """Tag contents into an output file (``-``: stdout; None: memory), going on with what is there.
 
     Args:
@@ -85,18 +85,18 @@ async def tag_contents(
             say(f"stopped: {_kept(report, output)}", "yellow")
         raise
     finally:
-        if isinstance(sink, Stream):
+        if isinstance(sink, StreamSink):
             await asyncio.to_thread(sink.close)
     return sink
 
 
 async def _open(
     tagger: BatchTagger, contents: Sequence[Content], output: str | None, options: RunOptions
-) -> Memory | Stream:
+) -> MemorySink | StreamSink:
     if output is None:
-        return Memory()
+        return MemorySink()
     if output == STDOUT:
-        return Stream(sys.stdout.buffer)
+        return StreamSink(sys.stdout.buffer)
     if Path(output).exists() and not Path(output).is_file():
         raise UsageError(f"{output}: not a regular file, so no run could go on with it; use -o - for a stream")
     file = await asyncio.to_thread(
@@ -127,7 +127,7 @@ def check_outputs(file: str, *outputs: str | None) -> None:
             raise UsageError(f"{path}: is the input; give another file to write to")
 
 
-def _say_cost(estimate: Estimated, count: int) -> None:
+def _say_cost(estimate: CostBounds, count: int) -> None:
     """Print what a run will ask of a model that may cost money."""
     if not estimate.llm_calls or estimate.cost == 0:
         return
@@ -138,7 +138,7 @@ def _say_cost(estimate: Estimated, count: int) -> None:
     )
 
 
-def say_inputs(inputs: Inputs[Any]) -> None:
+def say_inputs(inputs: InputRows[Any]) -> None:
     """Print what is noteworthy of an input, and the first of its problems."""
     for notice in inputs.notices[:_SHOWN]:
         say(f"note: {notice}")
@@ -155,7 +155,7 @@ def rejects_folder(output: str | None) -> Path:
     return Path() if output is None or output == STDOUT else Path(output).parent
 
 
-def say_outcome(inputs: Inputs[Any], report: Report, output: str | None, options: RunOptions) -> bool:
+def say_outcome(inputs: InputRows[Any], report: RunReport, output: str | None, options: RunOptions) -> bool:
     """Set bad rows and failed contents aside and print how the run went.
 
     Returns:
@@ -188,9 +188,9 @@ def say_outcome(inputs: Inputs[Any], report: Report, output: str | None, options
     return report.whole and not inputs.problems
 
 
-def sampled(inputs: Inputs[Content], options: RunOptions) -> list[Content]:
+def sampled(inputs: InputRows[Content], options: RunOptions) -> list[Content]:
     """Return the contents to tag: all, or the sample that the options ask for."""
-    from llm4tag.evaluation.sample import sample_ids
+    from llm4tag.evaluation.labelled_files import sample_ids
 
     wanted = sample_ids((content.id for content in inputs.rows), options.limit, options.seed)
     return [content for content in inputs.rows if content.id in wanted]

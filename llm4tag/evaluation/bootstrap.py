@@ -1,23 +1,29 @@
-"""How far chance in the choice of documents moves what is measured."""
+"""Bootstrap intervals: how far chance in the choice of documents moves a metric."""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llm4tag.evaluation.metrics import CONFIDENCE, METRICS, RANKING, Document, Floats, Pairs, pairs_of
+from llm4tag.evaluation.metrics import CONFIDENCE, METRICS, RANKING, ConfidencePairs, Floats, RankedTags, pairs_of
 
 RESAMPLES = 1000
 LEVEL = 0.95
+"""The share of resamples within an interval."""
 
 Interval = tuple[float, float]
 
 
 def draws(count: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.int64]]:
-    """Yield how often each of ``count`` documents, at least one, is drawn, shape (count,), once a resample.
+    """Yield, for each resample, how often each document is drawn, shape (count,).
 
     Whole documents are drawn, as the pairs of one document depend on each other. The same seed gives the same
     draws.
+
+    Args:
+        count: the number of documents; at least one.
+        resamples: the number of resamples.
+        seed: of the random draws.
     """
     random = np.random.default_rng(seed)
     for _ in range(resamples):
@@ -25,7 +31,7 @@ def draws(count: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[NDA
 
 
 def percentiles(drawn: Floats, level: float = LEVEL) -> Interval | None:
-    """Return the percentile interval of what the resamples gave; NaN, undefined, is left out; None: all of it."""
+    """Return the percentile interval of the resamples' values without NaN; None if all are NaN."""
     defined = drawn[~np.isnan(drawn)]
     if not len(defined):
         return None
@@ -34,34 +40,36 @@ def percentiles(drawn: Floats, level: float = LEVEL) -> Interval | None:
 
 
 def intervals(
-    documents: Sequence[Document],
+    documents: Sequence[RankedTags],
     resamples: int = RESAMPLES,
     level: float = LEVEL,
     seed: int = 0,
-    pairs: Pairs | None = None,
+    pairs: ConfidencePairs | None = None,
 ) -> dict[str, Interval | None]:
     """Return bootstrap percentile intervals over documents, at least one, by metric.
 
-    A resample in which a metric is undefined is left out of that metric; one that is undefined in all of them has
-    None. Metrics of confidence are of ``pairs``; by default, of ``pairs_of(documents)``.
+    A resample in which a metric is undefined is left out for that metric; a metric that is undefined in all of
+    them has None. Metrics of confidence are over ``pairs``; by default, over ``pairs_of(documents)``.
     """
     ranking = np.array([[metric(one) for metric in RANKING.values()] for one in documents])
     pairs = pairs_of(documents) if pairs is None else pairs
     drawn = np.array(
         [
-            [*(times @ ranking / len(documents)), *_of_confidence(pairs.repeated(times))]
+            [*(times @ ranking / len(documents)), *_confidence_values(pairs.repeated(times))]
             for times in draws(len(documents), resamples, seed)
         ]
     )
     return {name: percentiles(column, level) for name, column in zip(METRICS, drawn.T, strict=True)}
 
 
-def pair_intervals(pairs: Pairs, documents: int, resamples: int = RESAMPLES) -> dict[str, Interval | None]:
-    """Return the same for the metrics of confidence alone, over pairs of so many documents."""
-    drawn = np.array([_of_confidence(pairs.repeated(times)) for times in draws(documents, resamples)])
+def pair_intervals(
+    pairs: ConfidencePairs, documents: int, resamples: int = RESAMPLES
+) -> dict[str, Interval | None]:
+    """Return intervals of the metrics of confidence alone, for pairs of that number of documents."""
+    drawn = np.array([_confidence_values(pairs.repeated(times)) for times in draws(documents, resamples)])
     return {name: percentiles(column) for name, column in zip(CONFIDENCE, drawn.T, strict=True)}
 
 
-def _of_confidence(pairs: Pairs) -> list[float]:
+def _confidence_values(pairs: ConfidencePairs) -> list[float]:
     values = [metric(pairs) for metric in CONFIDENCE.values()]
     return [np.nan if value is None else value for value in values]

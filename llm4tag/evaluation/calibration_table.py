@@ -1,4 +1,4 @@
-"""The report of a calibrator drawn for a reader."""
+"""Tables of a calibrator's report and of its passport, for a terminal."""
 
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
@@ -11,7 +11,7 @@ SHOWN = ("log_loss", "brier", "ece", "auroc", "rp@5", "rp@10")
 
 
 def draw_calibration(report: CalibrationReport) -> RenderableType:
-    """Return tables for a terminal: figures beside simpler confidences, guarantees, what they cover."""
+    """Return tables for a terminal: the figures of each confidence, the guarantees, and what they cover."""
     words = (
         f"{report.method}; on {report.documents:,} documents with {report.pairs:,} candidates, "
         f"{report.right:,} of them right."
@@ -30,7 +30,7 @@ def draw_passport(passport: Passport) -> RenderableType:
         "method": passport.method,
         "documents": f"{passport.documents:,}; {passport.pairs:,} candidates, {passport.right:,} of them right",
         "tagged contents": f"{passport.tagged_contents:,}",
-        "confidence": f"{passport.level:.0%} that a target of --max-error is kept",
+        "confidence": f"{passport.level:.0%} that the share of wrong tags stays within a target",
         **passport.conditions,
         **{name: _figure(passport.metrics[name]).replace("\n", " ") for name in SHOWN if name in passport.metrics},
     }
@@ -67,7 +67,7 @@ def _measured(report: CalibrationReport) -> Table:
 
 def _guarantees(report: CalibrationReport) -> Table:
     table = Table(
-        title=f"Largest share of right tags that may go out unseen, at {report.level:.0%} confidence",
+        title=f"Largest share of right tags that can be accepted without review, at {report.level:.0%} confidence",
         title_justify="left",
         box=SIMPLE,
     )
@@ -87,7 +87,7 @@ def _guarantees(report: CalibrationReport) -> Table:
 def _supported(report: CalibrationReport) -> str:
     smallest = report.smallest_target
     if smallest is None:
-        return "These documents support no target up to 0.5: label more of them."
+        return "These documents support no target up to 0.5: label more contents."
     return (
         f"The smallest target that these documents support is {smallest:g}; one below it accepts nothing. "
         "Method: learn then test, thresholds from strict to lax, tested over documents on held-out confidences."

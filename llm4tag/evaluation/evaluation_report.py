@@ -1,4 +1,4 @@
-"""The evaluation of results against gold tags: the JSON that others script against, and what explains it."""
+"""The evaluation of results against gold tags: the figures that scripts read as JSON, and what explains them."""
 
 import math
 from collections import Counter
@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from llm4tag.evaluation.automation import Automation, automation
 from llm4tag.evaluation.bootstrap import intervals
 from llm4tag.evaluation.losses import Losses, losses
-from llm4tag.evaluation.metrics import Document, measure, pairs_of
+from llm4tag.evaluation.metrics import RankedTags, measure, pairs_of
+from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.schema import Decision, TagResult, Usage
 
 FREQUENCIES = {"0": (0, 0), "1-5": (1, 5), "6-50": (6, 50), "51+": (51, math.inf)}
-"""By how many documents of history people gave a tag to: bounds, both included."""
+"""Bins of tags by the number of documents in history that people gave them to: both bounds are included."""
 
 
 class _Report(BaseModel):
@@ -23,27 +24,28 @@ class _Report(BaseModel):
 
 
 class FrequencyBin(_Report):
-    """Gold tags by how often history has them, pooled over documents."""
+    """The gold tags of one bin of frequency in history, pooled over documents."""
 
     history_documents: str
-    """One of ``FREQUENCIES``."""
+    """The name of the bin, one of ``FREQUENCIES``."""
     gold: int
     recall_at_5: float | None = Field(serialization_alias="recall@5", validation_alias="recall@5")
     recall_at_10: float | None = Field(serialization_alias="recall@10", validation_alias="recall@10")
     recall_at_50: float | None = Field(serialization_alias="recall@50", validation_alias="recall@50")
     accepted: int
-    """Accepted tags, right or wrong, that history has so often."""
+    """The number of accepted tags of this bin, right or wrong."""
     error: float | None
-    """Share of those that are wrong; None where there are none."""
+    """The share of those that are wrong; None if none was accepted."""
 
 
 class Evaluation(_Report):
-    """Metrics of a run over a labelled file; the first five fields are the contract."""
+    """Metrics of a run over a labelled file; the first five fields stay as they are for scripts that read them."""
 
     documents: int
     pairs: int
-    """The first 40 candidates of every document, which auroc, log_loss, brier and ece are over."""
+    """The first 40 candidates of every document; auroc, log_loss, brier and ece are over these pairs."""
     prevalence: float | None
+    """The share of the pairs that are right."""
     metrics: dict[str, float | None]
     """None where a metric is undefined (AUROC over pairs that are all right or all wrong)."""
     cost: Usage
@@ -55,24 +57,24 @@ class Evaluation(_Report):
     degraded: int
     """Documents with a degraded result."""
     failed: int = 0
-    """Documents that could not be tagged at all; they are in no other figure."""
+    """Documents that could not be tagged at all; no other figure includes them."""
     calibration: dict[str, int]
     """Candidates by calibration status."""
     outside_within: int = 0
-    """Gold tags left out because the run was limited to a part of the vocabulary that they are not in."""
+    """Gold tags that were left out because the run was limited to another part of the vocabulary."""
     settings: dict[str, str | None] = Field(default_factory=dict)
-    """All that the results depend on."""
+    """All settings that the results depend on."""
     sample: dict[str, int] | None = None
-    """``limit`` and ``seed``, when a sample was taken."""
+    """``limit`` and ``seed``, if a sample was taken."""
 
     def to_json(self) -> str:
         """Return the evaluation as indented JSON."""
         return self.model_dump_json(by_alias=True, indent=2)
 
 
-def document_of(result: TagResult, gold: Iterable[str]) -> Document:
-    """Return a result beside its gold tags, ready to be measured."""
-    return Document(
+def ranked_tags(result: TagResult, gold: Iterable[str]) -> RankedTags:
+    """Return the tags of a result with the gold tags, as metrics need them."""
+    return RankedTags(
         ranked=tuple(tag.id for tag in result.tags),
         confidences=tuple(tag.confidence for tag in result.tags),
         gold=frozenset(gold),
@@ -82,6 +84,11 @@ def document_of(result: TagResult, gold: Iterable[str]) -> Document:
 def accepted_in(result: TagResult) -> list[bool]:
     """Return whether each tag of a result was accepted."""
     return [tag.decision is Decision.ACCEPT for tag in result.tags]
+
+
+async def history_counts(store: KnowledgeStore) -> dict[str, int]:
+    """Return the number of contents in a store's history that people gave each tag to, by tag."""
+    return {tag: count.human for tag, count in (await store.tag_counts()).items()}
 
 
 def evaluate(
@@ -98,16 +105,16 @@ def evaluate(
     """Measure results against gold tags.
 
     Args:
-        results: at least one.
+        results: the results to measure; at least one.
         gold: the gold tags of every result, at least one each, by content id.
         assignable: the tags that can be output at all.
-        history: how many documents of history people gave each tag to.
-        outside_within: how many gold tags were left out beforehand.
-        failed: how many documents have no result.
-        settings: all that the results depend on.
-        sample: ``limit`` and ``seed``, when a sample was taken.
+        history: the number of documents in history that people gave each tag to; see ``history_counts``.
+        outside_within: the number of gold tags that were left out beforehand.
+        failed: the number of documents without a result.
+        settings: all settings that the results depend on.
+        sample: ``limit`` and ``seed``, if a sample was taken.
     """
-    documents = [document_of(result, gold[result.id]) for result in results]
+    documents = [ranked_tags(result, gold[result.id]) for result in results]
     accepted = [accepted_in(result) for result in results]
     pairs = pairs_of(documents)
     return Evaluation(
@@ -130,7 +137,7 @@ def evaluate(
 
 
 def _by_frequency(
-    documents: Sequence[Document], accepted: Sequence[Sequence[bool]], history: Mapping[str, int]
+    documents: Sequence[RankedTags], accepted: Sequence[Sequence[bool]], history: Mapping[str, int]
 ) -> tuple[FrequencyBin, ...]:
     bins = []
     for label, (low, high) in FREQUENCIES.items():
@@ -144,8 +151,8 @@ def _by_frequency(
         right = [
             tag in one.gold
             for one, taken in zip(documents, accepted, strict=True)
-            for tag, kept in zip(one.ranked, taken, strict=True)
-            if kept and low <= history.get(tag, 0) <= high
+            for tag, accept in zip(one.ranked, taken, strict=True)
+            if accept and low <= history.get(tag, 0) <= high
         ]
         bins.append(
             FrequencyBin(

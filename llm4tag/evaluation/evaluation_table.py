@@ -1,4 +1,4 @@
-"""An evaluation drawn for a reader."""
+"""Tables of an evaluation, for a terminal."""
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -27,7 +27,7 @@ def _metrics(evaluation: Evaluation) -> Table:
 
 
 def _frequencies(evaluation: Evaluation) -> Table:
-    table = Table(title="By how many documents of history carry the tag", title_justify="left")
+    table = Table(title="By how many documents of history have the tag", title_justify="left")
     table.add_column("documents")
     for name in ("gold tags", "recall@5", "recall@10", "recall@50", "accepted", "error"):
         table.add_column(name, justify="right")
@@ -56,7 +56,7 @@ def _losses(evaluation: Evaluation) -> Table:
 
 def _automation(evaluation: Evaluation) -> Table:
     found = evaluation.automation
-    table = Table(title="How much can go out unseen", title_justify="left")
+    table = Table(title="How much can be accepted without review", title_justify="left")
     for name in ("accepted", "tags", "error", "right tags automated"):
         table.add_column(name, justify="left" if name == "accepted" else "right")
     for one in found.at_errors:

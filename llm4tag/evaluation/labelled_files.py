@@ -1,6 +1,7 @@
-"""Labelled files: contents with the tags that are right."""
+"""Labelled files: contents with their gold tags, and samples of them."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,7 +13,7 @@ from llm4tag.knowledge_store.ingest.row_files import read_rows
 from llm4tag.schema import Content, Provenance, Vocabulary
 
 LABELLED_COLUMNS = ("id", "text|title", "tags|assignments")
-"""What a table of labelled contents needs."""
+"""The columns that a table of labelled contents needs."""
 
 
 class _Assignment(BaseModel):
@@ -32,29 +33,31 @@ class _LabelledRow(BaseModel):
     assignments: tuple[_Assignment, ...] = ()
 
     def labels(self) -> tuple[str, ...]:
-        """Return what people gave; tags from a model are no gold."""
+        """Return the tags that people gave; tags from a model are not gold."""
         return *self.tags, *(one.tag for one in self.assignments if one.provenance is Provenance.HUMAN)
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledContent:
     """A content with its gold tags, at least one."""
 
     content: Content
     gold: frozenset[str]
-    """Tag ids; a label that is no tag of the vocabulary stands as it was given, and can never be hit."""
+    """Tag ids; a label that is not in the vocabulary is taken as it is, and can never be hit."""
 
 
-def read_labelled(file: str, vocabulary: Vocabulary, notes: Notes, seen: Seen) -> Iterator[Labelled | RowProblem]:
+def read_labelled(
+    file: str, vocabulary: Vocabulary, notes: Notes, seen: Seen
+) -> Iterator[LabelledContent | RowProblem]:
     """Read labelled contents from JSONL, CSV, Parquet or stdin (``-``), in the form of tagged history.
 
-    Labels that the vocabulary lacks stay in the gold tags and are noted, as leaving them out would flatter recall.
+    Labels that the vocabulary lacks are gold tags too, with a notice, as leaving them out would flatter recall.
 
     Yields:
         A labelled content, or the problem of its row.
 
     Raises:
-        UsageError: the file cannot be opened or is of no accepted format.
+        UsageError: the file cannot be opened or its format is not known.
     """
     for row in read_rows(file, lists=("tags",)):
         if isinstance(row, RowProblem):
@@ -63,7 +66,7 @@ def read_labelled(file: str, vocabulary: Vocabulary, notes: Notes, seen: Seen) -
             yield _labelled(row, vocabulary, notes, seen)
 
 
-def _labelled(row: Row, vocabulary: Vocabulary, notes: Notes, seen: Seen) -> Labelled | RowProblem:
+def _labelled(row: Row, vocabulary: Vocabulary, notes: Notes, seen: Seen) -> LabelledContent | RowProblem:
     try:
         fields = _LabelledRow.model_validate(row.data)
         content = Content(id=fields.id, text=fields.text, title=fields.title)
@@ -76,17 +79,17 @@ def _labelled(row: Row, vocabulary: Vocabulary, notes: Notes, seen: Seen) -> Lab
     duplicate = seen.duplicate(content.id, row.file, row.line, row.data)
     if duplicate:
         return duplicate
-    return Labelled(content, frozenset(_gold(label, row, vocabulary, notes) for label in fields.labels()))
+    return LabelledContent(content, frozenset(_gold(label, row, vocabulary, notes) for label in fields.labels()))
 
 
 def _gold(label: str, row: Row, vocabulary: Vocabulary, notes: Notes) -> str:
     tag = map_tag(vocabulary, label)
     if isinstance(tag, Unmapped):
-        notes.add("outside", f"{tag.problem}: it counts as a tag never found", row.file, row.line)
+        notes.add("outside", f"{tag.problem}: it counts as a tag that is never found", row.file, row.line)
         return label.strip()
     if not vocabulary[tag].assignable:
         kind = "a group" if vocabulary[tag].group else "retired"
-        notes.add("outside", f"{tag!r} is {kind}: it counts as a tag never found", row.file, row.line)
+        notes.add("outside", f"{tag!r} is {kind}: it counts as a tag that is never found", row.file, row.line)
     return tag
 
 
@@ -96,12 +99,26 @@ def _problem(row: Row, field: str, problem: str, mend: str) -> RowProblem:
     )
 
 
-def narrow(labelled: list[Labelled], tags: frozenset[str]) -> tuple[list[Labelled], int]:
-    """Keep the gold tags among ``tags`` and the contents that have any.
+def narrow(labelled: list[LabelledContent], tags: frozenset[str]) -> tuple[list[LabelledContent], int]:
+    """Restrict the gold tags to ``tags``, and the contents to those that still have any.
 
     Returns:
-        The contents left, and how many gold tags were left out.
+        The contents, and the number of gold tags that were left out.
     """
-    narrowed = [Labelled(one.content, one.gold & tags) for one in labelled]
+    narrowed = [LabelledContent(one.content, one.gold & tags) for one in labelled]
     left_out = sum(len(one.gold) for one in labelled) - sum(len(one.gold) for one in narrowed)
     return [one for one in narrowed if one.gold], left_out
+
+
+def sample_ids(ids: Iterable[str], limit: int | None, seed: int = 0) -> frozenset[str]:
+    """Return a sample of ids that is the same everywhere for the same seed.
+
+    Args:
+        ids: the ids to choose from.
+        limit: the size of the sample, at most; None takes all ids.
+        seed: another seed gives another sample.
+    """
+    if limit is None:
+        return frozenset(ids)
+    ordered = sorted(set(ids), key=lambda one: hashlib.sha256(f"{seed}:{one}".encode()).hexdigest())
+    return frozenset(ordered[:limit])

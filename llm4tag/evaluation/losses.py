@@ -1,4 +1,4 @@
-"""Where tags are lost: each gold tag that was not accepted, by the stage that lost it, and each wrong tag."""
+"""Losses: each gold tag that was not accepted, by the stage that lost it, and each accepted tag that is wrong."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -9,57 +9,60 @@ from pydantic import BaseModel, ConfigDict, Field
 from llm4tag.schema import Decision, TagDecision, TagResult
 
 _YES = 0.5
-"""Probability from which the LLM's judgement of a tag counts as naming it."""
+"""A tag that the LLM gives this probability or more counts as named by it."""
 
 
-class Stage(StrEnum):
-    """Where a gold tag was lost.
+class LossStage(StrEnum):
+    """The stage of tagging that lost a gold tag.
 
-    A tag is *recalled* when it is a candidate: it stands in the result, or among those that ``top`` cut off. A
+    A tag is *recalled* when it is a candidate: it is in the result, or among those that ``top`` cut off. A
     recalled tag is *generated* when the LLM named it in at least one sample or gave it a probability of .5 or
-    more; where the LLM said nothing of any tag of the document (it was not asked, or it failed), the result itself
-    is what was generated. So without an LLM a tag is lost before generation only by falling below ``top``.
+    more. If the LLM said nothing about any tag of the document (it got no question, or it failed), all tags of the
+    result count as generated; so without an LLM a tag is lost before generation only by falling below ``top``.
     """
 
     NOT_RECALLED = "not recalled"
-    """No path found it: more history, a description or aliases would help."""
+    """No path found the tag: more history, a description or aliases would help."""
     NOT_GENERATED = "recalled, not generated"
-    """A candidate that the LLM was not asked about or did not name, or one below ``top``."""
+    """A candidate that no question named, that no answer named, or that is below ``top``."""
     PRUNED = "generated, pruned"
-    """Its confidence was too low to be accepted: it was put to review or rejected."""
+    """The confidence was too low to accept the tag: it was put to review or rejected."""
     OUTSIDE = "outside the vocabulary"
-    """Nothing can propose it: unknown, retired or a group."""
+    """The tag can never be proposed: it is unknown, retired or a group."""
 
 
-class Missed(BaseModel):
+class MissedTag(BaseModel):
     """A gold tag that was not accepted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     content: str
-    """Id of the content."""
+    """The content's id."""
     tag: str
-    stage: Stage
+    """The tag's id."""
+    stage: LossStage
     why: str
-    """What exactly happened, in a few words that are the same for all such tags."""
+    """What happened, in a few words that are the same for all tags lost in this way."""
     place: int | None = None
-    """Rank among the candidates, from 1; those below ``top`` included."""
+    """Rank among the candidates, from 1; candidates below ``top`` are included."""
     found: TagDecision | None = None
-    """Its line in the result, with signals and evidence, where it has one."""
+    """The tag in the result, with signals and evidence; None if it is not there."""
 
 
-class Wrong(BaseModel):
-    """An accepted tag that is not gold, with all that spoke for it."""
+class WrongTag(BaseModel):
+    """An accepted tag that is not gold, with its evidence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     content: str
+    """The content's id."""
     place: int
+    """Rank in the result, from 1."""
     found: TagDecision
 
 
 class Losses(BaseModel):
-    """What became of the gold tags, pooled over documents; the five after ``gold`` add up to it."""
+    """What became of the gold tags, pooled over documents; the five numbers after ``gold`` add up to it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,30 +72,30 @@ class Losses(BaseModel):
     not_generated: int
     not_recalled: int
     outside_vocabulary: int
-    """They stay in the gold count, as leaving them out would flatter recall."""
+    """Gold tags that are unknown, retired or groups; ``gold`` includes them, as else recall would be flattered."""
     reasons: dict[str, int] = Field(default_factory=dict)
-    """Missed gold tags by ``Missed.why``, most frequent first."""
+    """Missed gold tags by ``MissedTag.why``, most frequent first."""
     wrong: int
     """Accepted tags that are not gold."""
 
     @property
     def by_stage(self) -> dict[str, int]:
-        """What the gold tags' fates are called, with how many met each."""
+        """Return the number of gold tags that were accepted and that each stage lost, by name."""
         return {
             "accepted": self.accepted,
-            Stage.PRUNED.value: self.pruned,
-            Stage.NOT_GENERATED.value: self.not_generated,
-            Stage.NOT_RECALLED.value: self.not_recalled,
-            Stage.OUTSIDE.value: self.outside_vocabulary,
+            LossStage.PRUNED.value: self.pruned,
+            LossStage.NOT_GENERATED.value: self.not_generated,
+            LossStage.NOT_RECALLED.value: self.not_recalled,
+            LossStage.OUTSIDE.value: self.outside_vocabulary,
         }
 
 
-def missed_of(result: TagResult, gold: Iterable[str], assignable: Collection[str]) -> Iterator[Missed]:
+def missed_of(result: TagResult, gold: Iterable[str], assignable: Collection[str]) -> Iterator[MissedTag]:
     """Yield the gold tags of a result that were not accepted, in the order of their ids.
 
     Args:
-        result: with the candidates that ``top`` cut off in ``cut``.
-        gold: tag ids.
+        result: a result; its ``cut`` has the candidates below ``top``.
+        gold: the ids of the gold tags.
         assignable: the tags that can be output at all.
     """
     places = {tag.id: place for place, tag in enumerate(result.tags, 1)}
@@ -103,24 +106,24 @@ def missed_of(result: TagResult, gold: Iterable[str], assignable: Collection[str
             found = result.tags[places[tag] - 1]
             if found.decision is not Decision.ACCEPT:
                 stage, why = _lost(found, asked)
-                yield Missed(content=result.id, tag=tag, stage=stage, why=why, place=places[tag], found=found)
+                yield MissedTag(content=result.id, tag=tag, stage=stage, why=why, place=places[tag], found=found)
         elif tag in cut:
-            why = "below the tags that the result keeps"
-            yield Missed(content=result.id, tag=tag, stage=Stage.NOT_GENERATED, why=why, place=cut[tag])
+            why = "below the tags in the result"
+            yield MissedTag(content=result.id, tag=tag, stage=LossStage.NOT_GENERATED, why=why, place=cut[tag])
         elif tag in assignable:
-            yield Missed(content=result.id, tag=tag, stage=Stage.NOT_RECALLED, why="no path found it")
+            yield MissedTag(content=result.id, tag=tag, stage=LossStage.NOT_RECALLED, why="no path found it")
         else:
             why = "unknown, retired or a group"
-            yield Missed(content=result.id, tag=tag, stage=Stage.OUTSIDE, why=why)
+            yield MissedTag(content=result.id, tag=tag, stage=LossStage.OUTSIDE, why=why)
 
 
-def _lost(found: TagDecision, asked: bool) -> tuple[Stage, str]:
-    """Return where a tag was lost that stands in the result, and how."""
+def _lost(found: TagDecision, asked: bool) -> tuple[LossStage, str]:
+    """Return the stage that lost a tag of the result, and how."""
     if asked and not found.signals.of_llm:
-        return Stage.NOT_GENERATED, "the LLM was not asked about it"
+        return LossStage.NOT_GENERATED, "the LLM was not asked about it"
     if asked and not _named(found):
-        return Stage.NOT_GENERATED, "the LLM was asked and did not name it"
-    return Stage.PRUNED, "put to review" if found.decision is Decision.REVIEW else "rejected"
+        return LossStage.NOT_GENERATED, "the LLM was asked and did not name it"
+    return LossStage.PRUNED, "put to review" if found.decision is Decision.REVIEW else "rejected"
 
 
 def _named(found: TagDecision) -> bool:
@@ -128,20 +131,20 @@ def _named(found: TagDecision) -> bool:
     return bool(said.agreement) or (said.p_yes or 0.0) >= _YES or (said.rating or 0.0) >= _YES
 
 
-def wrong_of(result: TagResult, gold: Collection[str]) -> Iterator[Wrong]:
+def wrong_of(result: TagResult, gold: Collection[str]) -> Iterator[WrongTag]:
     """Yield the accepted tags of a result that are not gold, best first."""
     for place, tag in enumerate(result.tags, 1):
         if tag.decision is Decision.ACCEPT and tag.id not in gold:
-            yield Wrong(content=result.id, place=place, found=tag)
+            yield WrongTag(content=result.id, place=place, found=tag)
 
 
 def losses(
     results: Sequence[TagResult], gold: Mapping[str, frozenset[str]], assignable: frozenset[str]
-) -> tuple[Losses, list[Missed], list[Wrong]]:
-    """Return what became of the gold tags of all results, each that was missed, and each wrong one accepted.
+) -> tuple[Losses, list[MissedTag], list[WrongTag]]:
+    """Return what became of the gold tags of all results, each missed tag, and each wrong tag.
 
     Args:
-        results: any number.
+        results: the results to measure, any number.
         gold: the gold tags of every result, by content id.
         assignable: the tags that can be output at all.
     """
@@ -152,10 +155,10 @@ def losses(
     counted = Losses(
         gold=total,
         accepted=total - len(missed),
-        pruned=stages[Stage.PRUNED],
-        not_generated=stages[Stage.NOT_GENERATED],
-        not_recalled=stages[Stage.NOT_RECALLED],
-        outside_vocabulary=stages[Stage.OUTSIDE],
+        pruned=stages[LossStage.PRUNED],
+        not_generated=stages[LossStage.NOT_GENERATED],
+        not_recalled=stages[LossStage.NOT_RECALLED],
+        outside_vocabulary=stages[LossStage.OUTSIDE],
         reasons=dict(Counter(one.why for one in missed).most_common()),
         wrong=len(wrong),
     )

@@ -1,7 +1,8 @@
 """Metrics of ranked tags against gold tags.
 
-Ranking metrics are taken per document and averaged. Metrics of confidence are pooled over pairs: the first
-``PAIR_DEPTH`` candidates of every document, right or wrong; a gold tag not recalled counts in recall only.
+Ranking metrics are computed per document and averaged. Metrics of confidence are pooled over pairs of a document
+and one of its first ``PAIR_DEPTH`` candidates, right or wrong; a gold tag that was not recalled counts in recall
+only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,59 +16,60 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 PAIR_DEPTH = 40
+"""Candidates of each document that metrics of confidence are over."""
 ECE_BINS = 15
 LOG_LOSS_CLIP = 1e-6
 """Confidences are clipped this far from 0 and 1, so that one certain mistake costs 13.8 and not infinity."""
 
 
 @dataclass(frozen=True)
-class Document:
-    """The tags of one document, best first, beside its gold tags."""
+class RankedTags:
+    """The tags of one document, best first, with its gold tags."""
 
     ranked: tuple[str, ...]
     confidences: tuple[float, ...]
-    """One for each of ``ranked``, never rising."""
+    """The confidence of each tag in ``ranked``, never rising."""
     gold: frozenset[str]
-    """At least one tag."""
+    """The right tags; at least one."""
 
     @cached_property
     def relevant(self) -> Floats:
-        """1.0 for every ranked tag that is gold, else 0.0; shape (len(ranked),)."""
+        """Return 1.0 for every ranked tag that is gold, else 0.0; shape (len(ranked),)."""
         return np.array([tag in self.gold for tag in self.ranked], dtype=np.float64)
 
     def hits(self, k: int) -> float:
-        """Return how many of the first ``k`` are gold."""
+        """Return how many of the first ``k`` tags are gold."""
         return float(self.relevant[:k].sum())
 
 
-def precision(document: Document, k: int) -> float:
-    """Hits / k."""
+def precision(document: RankedTags, k: int) -> float:
+    """Return hits / k."""
     return document.hits(k) / k
 
 
-def f1(document: Document, k: int) -> float:
-    """2 · hits / (k + gold): the first ``k`` whatever their decision."""
+def f1(document: RankedTags, k: int) -> float:
+    """Return 2 · hits / (k + gold) for the first ``k`` tags, whatever their decision."""
     return 2 * document.hits(k) / (k + len(document.gold))
 
 
-def r_precision(document: Document, k: int) -> float:
-    """Hits / min(k, gold)."""
+def r_precision(document: RankedTags, k: int) -> float:
+    """Return hits / min(k, gold)."""
     return document.hits(k) / min(k, len(document.gold))
 
 
-def recall(document: Document, k: int) -> float:
-    """Hits / gold."""
+def recall(document: RankedTags, k: int) -> float:
+    """Return hits / gold."""
     return document.hits(k) / len(document.gold)
 
 
-def ndcg(document: Document, k: int) -> float:
-    """Binary nDCG; the ideal has min(k, gold) hits in front."""
+def ndcg(document: RankedTags, k: int) -> float:
+    """Return the binary nDCG; the ideal ranking has min(k, gold) hits in front."""
     discounts = 1 / np.log2(np.arange(2, k + 2))
     found = document.relevant[:k]
     return float(found @ discounts[: len(found)]) / float(discounts[: min(k, len(document.gold))].sum())
 
 
-RANKING: Mapping[str, Callable[[Document], float]] = MappingProxyType(
+RANKING: Mapping[str, Callable[[RankedTags], float]] = MappingProxyType(
     {
         "p@1": partial(precision, k=1),
         "f1@5": partial(f1, k=5),
@@ -81,47 +83,47 @@ RANKING: Mapping[str, Callable[[Document], float]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Confidences with what was right, sorted by confidence, rising; all arrays of shape (pairs,)."""
+class ConfidencePairs:
+    """Confidences and whether they were right, by rising confidence; all arrays have the shape (pairs,)."""
 
     confidence: Floats
     correct: Floats
+    """1.0 where the tag is right, else 0.0."""
     document: NDArray[np.int64]
-    """Place of the document that the pair is of."""
+    """The place of the pair's document among all documents."""
 
     def __len__(self) -> int:
         return len(self.confidence)
 
     @property
     def prevalence(self) -> float | None:
-        """Share of the pairs that are right."""
+        """Return the share of the pairs that are right; None without pairs."""
         return float(self.correct.mean()) if len(self) else None
 
-    def repeated(self, times: NDArray[np.int64]) -> "Pairs":
-        """Return every pair as often as ``times``, shape (documents,), says for its document."""
+    def repeated(self, times: NDArray[np.int64]) -> "ConfidencePairs":
+        """Return the pairs, each repeated as often as ``times``, shape (documents,), says for its document."""
         repeats = times[self.document]
-        return Pairs(
+        return ConfidencePairs(
             np.repeat(self.confidence, repeats),
             np.repeat(self.correct, repeats),
             np.repeat(self.document, repeats),
         )
 
 
-def pairs_of(documents: Sequence[Document], depth: int | None = PAIR_DEPTH) -> Pairs:
-    """Pool the first ``depth`` candidates of all documents, or all; ties keep the order of documents and ranks."""
+def pairs_of(documents: Sequence[RankedTags], depth: int | None = PAIR_DEPTH) -> ConfidencePairs:
+    """Pool the first ``depth`` candidates (None: all) of all documents; ties stay in the documents' order."""
     heads = [(document.confidences[:depth], document.relevant[:depth]) for document in documents]
     confidence = np.array([one for head, _ in heads for one in head], dtype=np.float64)
     correct = np.concatenate([np.zeros(0), *(labels for _, labels in heads)])
     document = np.repeat(np.arange(len(heads)), [len(head) for head, _ in heads])
     order = np.argsort(confidence, kind="stable")
-    return Pairs(confidence[order], correct[order], document[order])
+    return ConfidencePairs(confidence[order], correct[order], document[order])
 
 
-def auroc(pairs: Pairs) -> float | None:
-    """Area under the ROC curve: how often a right pair has more confidence than a wrong one, ties half.
+def auroc(pairs: ConfidencePairs) -> float | None:
+    """Return the area under the ROC curve: how often a right pair has more confidence than a wrong one.
 
-    Returns:
-        None where all pairs are right, or all wrong: there is nothing to tell apart.
+    Equal confidences count half. None means that all pairs are right, or all wrong: there is nothing to compare.
     """
     right = float(pairs.correct.sum())
     wrong = len(pairs) - right
@@ -134,24 +136,24 @@ def auroc(pairs: Pairs) -> float | None:
     return float(rights @ (below + wrongs / 2)) / (right * wrong)
 
 
-def log_loss(pairs: Pairs) -> float | None:
-    """Mean negative log-likelihood in nats, confidences clipped by ``LOG_LOSS_CLIP``; None without pairs."""
+def log_loss(pairs: ConfidencePairs) -> float | None:
+    """Return the mean negative log-likelihood in nats, clipped by ``LOG_LOSS_CLIP``; None without pairs."""
     if not len(pairs):
         return None
     clipped = np.clip(pairs.confidence, LOG_LOSS_CLIP, 1 - LOG_LOSS_CLIP)
     return float(-np.mean(np.where(pairs.correct > 0, np.log(clipped), np.log1p(-clipped))))
 
 
-def brier(pairs: Pairs) -> float | None:
-    """Mean squared difference of confidence and what was right; None without pairs."""
+def brier(pairs: ConfidencePairs) -> float | None:
+    """Return the mean squared difference of confidence and correctness; None without pairs."""
     return float(np.mean((pairs.confidence - pairs.correct) ** 2)) if len(pairs) else None
 
 
-def ece(pairs: Pairs, bins: int = ECE_BINS) -> float | None:
-    """Expected calibration error over bins of equal mass (sizes differ by one at most); None without pairs.
+def ece(pairs: ConfidencePairs, bins: int = ECE_BINS) -> float | None:
+    """Return the expected calibration error over bins of equal mass (sizes differ by one); None without pairs.
 
-    Pairs of one confidence share what is right among them, as their order says nothing: a constant that is the
-    prevalence has 0.
+    Pairs of equal confidence share the mean of their correctness, as their order says nothing: so a constant that
+    equals the prevalence has an error of 0.
     """
     if not len(pairs):
         return None
@@ -162,7 +164,7 @@ def ece(pairs: Pairs, bins: int = ECE_BINS) -> float | None:
     return float(sum(abs(gap.sum()) for gap in gaps) / len(pairs))
 
 
-CONFIDENCE: Mapping[str, Callable[[Pairs], float | None]] = MappingProxyType(
+CONFIDENCE: Mapping[str, Callable[[ConfidencePairs], float | None]] = MappingProxyType(
     {"auroc": auroc, "log_loss": log_loss, "brier": brier, "ece": ece}
 )
 
@@ -170,8 +172,8 @@ METRICS = (*RANKING, *CONFIDENCE)
 """Names of all metrics, in the order of reports."""
 
 
-def measure(documents: Sequence[Document], pairs: Pairs | None = None) -> dict[str, float | None]:
-    """Return all metrics over documents, at least one, and pairs of them; None where a metric is undefined."""
+def measure(documents: Sequence[RankedTags], pairs: ConfidencePairs | None = None) -> dict[str, float | None]:
+    """Return all metrics over at least one document and pairs; an undefined metric is None."""
     pairs = pairs_of(documents) if pairs is None else pairs
     ranking = {name: float(np.mean([metric(one) for one in documents])) for name, metric in RANKING.items()}
     return {**ranking, **{name: metric(pairs) for name, metric in CONFIDENCE.items()}}

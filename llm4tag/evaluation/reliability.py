@@ -1,13 +1,13 @@
-"""Whether a confidence means what it says: how often tags of about that confidence are right."""
+"""Reliability of a confidence: how often tags of about the same confidence are right."""
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from llm4tag.evaluation.bootstrap import Interval, draws, percentiles
-from llm4tag.evaluation.metrics import ECE_BINS, Pairs
+from llm4tag.evaluation.metrics import ECE_BINS, ConfidencePairs
 
 EDGES = tuple((step / 20) ** 2 for step in range(21))
-"""Edges of the histogram, narrower at the low end, where most candidates lie."""
+"""Edges of the histogram's bins, narrower at the low end, where most candidates lie."""
 
 
 class ReliabilityBin(BaseModel):
@@ -19,20 +19,20 @@ class ReliabilityBin(BaseModel):
     lowest: float
     highest: float
     confidence: float
-    """Mean over its pairs."""
+    """Mean confidence of the pairs."""
     right: float
-    """Share of its pairs that are right."""
+    """Share of the pairs that are right."""
     interval: Interval | None
     """95 % over resampled documents."""
 
 
-def reliability(pairs: Pairs, documents: int, bins: int = ECE_BINS) -> tuple[ReliabilityBin, ...]:
-    """Return bins of equal mass by rising confidence; equal ones stay together, so there may be fewer.
+def reliability(pairs: ConfidencePairs, documents: int, bins: int = ECE_BINS) -> tuple[ReliabilityBin, ...]:
+    """Return bins of equal mass by rising confidence; equal confidences share a bin, so there may be fewer bins.
 
     Args:
-        pairs: of so many documents.
-        documents: how many; at least one.
-        bins: how many at most.
+        pairs: the pairs to sort into bins.
+        documents: the number of documents that the pairs come from; at least one.
+        bins: the number of bins, at most.
     """
     if not len(pairs):
         return ()
@@ -61,7 +61,7 @@ def reliability(pairs: Pairs, documents: int, bins: int = ECE_BINS) -> tuple[Rel
     )
 
 
-def histogram(pairs: Pairs) -> tuple[int, ...]:
-    """Return how many pairs have a confidence between each two of ``EDGES``."""
+def histogram(pairs: ConfidencePairs) -> tuple[int, ...]:
+    """Return the number of pairs whose confidence lies between each two neighbours in ``EDGES``."""
     counts, _ = np.histogram(pairs.confidence, EDGES)
     return tuple(int(count) for count in counts)

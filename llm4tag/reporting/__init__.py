@@ -1,4 +1,4 @@
-"""A quality report: all that results and labels say of each other, as one page, as figures and as JSON."""
+"""The quality report: results compared with gold tags, as one page, as figures and as JSON."""
 
 from llm4tag.reporting.quality_report import QualityReport, quality_report
 

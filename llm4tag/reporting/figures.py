@@ -1,4 +1,4 @@
-"""The figures of a quality report as PNG, in light and in dark; matplotlib's Agg alone, no global state."""
+"""The figures of a quality report as PNG, light and dark, drawn by matplotlib's Agg without its global state."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -12,16 +12,17 @@ from llm4tag.reporting.quality_report import QualityReport
 from llm4tag.schema import UsageError
 
 _SIZE = (4.8, 3.7)
-"""Inches; as wide as a phone, so that nothing is shrunk much there."""
+"""Width and height in inches: as wide as a phone, which then shrinks nothing much."""
 _DPI = 200
 _COLOURS = 96
+"""The number of colours in a PNG."""
 _MOST_ERROR = 0.5
-"""The risk-coverage curve is shown up to this error, or a little above what was accepted."""
+"""The risk-coverage curve is shown up to this error, or up to a little above the error of the accepted tags."""
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a figure."""
+    """The colours of a figure."""
 
     ground: str
     text: str
@@ -40,17 +41,21 @@ THEMES: Mapping[str, Theme] = MappingProxyType(
 
 
 def check_matplotlib() -> None:
-    """Raise UsageError where what draws figures is not installed, and say how to install it."""
+    """Make sure that matplotlib is installed.
+
+    Raises:
+        UsageError: it is not.
+    """
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise UsageError(
-            "figures are drawn by matplotlib, which is not installed: pip install 'llm4tag[report]'"
+            "figures are drawn by matplotlib, which is not installed", remedy="{install_report}"
         ) from error
 
 
 def draw_figures(report: QualityReport, theme: Theme) -> dict[str, bytes]:
-    """Return the figures as PNG, by name; one that would show nothing is left out.
+    """Return the figures as PNG, by name; figures that would show nothing are left out.
 
     Raises:
         UsageError: matplotlib is not installed.
@@ -71,7 +76,7 @@ def _png(draw: "Callable[[Any, QualityReport, Theme], None]", report: QualityRep
         _style(axes, theme)
     canvas.draw()
     target = io.BytesIO()
-    # Few colours are a third of the bytes, and look the same.
+    # With few colours a figure has a third of the bytes and looks the same.
     drawn = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
     drawn.quantize(_COLOURS, dither=Image.Dither.NONE).save(target, "png", optimize=True)
     return target.getvalue()
@@ -100,7 +105,7 @@ def _percent_axis(axis: Any) -> None:
 
 
 def _square_root(axis_setter: Callable[..., None]) -> None:
-    """Stretch the low end, where most candidates lie; the diagonal stays straight."""
+    """Stretch the low end of an axis, where most candidates lie; the diagonal stays straight."""
     import numpy as np
 
     def root(values: Any) -> Any:
@@ -195,7 +200,7 @@ def _signals(figure: Any, report: QualityReport, theme: Theme) -> None:
         if interval is not None:
             axes.hlines(place, *interval, color=colour, alpha=0.5, linewidth=4)
         axes.plot(value, place, "o", color=colour, markersize=6)
-    constant = report.signals[-1].as_it_stands
+    constant = report.signals[-1].unmapped
     if constant is not None:
         line = constant.metrics["log_loss"]
         axes.axvline(line, color=theme.third, linestyle="--", linewidth=1.2, label="a constant")
@@ -241,7 +246,7 @@ SIGNALS: Mapping[str, str] = MappingProxyType(
         "t2t": "path: tag to tag",
     }
 )
-"""What signals are called where people read them."""
+"""The names of signals for people to read."""
 
 _Draw = Callable[[Any, QualityReport, Theme], None]
 _FIGURES: Mapping[str, tuple[_Draw, Callable[[QualityReport], bool]]] = MappingProxyType(
@@ -253,9 +258,9 @@ _FIGURES: Mapping[str, tuple[_Draw, Callable[[QualityReport], bool]]] = MappingP
         "gold": (_gold, lambda _: True),
     }
 )
-"""Each figure, and whether there is anything to show."""
+"""The function that draws each figure, and the one that says whether there is anything to show."""
 
 
 def confidence_word(report: QualityReport) -> str:
-    """Return what the confidences of a report may be called."""
+    """Return the word for the confidences of a report: they are confidences only if they are calibrated."""
     return "confidence" if report.calibrated else "score, uncalibrated"

@@ -1,4 +1,4 @@
-"""What a quality report holds."""
+"""The contents of a quality report, computed from results and gold tags."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict
 from llm4tag.calibration.calibrator import Calibrator
 from llm4tag.calibration.passport import Passport
 from llm4tag.evaluation import Evaluation
-from llm4tag.evaluation.automation import TARGETS, Curve, Decided, decided, risk_curve
-from llm4tag.evaluation.evaluation_report import document_of
-from llm4tag.evaluation.losses import Missed, Wrong, losses
-from llm4tag.evaluation.metrics import Document, pairs_of
+from llm4tag.evaluation.automation import TARGETS, Acceptance, RiskCurve, acceptance, risk_curve
+from llm4tag.evaluation.evaluation_report import ranked_tags
+from llm4tag.evaluation.losses import MissedTag, WrongTag, losses
+from llm4tag.evaluation.metrics import RankedTags, pairs_of
 from llm4tag.evaluation.reliability import ReliabilityBin, histogram, reliability
-from llm4tag.evaluation.signal_quality import SignalAlone, signals_alone
+from llm4tag.evaluation.signal_quality import SignalQuality, signal_qualities
 from llm4tag.schema import CalibrationNote, Origin, TagResult
 
 CALIBRATED = "calibrated"
@@ -25,72 +25,72 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Noted(_Part):
-    """How many tags carry a note on their calibration."""
+class NoteCount(_Part):
+    """A note on calibration, and the number of tags that have it."""
 
     note: CalibrationNote
     tags: int
 
 
-class MadeWith(_Part):
-    """How many results were made with the same things; the digest of the content is left out."""
+class OriginCount(_Part):
+    """An origin without the digest of the content, and the number of results that have it."""
 
     origin: Origin
     results: int
 
 
-class Promised(_Part):
-    """What a calibrator's guarantee comes to on these documents."""
+class GuaranteeCheck(_Part):
+    """A guarantee of a calibrator, and what its threshold accepts on these documents."""
 
     target: float
-    """Share of wrong tags among the accepted, at most."""
+    """The share of wrong tags among the accepted, at most."""
     threshold: float | None
-    """Confidence from which the calibrator accepts; None: the documents of its fit do not support the target."""
-    realised: Decided | None
-    """What that lets through here; None without a threshold."""
+    """The calibrator accepts from this confidence on; None: the documents of its fit do not support the target."""
+    realised: Acceptance | None
+    """What the threshold accepts here; None without a threshold."""
 
 
 class QualityReport(_Part):
-    """All that results and labels say of each other."""
+    """Results compared with gold tags."""
 
     name: str
-    """What was measured, for the title."""
+    """The name of what was measured, for the title."""
     made: datetime
     version: str
-    """Of llm4tag."""
+    """The version of llm4tag."""
     files: dict[str, str]
-    """Files that it was made from, by name: their sha256."""
+    """The sha256 of the files that the report was made from, by name."""
     notes: tuple[str, ...]
-    """What a reader should know before believing it."""
-    calibration: tuple[Noted, ...]
+    """What a reader should know before believing the figures."""
+    calibration: tuple[NoteCount, ...]
     passports: tuple[Passport, ...]
-    """Of the calibrators behind the calibrated confidences, as far as the store still has them."""
-    origins: tuple[MadeWith, ...]
+    """The passports of the calibrators behind the confidences, as far as the store still has them."""
+    origins: tuple[OriginCount, ...]
     evaluation: Evaluation
     reliability: tuple[ReliabilityBin, ...]
-    promised: tuple[Promised, ...]
-    """By the calibrator behind the confidences, where there is one alone; else empty."""
-    curve: Curve
+    guarantees: tuple[GuaranteeCheck, ...]
+    """The guarantees of the calibrator behind the confidences; empty if there is none or more than one."""
+    curve: RiskCurve
     histogram: tuple[int, ...]
-    """Pairs by confidence, between each two of ``evaluation.reliability.EDGES``."""
-    signals: tuple[SignalAlone, ...]
-    missed: tuple[Missed, ...]
-    """Every gold tag that was not accepted: those that got furthest first, by stage."""
-    wrong: tuple[Wrong, ...]
+    """The number of pairs whose confidence is between each two neighbours in ``evaluation.reliability.EDGES``."""
+    signals: tuple[SignalQuality, ...]
+    missed: tuple[MissedTag, ...]
+    """Every gold tag that was not accepted, by stage, the most confident first."""
+    wrong: tuple[WrongTag, ...]
     """Every accepted tag that is not gold, the most confident first."""
 
     @property
     def calibrated(self) -> bool:
-        """Whether every confidence is a measured probability."""
+        """Return whether every confidence is a measured probability."""
         return all(one.note.status == CALIBRATED for one in self.calibration)
 
     @property
     def calibrated_tags(self) -> int:
-        """How many confidences are measured probabilities."""
+        """Return the number of confidences that are measured probabilities."""
         return sum(one.tags for one in self.calibration if one.note.status == CALIBRATED)
 
     def to_json(self) -> str:
-        """Return it as indented JSON."""
+        """Return the report as indented JSON."""
         return self.model_dump_json(by_alias=True, indent=2)
 
 
@@ -109,53 +109,53 @@ def quality_report(
     """Return the report on results.
 
     Args:
-        results: at least one.
+        results: the results to report on; at least one.
         gold: the gold tags of every result, at least one each, by content id.
         assignable: the tags that can be output at all.
-        evaluation: of the same results.
-        name: what was measured.
-        calibrators: the store's; those that have no part in the results are left out.
-        files: what it was made from, by name: sha256.
+        evaluation: the evaluation of the same results.
+        name: the name of what was measured.
+        calibrators: the calibrators of the store; those that have no part in the results are left out.
+        files: the sha256 of the files that the report is made from, by name.
         notes: what a reader should know.
-        done: told of each signal that has been measured.
+        done: called with 1 after each signal that is measured.
 
     Raises:
-        ValueError: a result without signals.
+        ValueError: a result has no signals.
     """
-    documents = [document_of(result, gold[result.id]) for result in results]
+    documents = [ranked_tags(result, gold[result.id]) for result in results]
     pairs = pairs_of(documents)
     _, missed, wrong = losses(results, gold, assignable)
-    said = Counter(tag.calibration for result in results for tag in result.tags)
-    behind = [one for one in calibrators if one.passport.id in {note.calibrator for note in said}]
-    origins: dict[str, MadeWith] = {}
+    calibration = Counter(tag.calibration for result in results for tag in result.tags)
+    behind = [one for one in calibrators if one.passport.id in {note.calibrator for note in calibration}]
+    origins: dict[str, OriginCount] = {}
     for result in results:
         origin = result.origin.model_copy(update={"content": ""})
         key = origin.model_dump_json()
         known = origins[key].results if key in origins else 0
-        origins[key] = MadeWith(origin=origin, results=known + 1)
+        origins[key] = OriginCount(origin=origin, results=known + 1)
     return QualityReport(
         name=name,
         made=datetime.now(UTC).replace(microsecond=0),
         version=version("llm4tag"),
         files=dict(files or {}),
         notes=tuple(notes),
-        calibration=tuple(Noted(note=note, tags=count) for note, count in said.most_common()),
+        calibration=tuple(NoteCount(note=note, tags=count) for note, count in calibration.most_common()),
         passports=tuple(one.passport for one in behind),
         origins=tuple(sorted(origins.values(), key=lambda one: -one.results)),
         evaluation=evaluation,
         reliability=reliability(pairs, len(documents)),
-        promised=_promised(results, documents, behind[0]) if len(behind) == 1 else (),
+        guarantees=_guarantee_checks(results, documents, behind[0]) if len(behind) == 1 else (),
         curve=risk_curve(documents),
         histogram=histogram(pairs),
-        signals=signals_alone(results, documents, done),
+        signals=signal_qualities(results, documents, done),
         missed=tuple(sorted(missed, key=_nearness)),
         wrong=tuple(sorted(wrong, key=lambda one: -one.found.confidence)),
     )
 
 
-def _promised(
-    results: Sequence[TagResult], documents: Sequence[Document], calibrator: Calibrator
-) -> tuple[Promised, ...]:
+def _guarantee_checks(
+    results: Sequence[TagResult], documents: Sequence[RankedTags], calibrator: Calibrator
+) -> tuple[GuaranteeCheck, ...]:
     found = []
     for target in TARGETS:
         threshold = calibrator.threshold(target)
@@ -168,12 +168,12 @@ def _promised(
                 ]
                 for result in results
             ]
-            realised = decided(documents, accepted)
+            realised = acceptance(documents, accepted)
         confidence = None if threshold is None else threshold.confidence
-        found.append(Promised(target=target, threshold=confidence, realised=realised))
+        found.append(GuaranteeCheck(target=target, threshold=confidence, realised=realised))
     return tuple(found)
 
 
-def _nearness(one: Missed) -> tuple[str, float, int]:
-    """Sort by stage, and in each those that came nearest to being accepted first."""
+def _nearness(one: MissedTag) -> tuple[str, float, int]:
+    """Return a key that sorts by stage, then by falling confidence."""
     return one.stage.value, -(one.found.confidence if one.found else 0.0), one.place or 0

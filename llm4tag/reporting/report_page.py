@@ -1,7 +1,7 @@
-"""A quality report as one HTML page that needs nothing beside it.
+"""The page of a quality report: one HTML file that needs no other.
 
-Names, texts and ids come from anywhere: everything that goes into the page is escaped, its control characters
-spelled out, and the page forbids itself to load or run anything.
+Names, texts and ids come from anywhere, so everything on the page is escaped, its control characters are spelled
+out, and the page forbids itself to load or run anything.
 """
 
 import base64
@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from llm4tag.evidence_words import all_said, beginning, confidence_of, neighbour_ids
+from llm4tag.evidence_words import beginning, confidence_of, evidence_lines, neighbour_ids
 from llm4tag.reporting.figures import SIGNALS, confidence_word
 from llm4tag.reporting.quality_report import QualityReport
 from llm4tag.reporting.report_words import alternative_texts, between, number, percent
@@ -23,26 +23,26 @@ from llm4tag.schema import Content, Vocabulary
 from llm4tag.schema.text import visible
 
 ROWS = 50
-"""Wrong tags shown, and missed tags of each stage, unless the caller says how many."""
+"""The number of wrong tags on the page, and of missed tags of each stage, unless the caller gives another."""
 
 METRICS: Mapping[str, str] = {
     "p@1": "how often the first tag is right",
     "f1@5": "F1 of the first five",
-    "ndcg@10": "how far up right tags stand among the first ten",
-    "rp@5": "right among the first five, of as many as could be",
-    "rp@10": "right among the first ten, of as many as could be",
+    "ndcg@10": "how far up right tags are among the first ten",
+    "rp@5": "share of right tags among the first five, of the most possible",
+    "rp@10": "share of right tags among the first ten, of the most possible",
     "recall@10": "share of the gold tags among the first ten",
     "recall@50": "share of the gold tags among the first fifty",
     "auroc": "how often a right tag has more confidence than a wrong one",
     "log_loss": "penalty for confidence in what is wrong; less is better",
     "brier": "mean squared error of the confidence; less is better",
-    "ece": "how far the confidence is from how often tags are right; less is better",
+    "ece": "gap between the confidence and how often tags are right; less is better",
 }
 
 
 @dataclass(frozen=True)
-class Row:
-    """A missed or wrong tag as a table shows it."""
+class TagRow:
+    """A missed or wrong tag, as a row of a table."""
 
     tag: str
     id: str
@@ -52,41 +52,44 @@ class Row:
     place: str
     why: str
     evidence: Sequence[Sequence[str]]
-    """Path by path: a line that says it, then particulars."""
+    """The evidence, path by path: a sentence, then its particulars."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """The first rows of a table."""
+class TagTable:
+    """A table of missed or wrong tags, with its first rows."""
 
     title: str
-    rows: Sequence[Row]
+    rows: Sequence[TagRow]
     all: int
+    """The number of tags, those without a row included."""
 
 
 @dataclass(frozen=True)
-class Texts:
-    """What a page needs beside the report: the texts of contents, by id, and the names of tags."""
+class PageTexts:
+    """The texts of contents and the names of tags, which a page needs in addition to the report."""
 
     contents: Mapping[str, Content]
-    """Those that were tagged; and, of their neighbours, those that the store still has."""
+    """The tagged contents, and those of their neighbours that the store still has, by id."""
     vocabulary: Vocabulary
 
 
 def shown_neighbours(report: QualityReport, rows: int = ROWS) -> list[str]:
-    """Return the ids of the contents that the evidence of the shown tags names, to look up their texts."""
+    """Return the ids of the contents that the evidence on the page names, to look up their texts."""
     tags = [one.found for one in report.wrong[:rows]]
     return neighbour_ids(tags)
 
 
-def page(report: QualityReport, figures: Mapping[str, Mapping[str, bytes]], texts: Texts, rows: int = ROWS) -> str:
+def page(
+    report: QualityReport, figures: Mapping[str, Mapping[str, bytes]], texts: PageTexts, rows: int = ROWS
+) -> str:
     """Return the page.
 
     Args:
-        report: what it says.
-        figures: PNG by theme (``light``, ``dark``) and name.
-        texts: of contents and tags.
-        rows: wrong tags shown, and missed tags of each stage.
+        report: the report.
+        figures: the figures as PNG, by theme (``light``, ``dark``) and name.
+        texts: the texts of contents and the names of tags.
+        rows: the number of wrong tags on the page, and of missed tags of each stage.
     """
     return _template().render(
         report=report,
@@ -114,7 +117,7 @@ def _template() -> Template:
 
 
 def _unbroken(figure: Callable[..., str]) -> Callable[..., Markup]:
-    """Keep a figure and its unit on one line."""
+    """Return a function whose figure and unit stay on one line."""
     return lambda *args: Markup(figure(*args).replace(" ", "&nbsp;"))
 
 
@@ -130,9 +133,9 @@ def _uri(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def _wrong(report: QualityReport, texts: Texts, rows: int) -> Shown:
+def _wrong(report: QualityReport, texts: PageTexts, rows: int) -> TagTable:
     shown = [
-        Row(
+        TagRow(
             tag=one.found.name,
             id=one.found.id,
             content=one.content,
@@ -140,19 +143,19 @@ def _wrong(report: QualityReport, texts: Texts, rows: int) -> Shown:
             confidence=confidence_of(one.found),
             place=str(one.place),
             why="",
-            evidence=all_said(one.found, texts.contents, texts.vocabulary),
+            evidence=evidence_lines(one.found, texts.contents, texts.vocabulary),
         )
         for one in report.wrong[:rows]
     ]
-    return Shown("Wrong tags that were accepted", shown, len(report.wrong))
+    return TagTable("Wrong tags that were accepted", shown, len(report.wrong))
 
 
-def _missed(report: QualityReport, texts: Texts, rows: int) -> list[Shown]:
+def _missed(report: QualityReport, texts: PageTexts, rows: int) -> list[TagTable]:
     tables = []
     for stage, of_stage in groupby(report.missed, key=lambda one: one.stage):
         every = list(of_stage)
         shown = [
-            Row(
+            TagRow(
                 tag=tag.name if (tag := texts.vocabulary.get(one.tag)) else one.tag,
                 id=one.tag,
                 content=one.content,
@@ -164,17 +167,17 @@ def _missed(report: QualityReport, texts: Texts, rows: int) -> list[Shown]:
             )
             for one in every[:rows]
         ]
-        tables.append(Shown(stage.value, shown, len(every)))
+        tables.append(TagTable(stage.value, shown, len(every)))
     return tables
 
 
-def _text(content: str, texts: Texts) -> str:
+def _text(content: str, texts: PageTexts) -> str:
     found = texts.contents.get(content)
     return "" if found is None else beginning(found)
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
-    """Return nested values as rows of name and text; what is empty is left out."""
+    """Return nested values as rows of name and text; empty values are left out."""
     rows: list[tuple[str, str]] = []
     for name, value in values.items():
         label = f"{before}{name.replace('_', ' ')}"

@@ -1,21 +1,21 @@
-"""What a quality report says in words: figures as text, and what each image shows for those who cannot see it."""
+"""The words of a quality report: figures as text, and a description of each image for those who cannot see it."""
 
 from llm4tag.evaluation.bootstrap import Interval
 from llm4tag.reporting.quality_report import QualityReport
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a figure, or a dash where there is none."""
+    """Return a figure as text, or a dash if there is none."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """Return a share as a percentage, or a dash where there is none."""
+    """Return a share as a percentage, or a dash if there is none."""
     return "–" if value is None else f"{100 * value:.{digits}f} %"
 
 
 def between(interval: Interval | None, as_percent: bool = False) -> str:
-    """Return an interval, or nothing where there is none."""
+    """Return an interval as text, or an empty text if there is none."""
     if interval is None:
         return ""
     low, high = interval
@@ -23,7 +23,7 @@ def between(interval: Interval | None, as_percent: bool = False) -> str:
 
 
 def alternative_texts(report: QualityReport) -> dict[str, str]:
-    """Return what each figure shows, by its name."""
+    """Return a description of each figure, by its name."""
     evaluation = report.evaluation
     automation, losses = evaluation.automation, evaluation.losses
     worst = max(report.reliability, key=lambda one: abs(one.right - one.confidence), default=None)

@@ -1,3 +1,5 @@
+"""Labels of the tags in a prompt, and the agreement of samples on the names that they give."""
+
 import json
 
 import pytest

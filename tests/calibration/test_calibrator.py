@@ -1,45 +1,18 @@
-from datetime import UTC, datetime
+"""The calibrator: order, depth, missing signals, conditions, and how it is saved."""
+
 from typing import get_args
 
 import numpy as np
 import pytest
 
-from llm4tag.calibration.calibrator import Calibrator, Combination, Map, MapKind, Scale
+from llm4tag.calibration.calibrator import Calibrator, MapKind
 from llm4tag.calibration.columns import CALIBRATOR_COLUMNS
 from llm4tag.calibration.confidence import Scored, calibrate_all, missing_signal
-from llm4tag.calibration.guarantee import Trials
 from llm4tag.calibration.log_odds import probabilities
-from llm4tag.calibration.passport import Passport
 from llm4tag.calibration.signals import calibrator_rows
 from llm4tag.schema import Signals, StoreError
 from llm4tag.training.calibrator_fit import fit_map
-from tests.calibration.test_guarantee import drawn
-
-
-def calibrator(
-    columns: tuple[str, ...] = ("recall",), depth: int = 50, trials: Trials | None = None
-) -> Calibrator:
-    passport = Passport(
-        time=datetime(2026, 1, 2, tzinfo=UTC),
-        conditions={"model": "none", "vocabulary": "v1"},
-        tagged_contents=100,
-        depth=depth,
-        signals=columns,
-        method="by hand",
-        documents=50,
-        pairs=600,
-        right=100,
-        level=0.9,
-        metrics={},
-    )
-    weights = np.array([*(0.5 for _ in columns), -0.5])
-    scale = Scale(Combination(columns, weights), Map("none", np.zeros(0)), {"up": 2.0})
-    return Calibrator(passport, scale, trials or drawn(50, 0, 0.0))
-
-
-def scored(tag: str, recall: float, **signals: float) -> Scored:
-    given = Signals.model_validate({"recall": recall, **signals})
-    return Scored(tag=tag, confidence=recall, raw=recall, signals=given, evidence=())
+from tests.fakes.calibrators import calibrator, scored
 
 
 def test_it_orders_and_a_tags_own_record_counts() -> None:

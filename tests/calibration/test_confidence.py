@@ -1,3 +1,5 @@
+"""The confidence by fixed weights, without a calibrator."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""The columns of evidence that recall's fusion is fitted on."""
+
 import numpy as np
 import pytest
 

@@ -1,20 +1,10 @@
+"""The guarantee: thresholds keep the share of wrong tags within a target, and are not given without support."""
+
 import numpy as np
 import pytest
 
 from llm4tag.calibration.guarantee import Trials, p_value, smallest_target, threshold_for
-
-
-def drawn(documents: int, seed: int, together: float) -> Trials:
-    """Draw documents whose confidences are true on average, their tags going wrong ``together`` (0 to 1)."""
-    from scipy.stats import norm
-
-    random = np.random.default_rng(seed)
-    sizes = random.integers(3, 15, documents)
-    document = np.repeat(np.arange(documents), sizes)
-    confidence = random.beta(1.0, 1.0, len(document)) ** 0.6
-    luck = random.normal(size=documents)[document] * together**0.5
-    luck += random.normal(size=len(document)) * (1 - together) ** 0.5
-    return Trials(confidence, luck < norm.ppf(confidence), document, documents)
+from tests.fakes.calibrators import drawn
 
 
 @pytest.mark.parametrize(("target", "together"), [(0.1, 0.0), (0.2, 0.5)])

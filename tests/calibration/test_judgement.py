@@ -1,3 +1,5 @@
+"""The probability of yes, read from the tokens of a judge's answer."""
+
 import math
 
 import pytest

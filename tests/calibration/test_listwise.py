@@ -1,3 +1,5 @@
+"""Ratings: probabilities in words, read from an answer of the LLM."""
+
 import json
 
 import pytest

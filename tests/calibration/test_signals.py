@@ -1,3 +1,5 @@
+"""Signals as rows of numbers, with missing ones marked."""
+
 import math
 
 import numpy as np

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import TAGS, llm4tag
-from tests.ingest.files import jsonl
+from tests.fakes.command_line import TAGS, llm4tag
+from tests.fakes.jsonl_files import jsonl
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+"""The command ``accept``: accepted tags of results are written to a store."""
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -6,8 +8,8 @@ import pytest
 
 from llm4tag.knowledge_store.ingest.contents import text_id
 from llm4tag.schema import Assignment, CalibrationNote, Decision, Origin, Provenance, TagDecision, TagResult
-from tests.cli.running import ask, llm4tag, statistics
-from tests.ingest.files import jsonl, written
+from tests.fakes.command_line import ask, llm4tag, statistics
+from tests.fakes.jsonl_files import jsonl, written
 
 
 def result(content_id: str, *tags: tuple[str, float, str], **more: Any) -> dict[str, Any]:

@@ -1,3 +1,5 @@
+"""The command ``calibrate``, and decisions by a calibrator."""
+
 import json
 from pathlib import Path
 from typing import Any
@@ -5,9 +7,9 @@ from typing import Any
 import pytest
 
 from llm4tag.tools.artifacts import load_calibrator
-from tests.cli.running import ask, llm4tag
+from tests.fakes.command_line import ask, llm4tag
+from tests.fakes.jsonl_files import jsonl, written
 from tests.fakes.openai_server import Failure, FakeOpenAI, Reply
-from tests.ingest.files import jsonl, written
 
 KINDS = (("a {} page for the web", ["web"]), ("{} letters by mail", ["mail"]), ("web {} and mail", ["web"]))
 """Texts in turn: the words mislead in every third."""
@@ -66,7 +68,10 @@ def test_calibrate_then_accept_by_error(full: Path, labelled: str, new: str, tmp
     (passport,) = json.loads(llm4tag("store", "passport", "--store", full, "--json").stdout)
     assert (passport["documents"], passport["conditions"]["model"]) == (60, "none")
     assert passport["metrics"]["ece"] == by_name["calibrated"]["ece"]
-    assert "that a target of --max-error is kept" in llm4tag("store", "passport", "--store", full).stdout
+    assert (
+        "that the share of wrong tags stays within a target"
+        in llm4tag("store", "passport", "--store", full).stdout
+    )
     # Without a target, thresholds decide on the calibrated confidence.
     assert llm4tag(*args, "--accept-at", 0.6).exit_code == 0
     assert [d for _, _, d, _ in decisions(out)] == [

@@ -1,3 +1,5 @@
+"""The command ``demo`` and the slice of data that it ships."""
+
 import json
 import subprocess
 import sys
@@ -7,7 +9,7 @@ import pytest
 
 from llm4tag.demo_store import demo_file
 from llm4tag.knowledge_store.word_tokens import tokens
-from tests.cli.running import llm4tag, statistics
+from tests.fakes.command_line import llm4tag, statistics
 
 
 def rows(name: str) -> list[dict[str, object]]:

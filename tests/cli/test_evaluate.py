@@ -1,11 +1,13 @@
+"""The command ``evaluate``: figures, samples, output files."""
+
 import json
 from pathlib import Path
 
 import pytest
 
 from llm4tag.evaluation import sample_ids
-from tests.cli.running import llm4tag
-from tests.ingest.files import jsonl, written
+from tests.fakes.command_line import llm4tag
+from tests.fakes.jsonl_files import jsonl, written
 
 LABELLED = (
     {"id": "1", "text": "a web browser", "tags": ["web"]},
@@ -33,7 +35,7 @@ def test_figures_keep_the_contract(store: Path, labelled: str, tmp_path: Path) -
     # Gold 3 has a tag that no vocabulary knows: it stays in the count.
     assert figures["metrics"]["recall@50"] == pytest.approx((1 + 1 + 1 / 2) / 3)
     assert figures["losses"]["outside_vocabulary"] == 1
-    assert "'no such tag' is no tag of the vocabulary: it counts as a tag never found" in done.stderr
+    assert "'no such tag' is no tag of the vocabulary: it counts as a tag that is never found" in done.stderr
     assert figures["settings"]["model"] == "none"
     assert "recall@50" in done.stdout
 

@@ -1,10 +1,12 @@
+"""The command ``explain``: the evidence of a text, a content or a result."""
+
 import json
 from pathlib import Path
 
 import pytest
 
-from tests.cli.running import llm4tag
-from tests.ingest.files import jsonl
+from tests.fakes.command_line import llm4tag
+from tests.fakes.jsonl_files import jsonl
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def test_a_text(full: Path) -> None:
     assert "uncalibrated" in told
     assert "1 of 1 similar contents carry it, 1 by people" in told
     assert "h1 (similarity 1.00, tagged by people): browser" in told
-    assert "its name 'Web' stands in the text word for word" in told
+    assert "its name 'Web' is in the text word for word" in told
     assert "\x1b" not in done.stdout
     assert "no LLM was asked" in told
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from llm4tag.tools.artifacts import recall_fit_id
-from tests.cli.running import ask, llm4tag
+from tests.fakes.command_line import ask, llm4tag
 from tests.fakes.history import TOPICS, contents
-from tests.ingest.files import jsonl
+from tests.fakes.jsonl_files import jsonl
 
 
 @pytest.fixture

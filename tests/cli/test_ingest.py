@@ -1,3 +1,5 @@
+"""The command ``ingest`` for vocabularies, history and knowledge, and its exit codes."""
+
 import json
 import os
 import re
@@ -13,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.running import TAGS, ask, assigned, llm4tag, statistics
-from tests.ingest.files import jsonl, written
+from tests.fakes.command_line import TAGS, ask, assigned, llm4tag, statistics
+from tests.fakes.jsonl_files import jsonl, written
 
 
 def test_vocabulary_history_knowledge(store: Path, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
+"""The commands of ``model``: list, pull and serve."""
+
 from pathlib import Path
 
 import pytest
 
 from llm4tag.models.local.known_models import known_model
-from tests.cli.running import llm4tag
+from tests.fakes.command_line import llm4tag
 
 
 def test_list_names_the_models_and_what_is_here() -> None:

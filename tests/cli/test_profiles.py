@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.cli.running import llm4tag
+from tests.fakes.command_line import llm4tag
 
 
 def test_profiles_are_listed_shown_and_copied(tmp_path: Path) -> None:

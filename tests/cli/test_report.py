@@ -17,8 +17,8 @@ from llm4tag.calibration.calibrator import Calibrator, Combination, Map, Scale
 from llm4tag.calibration.guarantee import Trials
 from llm4tag.calibration.passport import Figure, Passport
 from llm4tag.tools.artifacts import save_calibrator
-from tests.cli.running import ask, llm4tag
-from tests.ingest.files import jsonl, written
+from tests.fakes.command_line import ask, llm4tag
+from tests.fakes.jsonl_files import jsonl, written
 
 FIGURES = {"reliability", "risk-coverage", "signals", "frequency", "gold"}
 EVIL = "<script>alert('x')</script>"
@@ -142,9 +142,12 @@ def test_calibrated_results_show_their_confidences_and_the_passport(
     # Its trials are 300 documents of one right tag each at .6: 2 % is supported from there on.
     gold = {row["id"]: {tag.lower() for tag in row["tags"]} for row in LABELLED}
     over = [tag["id"] in gold[row["id"]] for row in rows for tag in row["tags"] if tag["confidence"] >= 0.6]
-    promised = json.loads(data.read_text())["promised"]
-    assert [one["threshold"] for one in promised] == [0.6] * 3
-    assert [promised[0]["realised"][name] for name in ("accepted", "wrong")] == [len(over), len(over) - sum(over)]
+    guarantees = json.loads(data.read_text())["guarantees"]
+    assert [one["threshold"] for one in guarantees] == [0.6] * 3
+    assert [guarantees[0]["realised"][name] for name in ("accepted", "wrong")] == [
+        len(over),
+        len(over) - sum(over),
+    ]
     words = Page(out.read_text(encoding="utf-8")).words
     assert "uncalibrated" not in words.lower()
     wrong = next(tag for row in rows if row["id"] == "4" for tag in row["tags"] if tag["id"] == "web")

@@ -1,8 +1,10 @@
+"""The commands of ``store``: status, export, import and others."""
+
 import json
 from pathlib import Path
 
-from tests.cli.running import ask, llm4tag, statistics
-from tests.ingest.files import jsonl, written
+from tests.fakes.command_line import ask, llm4tag, statistics
+from tests.fakes.jsonl_files import jsonl, written
 
 
 def test_status(store: Path) -> None:

@@ -1,3 +1,5 @@
+"""The command ``tag`` without an LLM: result lines, formats, resumption, exit codes."""
+
 import json
 import signal
 import subprocess
@@ -11,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm4tag.result_files import settings_path
-from tests.cli.running import ROWS, ids, llm4tag
-from tests.ingest.files import jsonl, written
+from tests.fakes.command_line import ROWS, ids, llm4tag
+from tests.fakes.jsonl_files import jsonl, written
 
 
 def test_result_lines_keep_the_contract(full: Path, tmp_path: Path) -> None:
@@ -170,7 +172,7 @@ def test_a_changed_text_is_tagged_again(full: Path, tmp_path: Path) -> None:
     assert llm4tag("tag", old, "--store", full, "-o", out, "--no-llm").exit_code == 0
     new = jsonl(tmp_path / "b.jsonl", {"id": "1", "text": "reads mail"}, *ROWS[1:])
     done = llm4tag("tag", new, "--store", full, "-o", out, "--no-llm")
-    assert "1 results were of contents whose text has changed since" in done.stderr
+    assert "1 results are of contents whose text has changed" in done.stderr
     assert {line["id"]: line["tags"][0]["id"] for line in written(out)}["1"] == "mail"
     assert ids(out) == ["1", "2", "3"]
 

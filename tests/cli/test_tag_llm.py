@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import ROWS, ids, llm4tag
+from tests.fakes.command_line import ROWS, ids, llm4tag
+from tests.fakes.jsonl_files import jsonl, written
 from tests.fakes.openai_server import Failure, FakeOpenAI, Reply
-from tests.ingest.files import jsonl, written
 
 
 def test_a_model_that_is_down_degrades_and_gives_3(
@@ -30,7 +30,7 @@ def test_a_model_that_is_down_degrades_and_gives_3(
     assert "is a server running at" in again.stderr
     retried = llm4tag(*args, "--retry-degraded")
     assert retried.exit_code == 3
-    assert "3 degraded results: to be tagged again" in retried.stderr
+    assert "3 results are degraded: their contents are tagged again" in retried.stderr
     assert "3 tagged" in retried.stderr
 
 
@@ -89,11 +89,11 @@ def test_max_cost_stops_before_anything_is_asked(
     args = ("tag", file, "--store", full, "-o", out, "--api-base", "http://127.0.0.1:9/v1", "--max-cost", "0.001")
     known = llm4tag(*args, "--model", "openai/gpt-4.1-mini")
     assert known.exit_code == 1, known.output
-    assert "above the $0.0010 of --max-cost" in known.stderr
+    assert "--max-cost: the run may cost $0.0280, above the $0.0010 allowed" in known.stderr
     assert out.read_bytes() == b""
     unknown = llm4tag(*args, "--model", "openai/my-own")
     assert unknown.exit_code == 2
-    assert "cannot be kept" in unknown.stderr
+    assert "cannot be observed" in unknown.stderr
 
 
 def test_the_llm_is_asked_once_and_its_answers_replayed(

@@ -1,4 +1,4 @@
-"""How much can go out unseen: against naive references."""
+"""How much can be accepted without review: compared with naive references."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm4tag.evaluation.automation import TARGETS, automation, risk_curve
-from llm4tag.evaluation.metrics import Document
+from llm4tag.evaluation.metrics import RankedTags
 
 RANKED = st.lists(
     st.lists(st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.9, 0.99]), st.booleans()), max_size=30),
@@ -15,11 +15,11 @@ RANKED = st.lists(
 )
 
 
-def document(rows: list[tuple[float, bool]], missed: int = 1) -> Document:
+def document(rows: list[tuple[float, bool]], missed: int = 1) -> RankedTags:
     """Make a document of confidences and whether each is right, with gold tags that were never recalled."""
     rows = sorted(rows, key=lambda row: -row[0])
     right = {f"t{place}" for place, row in enumerate(rows) if row[1]}
-    return Document(
+    return RankedTags(
         tuple(f"t{place}" for place in range(len(rows))),
         tuple(row[0] for row in rows),
         frozenset(right | {f"missed{number}" for number in range(missed)}),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm4tag.evaluation.losses import Missed, Stage, losses, missed_of, wrong_of
+from llm4tag.evaluation.losses import LossStage, MissedTag, losses, missed_of, wrong_of
 from llm4tag.schema import CalibrationNote, Decision, LinearEvidence, Origin, Signals, TagDecision, TagResult
 
 EVIDENCE = LinearEvidence(score=1, raw=0.7)
@@ -26,39 +26,39 @@ def result(*tags: TagDecision, cut: str = "") -> TagResult:
     return TagResult(id="1", tags=tags, cut=tuple(cut), origin=Origin(vocabulary="v", embedding="e", model=None))
 
 
-def by_tag(found: TagResult, gold: str) -> dict[str, Missed]:
+def by_tag(found: TagResult, gold: str) -> dict[str, MissedTag]:
     return {one.tag: one for one in missed_of(found, gold, ASSIGNABLE)}
 
 
 def test_without_an_llm_the_result_is_what_was_generated() -> None:
     found = by_tag(result(line("a", ACCEPT), line("b", REVIEW), line("c"), cut="de"), "abcexz")
     assert {tag: one.stage for tag, one in found.items()} == {
-        "b": Stage.PRUNED,
-        "c": Stage.PRUNED,
-        "e": Stage.NOT_GENERATED,
-        "x": Stage.OUTSIDE,
-        "z": Stage.OUTSIDE,
+        "b": LossStage.PRUNED,
+        "c": LossStage.PRUNED,
+        "e": LossStage.NOT_GENERATED,
+        "x": LossStage.OUTSIDE,
+        "z": LossStage.OUTSIDE,
     }
     assert (found["b"].why, found["c"].why) == ("put to review", "rejected")
     assert (found["e"].place, found["c"].place) == (5, 3)
-    assert by_tag(result(line("a")), "j")["j"].stage is Stage.NOT_RECALLED
+    assert by_tag(result(line("a")), "j")["j"].stage is LossStage.NOT_RECALLED
 
 
 @pytest.mark.parametrize(
     ("signals", "stage"),
     [
-        ({}, Stage.NOT_GENERATED),
-        ({"agreement": 0.0}, Stage.NOT_GENERATED),
-        ({"agreement": 1 / 3}, Stage.PRUNED),
-        ({"agreement": 0.0, "p_yes": 0.5}, Stage.PRUNED),
-        ({"p_yes": 0.49}, Stage.NOT_GENERATED),
-        ({"rating": 0.6}, Stage.PRUNED),
+        ({}, LossStage.NOT_GENERATED),
+        ({"agreement": 0.0}, LossStage.NOT_GENERATED),
+        ({"agreement": 1 / 3}, LossStage.PRUNED),
+        ({"agreement": 0.0, "p_yes": 0.5}, LossStage.PRUNED),
+        ({"p_yes": 0.49}, LossStage.NOT_GENERATED),
+        ({"rating": 0.6}, LossStage.PRUNED),
         # Asked, and neither yes nor no was seen.
-        ({"yes_no_mass": 0.0}, Stage.NOT_GENERATED),
+        ({"yes_no_mass": 0.0}, LossStage.NOT_GENERATED),
     ],
 )
 def test_where_the_llm_spoke_a_tag_counts_as_generated_when_it_named_it(
-    signals: dict[str, float], stage: Stage
+    signals: dict[str, float], stage: LossStage
 ) -> None:
     found = by_tag(result(line("a", REJECT, agreement=1.0), line("b", REVIEW, **signals)), "b")
     assert found["b"].stage is stage

@@ -9,23 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss, ndcg_score, roc_auc_score
 
-from llm4tag.evaluation import METRICS, Document, intervals, measure, pairs_of, sample_ids
-from llm4tag.evaluation.metrics import Pairs, auroc, ece
+from llm4tag.evaluation import METRICS, RankedTags, intervals, measure, pairs_of, sample_ids
+from llm4tag.evaluation.metrics import ConfidencePairs, auroc, ece
 
 LABELLED_PAIRS = st.lists(
     st.tuples(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.500001, 0.9, 1.0]), st.booleans()), min_size=2, max_size=60
 )
 
 
-def document(ranked: str, gold: str, confidences: list[float] | None = None) -> Document:
+def document(ranked: str, gold: str, confidences: list[float] | None = None) -> RankedTags:
     if confidences is None:
         confidences = [round(1 - place / 100, 4) for place in range(len(ranked))]
-    return Document(tuple(ranked), tuple(confidences), frozenset(gold))
+    return RankedTags(tuple(ranked), tuple(confidences), frozenset(gold))
 
 
-def pairs(rows: list[tuple[float, bool]]) -> Pairs:
+def pairs(rows: list[tuple[float, bool]]) -> ConfidencePairs:
     rows = sorted(rows, key=lambda row: row[0])
-    return Pairs(
+    return ConfidencePairs(
         np.array([row[0] for row in rows]),
         np.array([float(row[1]) for row in rows]),
         np.zeros(len(rows), dtype=np.int64),
@@ -68,7 +68,7 @@ def test_ndcg_agrees_with_scikit_learn() -> None:
         labels[0] = 1
         scores = np.sort(random.random(30))[::-1]
         names = [str(place) for place in range(30)]
-        one = Document(tuple(names), tuple(scores), frozenset(np.array(names)[labels == 1]))
+        one = RankedTags(tuple(names), tuple(scores), frozenset(np.array(names)[labels == 1]))
         assert measure([one])["ndcg@10"] == pytest.approx(ndcg_score([labels], [scores], k=10))
 
 
@@ -106,7 +106,7 @@ def test_ece_agrees_with_a_naive_reference(rows: list[tuple[float, bool]], bins:
 def test_pairs_are_the_first_forty_candidates() -> None:
     names = [f"t{place}" for place in range(60)]
     confidences = [1 - place / 60 for place in range(60)]
-    found = pairs_of([Document(tuple(names), tuple(confidences), frozenset({"t0", "t59", "never recalled"}))])
+    found = pairs_of([RankedTags(tuple(names), tuple(confidences), frozenset({"t0", "t59", "never recalled"}))])
     assert len(found) == 40
     assert found.prevalence == pytest.approx(1 / 40)
     assert found.confidence.min() == pytest.approx(confidences[39])

@@ -17,7 +17,7 @@ def _direction(word: str, dimensions: int) -> Vector:
 
 
 class FakeEmbedder:
-    """Sums one random direction a word, beside a part that all texts share (as real models have)."""
+    """Sums one random direction a word, and a part that all texts share (as in real models)."""
 
     def __init__(self, name: str = "fake", dimensions: int = 32) -> None:
         self.name = name

@@ -73,7 +73,7 @@ def in_turn(*answers: Reply | Failure | Garbage) -> Answerer:
 
 
 def pseudo_vector(text: str, dimensions: int = 8) -> list[float]:
-    """Return a vector that depends on the text alone; not normalised."""
+    """Return a vector that depends only on the text and is not normalised."""
     digest = hashlib.sha256(text.encode()).digest()
     return [byte / 64 - 2 for byte in digest[:dimensions]]
 
@@ -86,7 +86,7 @@ class FakeOpenAI(Loopback):
         embed: gives the vector of one text, or a failure for its whole request.
         key: when set, requests without it get a 401.
         chat_requests: bodies of all chat requests, in order of arrival.
-        embedding_requests: likewise.
+        embedding_requests: bodies of all embedding requests, in order of arrival.
     """
 
     def __init__(self) -> None:

@@ -65,7 +65,7 @@ def refused(status: int, detail: str) -> Answer:
     return answer
 
 
-class Steps:
+class ScriptedSteps:
     """An answer that sends what it is given when it is given it; None ends it."""
 
     def __init__(self) -> None:

@@ -1,6 +1,7 @@
 """Stores of either backend whose embedder is the small fake one."""
 
 from pathlib import Path
+from typing import Protocol
 
 from llm4tag.knowledge_store import KnowledgeStore
 from llm4tag.knowledge_store.embedded import EmbeddedStore
@@ -19,3 +20,12 @@ async def open_fake(
     return await WeaviateStore.open(
         parse_location(location), fake_embedder, embedding=embedding, create=create, migrate=migrate
     )
+
+
+class StoreFactory(Protocol):
+    """Opens stores of one backend for a test."""
+
+    async def __call__(
+        self, name: str = "store", *, embedding: str | None = "fake", create: bool = True
+    ) -> KnowledgeStore:
+        """Open the store of that name, closed when the test ends."""

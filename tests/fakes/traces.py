@@ -42,7 +42,7 @@ class Spans:
 
 @contextmanager
 def in_memory() -> Iterator[Spans]:
-    """Make spans, and keep them."""
+    """Make spans, and collect them."""
     spans = Spans()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(spans.exporter))

@@ -21,8 +21,8 @@ from llm4tag.training.recall_fit import fit_recall
 from tests.fakes.adapters import adapter_folder, base_file, sha256
 from tests.fakes.history import fill
 from tests.fakes.openai_server import FakeOpenAI, Reply
-from tests.graphs.conftest import asked_labels, likes
-from tests.graphs.test_fitted import quiet
+from tests.fakes.progress import quiet
+from tests.fakes.scripted_llm import asked_labels, likes
 
 MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 

@@ -12,7 +12,7 @@ from llm4tag.schema import Recipe
 from llm4tag.schema.profile import StepChoices
 from llm4tag.tools.recall_plan import RecallPlan
 from tests.fakes.openai_server import FakeOpenAI
-from tests.graphs.test_steps import MAIL, tag
+from tests.fakes.small_store import MAIL, tag
 
 PLAN = RecallPlan.first(8)
 

@@ -1,7 +1,5 @@
 """Tagging with what was fitted on history: the linear scorer and the fusion."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path as FilePath
 
 import pytest
@@ -10,7 +8,6 @@ from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
-from llm4tag.models.embedder import Progress
 from llm4tag.schema import (
     Assignment,
     C2C2TEvidence,
@@ -26,17 +23,13 @@ from llm4tag.schema import (
 from llm4tag.training.recall_fit import fit_recall
 from tests.fakes.history import contents, fill
 from tests.fakes.openai_server import FakeOpenAI
-from tests.graphs.conftest import judged_label
+from tests.fakes.progress import quiet
+from tests.fakes.scripted_llm import judged_label
 
 TEXT: TaggingInput = {
     "id": "new",
     "text": "a new tool to sort each letter in the imap inbox before the sender asks",
 }
-
-
-@contextmanager
-def quiet(label: str, total: int, unit: str) -> Iterator[Progress]:
-    yield lambda count: None
 
 
 @pytest.fixture

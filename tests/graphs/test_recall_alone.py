@@ -1,3 +1,5 @@
+"""The graph without an LLM."""
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast

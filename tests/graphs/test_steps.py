@@ -10,19 +10,13 @@ from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.decide import CalibratorChoice, conditions_of
 from llm4tag.graphs.plan import plan_of
 from llm4tag.graphs.runtime import shared_runtime
-from llm4tag.graphs.state import TaggingInput
-from llm4tag.graphs.tagging import graph
 from llm4tag.schema import TagResult
-from tests.calibration.test_calibrator import calibrator, scored
+from tests.fakes.calibrators import calibrator, scored
 from tests.fakes.openai_server import FakeOpenAI, Reply
-from tests.graphs.conftest import asked_labels, judged_label, likes, rated_labels
+from tests.fakes.scripted_llm import asked_labels, judged_label, likes, rated_labels
+from tests.fakes.small_store import MAIL, tag
 
-MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 Options = Callable[..., TagOptions]
-
-
-async def tag(content: TaggingInput, options: TagOptions) -> TagResult:
-    return TagResult.model_validate(await graph.ainvoke(content, context=options))
 
 
 def in_words(values: dict[str, Any], otherwise: Callable[[dict[str, Any]], Reply]) -> Callable[[Any], Reply]:

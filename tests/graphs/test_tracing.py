@@ -14,8 +14,8 @@ from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import UsageError
 from llm4tag.tools.agent_tools import recall_tools
 from tests.fakes.openai_server import Failure, FakeOpenAI, Reply
+from tests.fakes.scripted_llm import likes
 from tests.fakes.traces import Spans, facts, in_memory
-from tests.graphs.conftest import likes
 
 MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 Options = Callable[..., TagOptions]

@@ -11,7 +11,7 @@ from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
 from llm4tag.schema import CalibrationNote, Evidence, Signals, TagResult
 from tests.fakes.openai_server import FakeOpenAI
-from tests.graphs.conftest import HISTORY
+from tests.fakes.small_store import HISTORY
 
 MAIL: TaggingInput = {"id": "1", "text": "a mail reader with imap"}
 

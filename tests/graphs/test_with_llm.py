@@ -1,3 +1,5 @@
+"""The graph with a scripted LLM: prompts, signals, degraded results."""
+
 import asyncio
 import json
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import build, graph
 from llm4tag.schema import Decision, TagResult
 from tests.fakes.openai_server import Failure, FakeOpenAI, Garbage, Reply, in_turn
-from tests.graphs.conftest import asked_labels, judged_label, likes
+from tests.fakes.scripted_llm import asked_labels, judged_label, likes
 
 MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 Options = Callable[..., TagOptions]

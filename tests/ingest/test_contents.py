@@ -1,3 +1,5 @@
+"""Contents and history read from rows."""
+
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +12,7 @@ from llm4tag.knowledge_store.ingest.contents import read_contents, read_history
 from llm4tag.knowledge_store.ingest.notices import Notes
 from llm4tag.knowledge_store.ingest.row import RowProblem
 from llm4tag.schema import Content, Provenance, Tag, TaggedContent, Vocabulary
-from tests.ingest.files import jsonl
+from tests.fakes.jsonl_files import jsonl
 
 VOCABULARY = Vocabulary(
     [

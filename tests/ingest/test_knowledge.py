@@ -1,3 +1,5 @@
+"""Passages read from files and folders."""
+
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from llm4tag.knowledge_store.ingest.passages import ingest_knowledge
 from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery, Writing
 from llm4tag.schema import UsageError
-from tests.ingest.files import jsonl, written
+from tests.fakes.jsonl_files import jsonl, written
 
 LONG = "".join(f"Sentence number {n} tells of the weather in town. " for n in range(60))
 

@@ -1,3 +1,5 @@
+"""Rows read from JSONL, tables and text, and the problems of broken ones."""
+
 import gzip
 import io
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from llm4tag.knowledge_store.ingest.row import Row, RowProblem
 from llm4tag.knowledge_store.ingest.row_files import check_rows, count_rows, read_rows
 from llm4tag.schema import UsageError
-from tests.ingest.files import jsonl
+from tests.fakes.jsonl_files import jsonl
 
 
 def read(file: str, **how: Any) -> tuple[list[Row], list[RowProblem]]:

@@ -1,3 +1,5 @@
+"""Ingest runs: what is stored, replaced, retired and set aside."""
+
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQ
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import TaggedContent, UsageError
 from tests.fakes.embedder import fake_embedder
-from tests.ingest.files import jsonl, written
+from tests.fakes.jsonl_files import jsonl, written
 
 
 async def test_vocabulary_with_groups(store: KnowledgeStore, tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+"""Vocabularies read from JSONL, tables and SKOS."""
+
 from pathlib import Path
 
 import pytest
@@ -6,7 +8,7 @@ from rdflib import Graph
 from llm4tag.knowledge_store.ingest.notices import Notes
 from llm4tag.knowledge_store.ingest.vocabulary_files import check_vocabulary_files, read_vocabulary
 from llm4tag.schema import Tag, UsageError
-from tests.ingest.files import jsonl
+from tests.fakes.jsonl_files import jsonl
 
 SKOS = """
 @prefix skos: <http://www.w3.org/2004/02/skos/core#> .

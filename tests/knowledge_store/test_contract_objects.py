@@ -6,7 +6,7 @@ import pytest
 
 from llm4tag.knowledge_store import Collection, KnowledgeStore, SearchQuery, Writing
 from llm4tag.schema import Assignment, Passage, Provenance, StoreError, Tag, TaggedContent
-from tests.knowledge_store.conftest import StoreFactory
+from tests.fakes.stores import StoreFactory
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from llm4tag.schema import (
     TaggedContent,
 )
 from tests.fakes.embedder import FakeEmbedder
-from tests.knowledge_store.conftest import StoreFactory
+from tests.fakes.stores import StoreFactory
 
 
 async def exported(store: KnowledgeStore) -> list[Record]:

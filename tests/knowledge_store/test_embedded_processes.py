@@ -16,12 +16,12 @@ from llm4tag.knowledge_store import Collection, Filters, SearchQuery, TagCount
 from llm4tag.knowledge_store.embedded import EmbeddedStore
 from llm4tag.schema import EmbeddingMismatchError, Provenance, TaggedContent
 from tests.fakes.embedder import fake_embedder
-from tests.knowledge_store.worker import content
+from tests.fakes.store_worker import content
 
 ROOT = Path(__file__).parents[2]
 
 
-class Writer:
+class WriterProcess:
     """A writing process that is told what to do, a line at a time."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -46,14 +46,14 @@ async def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def writer(path: Path) -> AsyncIterator[Writer]:
+async def writer(path: Path) -> AsyncIterator[WriterProcess]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.knowledge_store.worker", "serve", str(path)),
+        *(sys.executable, "-m", "tests.fakes.store_worker", "serve", str(path)),
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    writer = Writer(process)
+    writer = WriterProcess(process)
     assert await writer.answer() == "ready"
     yield writer
     assert process.stdin is not None
@@ -61,7 +61,7 @@ async def writer(path: Path) -> AsyncIterator[Writer]:
     assert await process.wait() == 0
 
 
-async def test_a_reader_follows_another_process(path: Path, writer: Writer) -> None:
+async def test_a_reader_follows_another_process(path: Path, writer: WriterProcess) -> None:
     async with await EmbeddedStore.open(path, fake_embedder) as store:
 
         async def words(collection: Collection, text: str, **filters: object) -> list[str]:
@@ -90,7 +90,7 @@ async def test_a_reader_follows_another_process(path: Path, writer: Writer) -> N
         assert await words(Collection.PASSAGES, "fresh") == ["p"]
 
 
-async def test_a_reader_follows_centre_and_vectors(path: Path, writer: Writer) -> None:
+async def test_a_reader_follows_centre_and_vectors(path: Path, writer: WriterProcess) -> None:
     async with await EmbeddedStore.open(path, fake_embedder) as store:
         query = SearchQuery(vector=await store.embed_query("common word3"), alpha=1.0, limit=3)
         old = await store.search(Collection.CONTENTS, query)
@@ -105,7 +105,7 @@ async def test_a_reader_follows_centre_and_vectors(path: Path, writer: Writer) -
             await store.search(Collection.CONTENTS, query)
 
 
-async def test_two_processes_write_at_once(path: Path, writer: Writer) -> None:
+async def test_two_processes_write_at_once(path: Path, writer: WriterProcess) -> None:
     async with await EmbeddedStore.open(path, fake_embedder) as store:
 
         async def here() -> None:
@@ -128,7 +128,7 @@ TOTAL = 2600
 
 def _ingest(path: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.knowledge_store.worker", "ingest", str(path), "0", str(TOTAL)],
+        [sys.executable, "-m", "tests.fakes.store_worker", "ingest", str(path), "0", str(TOTAL)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

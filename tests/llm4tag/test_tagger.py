@@ -1,3 +1,5 @@
+"""The Python interface: a Tagger with and without an event loop."""
+
 import asyncio
 from pathlib import Path
 from typing import Any

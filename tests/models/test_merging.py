@@ -11,8 +11,8 @@ from llm4tag.models.judge_adapter import open_adapter, read_adapter
 from llm4tag.models.local.adapter_conversion import with_adapter
 from llm4tag.models.local.adapter_merge import merge_folder, merged_tensor_count
 from llm4tag.schema import ModelSetupError, UsageError, settings
-from tests.cli.running import llm4tag
 from tests.fakes.adapters import RANK, adapter_folder, base_file, sha256
+from tests.fakes.command_line import llm4tag
 
 SIDE = 32
 """What the eight bits are grouped by."""

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+from tests.fakes.browser_runs import PageWatch
 from tests.fakes.page_server import PageServer
-from tests.graphs.conftest import api_key, fake, store  # noqa: F401
+from tests.fakes.scripted_llm import api_key, fake  # noqa: F401
+from tests.fakes.small_store import store  # noqa: F401
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 HOW = "no Chromium here: install one (Debian: apt-get install chromium), or name it in LLM4TAG_TEST_CHROMIUM"
@@ -48,27 +50,6 @@ def server() -> Iterator[PageServer]:
         yield running
 
 
-class Seen:
-    """What a page did beside what it shows.
-
-    Attributes:
-        complaints: errors, warnings and breaches of the policy that the browser reports.
-        elsewhere: addresses asked for that are not the page's own server's.
-    """
-
-    def __init__(self, page: Page) -> None:
-        self.complaints: list[str] = []
-        self.elsewhere: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
-        page.on("request", self._asked)
-
-    def _asked(self, request: Request) -> None:
-        if not request.url.startswith("http://127.0.0.1:"):
-            self.elsewhere.append(request.url)
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """Return a profile with nothing in it."""
@@ -85,6 +66,6 @@ async def page(context: BrowserContext) -> Page:
 
 
 @pytest.fixture
-def seen(page: Page) -> Seen:
+def seen(page: Page) -> PageWatch:
     """Watch the tab."""
-    return Seen(page)
+    return PageWatch(page)

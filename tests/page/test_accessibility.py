@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.fakes.page_server import PageServer, Steps, refused, streamed, values
-from tests.page.samples import result
-from tests.page.test_browser import FUSE, opened, tagged
+from tests.fakes.browser_runs import FUSE, opened, tagged
+from tests.fakes.page_results import result
+from tests.fakes.page_server import PageServer, ScriptedSteps, refused, streamed, values
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,7 +44,7 @@ async def test_nothing_serious(browser: Browser, server: PageServer, axe: str, s
     await page.get_by_role("button", name="Tag", exact=True).click()
     assert await found(page, axe) == [], "with a blank text"
 
-    steps = Steps()
+    steps = ScriptedSteps()
     await tagged(page, server, steps)
     steps.send(FUSE)
     await expect(page.locator(".found > li").first).to_be_visible()

@@ -1,4 +1,4 @@
-"""The page in a real browser, against an API that says what it is told to."""
+"""The page in a real browser, against an API that answers by script."""
 
 import json
 
@@ -7,38 +7,24 @@ from playwright.async_api import Page, expect
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from llm4tag.evidence_words import all_said, confidence_of, in_short
+from llm4tag.evidence_words import confidence_of, evidence_lines, evidence_summary
 from llm4tag.schema import Content, Tag, TagDecision, Vocabulary
 from llm4tag.schema.text import visible
-from tests.fakes.page_server import Answer, PageServer, Steps, custom, event, refused, streamed, values
-from tests.page.conftest import Seen
-from tests.page.samples import DEEP, NAMES, TAGS, TEXTS, TURNED, WHY, result
+from tests.fakes.browser_runs import FUSE, WHOLE, PageWatch, opened, tagged
+from tests.fakes.page_results import DEEP, NAMES, TAGS, TEXTS, TURNED, WHY, result
+from tests.fakes.page_server import Answer, PageServer, ScriptedSteps, custom, event, refused, streamed, values
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CONTENTS = {id_: Content(id=id_, text=text) for id_, text in TEXTS.items()}
 VOCABULARY = Vocabulary([Tag(id=id_, name=name) for id_, name in NAMES.items()])
-RECALLED = [tag.model_dump(mode="json", include={"id", "name", "signals", "evidence"}) for tag in TAGS]
-FUSE = custom({"stage": "fuse_candidates", "candidates": 5, "tags": RECALLED, "texts": TEXTS, "names": NAMES})
-WHOLE = streamed(FUSE, values(result()))
-
-
-async def opened(page: Page, server: PageServer, answer: Answer = WHOLE) -> None:
-    server.answer = answer
-    await page.goto(f"{server.address}/app")
-
-
-async def tagged(page: Page, server: PageServer, answer: Answer = WHOLE, text: str = "a mail reader") -> None:
-    await opened(page, server, answer)
-    await page.get_by_label("Text").fill(text)
-    await page.get_by_role("button", name="Tag", exact=True).click()
 
 
 async def texts(page: Page, selector: str) -> list[str]:
     return await page.locator(selector).all_text_contents()
 
 
-async def test_tags_are_worded_as_on_the_command_line(page: Page, server: PageServer, seen: Seen) -> None:
+async def test_tags_are_worded_as_on_the_command_line(page: Page, server: PageServer, seen: PageWatch) -> None:
     await tagged(page, server)
     await expect(page.get_by_role("status").first).to_have_text(
         "Done: 1 tag accepted, 1 to review, 3 rejected.", use_inner_text=True
@@ -48,9 +34,9 @@ async def test_tags_are_worded_as_on_the_command_line(page: Page, server: PageSe
     assert await texts(page, ".confidence") == [confidence_of(tag) for tag in TAGS]
     assert await texts(page, ".confidence") == ["0.96", "0.12", *3 * ["uncalibrated"]]
     assert await texts(page, ".decision") == [tag.decision.value for tag in TAGS]
-    assert await texts(page, ".short") == [in_short(tag) for tag in TAGS]
+    assert await texts(page, ".short") == [evidence_summary(tag) for tag in TAGS]
     for tag, row in zip(TAGS, await page.locator(".found > li").all(), strict=True):
-        said = [line for lines in all_said(tag, CONTENTS, VOCABULARY) for line in lines]
+        said = [line for lines in evidence_lines(tag, CONTENTS, VOCABULARY) for line in lines]
         assert await row.locator(".said").all_text_contents() == said
         reasons = [f"uncalibrated: {tag.calibration.reason}"] if tag.calibration.reason else []
         assert await row.locator(".reason").all_text_contents() == reasons
@@ -74,7 +60,7 @@ async def test_json_is_the_result_and_shows_what_cannot_be_seen(page: Page, serv
     assert shown.replace("\n", "").isprintable()
 
 
-async def test_what_nobody_vouches_for_stays_text(page: Page, server: PageServer, seen: Seen) -> None:
+async def test_what_nobody_vouches_for_stays_text(page: Page, server: PageServer, seen: PageWatch) -> None:
     await tagged(page, server, text="<script>alert('run')</script>")
     for summary in await page.locator("main summary").all():
         await summary.click()
@@ -86,7 +72,7 @@ async def test_what_nobody_vouches_for_stays_text(page: Page, server: PageServer
     assert seen.complaints == seen.elsewhere == []
 
 
-async def test_the_policy_holds_where_the_page_would_fail(page: Page, server: PageServer, seen: Seen) -> None:
+async def test_the_policy_holds_where_the_page_would_fail(page: Page, server: PageServer, seen: PageWatch) -> None:
     await opened(page, server)
     assert seen.complaints == []
     markup = "document.querySelector('main').innerHTML = '<img src=x onerror=alert(1)>'"
@@ -105,7 +91,7 @@ async def test_the_policy_holds_where_the_page_would_fail(page: Page, server: Pa
 
 
 async def test_stages_appear_one_after_another(page: Page, server: PageServer) -> None:
-    steps = Steps()
+    steps = ScriptedSteps()
     await tagged(page, server, steps)
 
     def stage(name: str) -> str:
@@ -160,7 +146,7 @@ async def test_stages_appear_one_after_another(page: Page, server: PageServer) -
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "messages"),
     [
         (refused(422, "option 'top': should be less; give another"), ["refused (422)", "option 'top'"]),
         (refused(503, "draining"), ["too much to do", "in a moment"]),
@@ -186,9 +172,9 @@ async def test_stages_appear_one_after_another(page: Page, server: PageServer) -
         ),
     ],
 )
-async def test_errors_say_what_to_do(page: Page, server: PageServer, answer: Answer, told: list[str]) -> None:
+async def test_errors_say_what_to_do(page: Page, server: PageServer, answer: Answer, messages: list[str]) -> None:
     await tagged(page, server, answer)
-    for words in told:
+    for words in messages:
         await expect(page.get_by_role("alert")).to_contain_text(words)
     assert "An internal error occurred" not in await page.locator("main").inner_text()
     await expect(page.get_by_role("status").first).to_have_text("Failed.")
@@ -241,20 +227,20 @@ async def test_a_key_is_asked_for_and_kept_in_this_tab_alone(page: Page, server:
     await expect(page.get_by_role("status").first).to_contain_text("Done")
     await expect(key).to_have_count(0)
     assert [headers.get("x-api-key") for headers, _ in server.requests] == [None, "wrong-key", "right-key"]
-    kept = "() => [Object.values(sessionStorage), Object.values(localStorage), document.cookie, location.href]"
-    assert await page.evaluate(kept) == [["right-key"], [], "", f"{server.address}/app"]
+    saved = "() => [Object.values(sessionStorage), Object.values(localStorage), document.cookie, location.href]"
+    assert await page.evaluate(saved) == [["right-key"], [], "", f"{server.address}/app"]
     assert "right-key" not in await page.content()
     await page.get_by_role("button", name="Forget the API key").click()
     assert await page.evaluate("() => sessionStorage.length") == 0
 
 
 async def test_cancel_ends_the_run(page: Page, server: PageServer) -> None:
-    steps = Steps()
+    steps = ScriptedSteps()
     await tagged(page, server, steps)
     steps.send(FUSE)
     await expect(page.locator(".found > li").first).to_be_visible()
     await page.get_by_role("button", name="Cancel").click()
-    await expect(page.get_by_role("status").first).to_have_text("Cancelled. What was found so far stands below.")
+    await expect(page.get_by_role("status").first).to_have_text("Cancelled. What was found so far is shown below.")
     await expect(page.get_by_role("button", name="Cancel")).to_have_attribute("aria-disabled", "true")
     await expect(page.get_by_role("button", name="Cancel")).to_be_focused()
     await expect(page.locator('[data-stage="knowledge"]')).to_have_attribute("data-state", "cancelled")
@@ -332,7 +318,7 @@ async def test_the_keyboard_alone_does(page: Page, server: PageServer) -> None:
 
 
 async def test_keys_tag_and_cancel(page: Page, server: PageServer) -> None:
-    await opened(page, server, Steps())
+    await opened(page, server, ScriptedSteps())
     await page.get_by_label("Text").fill("a mail reader")
     await page.keyboard.press("Control+Enter")
     await expect(page.get_by_role("button", name="Cancel")).to_have_attribute("aria-disabled", "false")

@@ -1,4 +1,4 @@
-"""The shipped build is made from the sources beside it, and a wheel holds it."""
+"""The shipped build is made from the sources in the repository, and a wheel has it."""
 
 import hashlib
 import runpy
@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"
 BUILD = ROOT / "llm4tag" / "web"
-BESIDE_SRC = (
+OUTSIDE_SRC = (
     "../llm4tag/reporting/look.css",
     "index.html",
     "package-lock.json",
@@ -21,7 +21,7 @@ BESIDE_SRC = (
     "tsconfig.json",
     "vite.config.ts",
 )
-HOW = "`npm ci --prefix web && npm run build --prefix web` makes it anew"
+HOW = "`npm ci --prefix web && npm run build --prefix web` builds it again"
 
 
 LEAST_NODE = (20, 19)
@@ -44,7 +44,7 @@ def version(node: str) -> tuple[int, ...]:
 def test_the_build_is_of_these_sources() -> None:
     inside = [str(path.relative_to(WEB)) for path in (WEB / "src").rglob("*") if path.is_file()]
     sources = hashlib.sha256()
-    for name in sorted([*BESIDE_SRC, *inside]):
+    for name in sorted([*OUTSIDE_SRC, *inside]):
         sources.update(f"{name}\n{hashlib.sha256((WEB / name).read_bytes()).hexdigest()}\n".encode())
     assert (BUILD / "made-from.sha256").read_text().strip() == sources.hexdigest(), HOW
 

@@ -1,4 +1,4 @@
-"""How the page is served: by what policy, how long it is kept, and that it is whole."""
+"""How the page is served: its policy, its caching, and that it is whole."""
 
 import re
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere(client: TestClient) 
     assert kinds[".css"].startswith("text/css")
 
 
-def test_the_page_is_asked_for_anew_and_its_files_are_kept(client: TestClient) -> None:
+def test_the_page_is_requested_again_and_its_files_are_cached(client: TestClient) -> None:
     page = client.get("app")
     assert page.headers["cache-control"] == "no-cache"
     again = client.get("app", headers={"If-None-Match": page.headers["etag"]})
@@ -64,8 +64,8 @@ def test_the_page_is_asked_for_anew_and_its_files_are_kept(client: TestClient) -
     for path in assets(client):
         answer = client.get(path)
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-        kept = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
-        assert kept.status_code == 304
+        cached = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
+        assert cached.status_code == 304
 
 
 def test_nothing_else_is_served(client: TestClient) -> None:

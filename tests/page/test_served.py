@@ -10,16 +10,16 @@ import pytest
 from playwright.async_api import Page, expect
 
 from llm4tag.schema import TagResult
+from tests.fakes.browser_runs import PageWatch
 from tests.fakes.openai_server import FakeOpenAI, Reply
-from tests.graphs.conftest import likes
-from tests.page.conftest import Seen
-from tests.serving.running import Running, running
+from tests.fakes.scripted_llm import likes
+from tests.fakes.serve_process import ServeProcess, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.fixture
-def running_server(tmp_path: Path, store: str, fake: FakeOpenAI) -> Iterator[Running]:
+def running_server(tmp_path: Path, store: str, fake: FakeOpenAI) -> Iterator[ServeProcess]:
     """Serve the graph and the page."""
     options = (
         "--store",
@@ -36,8 +36,8 @@ def running_server(tmp_path: Path, store: str, fake: FakeOpenAI) -> Iterator[Run
         yield started
 
 
-async def test_a_content_is_tagged_a_run_cancelled_and_a_failing_model_told(
-    page: Page, running_server: Running, fake: FakeOpenAI, seen: Seen
+async def test_a_content_is_tagged_a_run_cancelled_and_a_failing_model_reported(
+    page: Page, running_server: ServeProcess, fake: FakeOpenAI, seen: PageWatch
 ) -> None:
     await page.goto(f"{running_server.address}/app")
     await page.get_by_label("Title").fill("mutt")
@@ -52,7 +52,7 @@ async def test_a_content_is_tagged_a_run_cancelled_and_a_failing_model_told(
     states = await page.locator(".stages > li").evaluate_all("all => all.map(one => one.dataset.state)")
     assert states == ["done"] * 6
     mail = page.locator('[data-tag="mail"]')
-    await expect(mail.locator(".short")).to_contain_text("on 3 of 6 similar contents; 'Mail' stands in the text")
+    await expect(mail.locator(".short")).to_contain_text("on 3 of 6 similar contents; 'Mail' is in the text")
     await expect(mail.locator(".short")).to_contain_text("the LLM: named in 3 of 3 answers, judged yes")
     await expect(mail.locator(".confidence")).to_have_text("uncalibrated")
     await mail.locator("summary").click()

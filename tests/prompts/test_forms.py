@@ -1,3 +1,5 @@
+"""Prompt forms of a judge: named ones, those of a card, and those of a file."""
+
 import json
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Prompts as they are rendered: their parts, their order, and untrusted text."""
+
 import pytest
 
 from llm4tag.prompts import (

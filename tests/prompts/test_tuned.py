@@ -1,3 +1,5 @@
+"""The prompt of a fine-tuned judge, filled in from its form."""
+
 import pytest
 
 from llm4tag.prompts import Example, PromptContext

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.result_files import Done, OutputFile, Stream, read_results, settings_path
+from llm4tag.result_files import EarlierResult, OutputFile, StreamSink, read_results, settings_path
 from llm4tag.schema import Content, TagResult, UsageError
-from tests.run.scripted import result_of
+from tests.fakes.scripted_tagger import result_of
 
 SETTINGS = {"model": "m", "top": "50"}
 CONTENTS = {one: Content(id=one, text=f"text of {one}") for one in "abcd"}
@@ -40,7 +40,10 @@ async def test_goes_on_with_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     await written(path, result("b"), result("a", degraded="model down"))
     output = OutputFile.open(path, SETTINGS, CONTENTS)
-    assert output.done == {"b": Done(CONTENTS["b"].digest, None), "a": Done(CONTENTS["a"].digest, "model down")}
+    assert output.done == {
+        "b": EarlierResult(CONTENTS["b"].digest, None),
+        "a": EarlierResult(CONTENTS["a"].digest, "model down"),
+    }
     assert not output.dropped
     await output.write(result("c"))
     output.close()
@@ -95,7 +98,7 @@ async def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     await written(path, result("a"))
     before = path.read_bytes()
-    with pytest.raises(UsageError, match=r"model \(then 'm', now 'n'\).*--overwrite") as caught:
+    with pytest.raises(UsageError, match=r"model \(then 'm', now 'n'\).*overwrite") as caught:
         OutputFile.open(path, {**SETTINGS, "model": "n"}, CONTENTS)
     assert "top" not in str(caught.value)
     assert path.read_bytes() == before
@@ -111,7 +114,7 @@ async def test_foreign_files_are_refused_untouched(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"without out\.jsonl\.settings\.json"):
         OutputFile.open(path, SETTINGS, CONTENTS)
     settings_path(path).write_text(json.dumps(SETTINGS))
-    with pytest.raises(UsageError, match=r"out\.jsonl:1: not a result"):
+    with pytest.raises(UsageError, match=r"out\.jsonl:1: is not a result"):
         OutputFile.open(path, SETTINGS, CONTENTS)
     settings_path(path).write_text("{")
     with pytest.raises(UsageError, match="not JSON"):
@@ -155,7 +158,7 @@ def test_reading_what_is_no_result(tmp_path: Path) -> None:
 
 async def test_a_stream_gets_one_line_a_result() -> None:
     stream = io.BytesIO()
-    sink = Stream(stream)
+    sink = StreamSink(stream)
     await sink.write(result("a"))
     sink.close()
     assert TagResult.model_validate_json(stream.getvalue()) == result("a")

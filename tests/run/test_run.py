@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from llm4tag.batch import Failure, Report, check_cost, run
-from llm4tag.result_files import Done, Memory
+from llm4tag.batch import RunReport, TaggingFailure, check_cost, run
+from llm4tag.result_files import EarlierResult, MemorySink
 from llm4tag.schema import (
     Content,
     CostLimitError,
@@ -16,7 +16,7 @@ from llm4tag.schema import (
     Usage,
     UsageError,
 )
-from tests.run.scripted import Script, ScriptedEstimate, ScriptedTagger
+from tests.fakes.scripted_tagger import Script, ScriptedEstimate, ScriptedTagger
 
 CONTENTS = [Content(id=str(number), text=f"text {number}") for number in range(20)]
 
@@ -26,7 +26,7 @@ def usage(cost: float | None) -> Usage:
 
 
 async def test_every_content_has_one_result() -> None:
-    sink, tagger = Memory(), ScriptedTagger(usage=usage(0.5))
+    sink, tagger = MemorySink(), ScriptedTagger(usage=usage(0.5))
     report = await run(tagger, CONTENTS, sink, concurrency=4)
     assert sorted(int(one.id) for one in sink.results) == list(range(20))
     assert tagger.most_at_once == 4
@@ -36,8 +36,12 @@ async def test_every_content_has_one_result() -> None:
 
 
 async def test_what_is_done_is_not_tagged_again() -> None:
-    sink, tagger = Memory(), ScriptedTagger()
-    sink.done = {"3": Done("x", None), "4": Done("x", "down"), "of another run": Done("x", "down")}
+    sink, tagger = MemorySink(), ScriptedTagger()
+    sink.done = {
+        "3": EarlierResult("x", None),
+        "4": EarlierResult("x", "down"),
+        "of another run": EarlierResult("x", "down"),
+    }
     report = await run(tagger, CONTENTS, sink)
     assert not {"3", "4"} & set(tagger.asked)
     assert (report.resumed, report.tagged, report.degraded, report.whole) == (2, 18, 1, False)
@@ -46,15 +50,15 @@ async def test_what_is_done_is_not_tagged_again() -> None:
 async def test_one_failure_stops_nobody() -> None:
     seen: list[tuple[str, bool]] = []
 
-    def note(content: Content, outcome: TagResult | Failure) -> None:
-        seen.append((content.id, isinstance(outcome, Failure)))
+    def note(content: Content, outcome: TagResult | TaggingFailure) -> None:
+        seen.append((content.id, isinstance(outcome, TaggingFailure)))
 
     script: Script = {
         "2": ValueError("odd text"),
         "5": {"degraded": "the model refused"},
         "7": StoreError("locked"),
     }
-    sink = Memory()
+    sink = MemorySink()
     report = await run(ScriptedTagger(script), CONTENTS, sink, concurrency=2, on_result=note)
     assert len(sink.results) == 18
     assert {failure.content.id: str(failure) for failure in report.failures} == {
@@ -69,7 +73,7 @@ async def test_one_failure_stops_nobody() -> None:
 
 async def test_a_store_that_is_gone_ends_the_run() -> None:
     script = {str(number): StoreError("the disk is gone") for number in range(4, 20)}
-    sink, tagger = Memory(), ScriptedTagger(script)
+    sink, tagger = MemorySink(), ScriptedTagger(script)
     with pytest.raises(StoreError, match="the disk is gone"):
         await run(tagger, CONTENTS, sink)
     assert len(sink.results) == 4
@@ -78,12 +82,12 @@ async def test_a_store_that_is_gone_ends_the_run() -> None:
 
 async def test_nothing_tagged_at_all_is_the_failure_itself() -> None:
     with pytest.raises(StoreError, match="no such table"):
-        await run(ScriptedTagger({"0": StoreError("no such table")}), CONTENTS[:1], Memory())
+        await run(ScriptedTagger({"0": StoreError("no such table")}), CONTENTS[:1], MemorySink())
 
 
 async def test_a_model_that_is_down_degrades_every_result_and_the_run_ends() -> None:
     script = {str(number): {"degraded": "the model is down"} for number in range(20)}
-    sink = Memory()
+    sink = MemorySink()
     report = await run(ScriptedTagger(script), CONTENTS, sink)
     assert (len(sink.results), report.degraded) == (20, 20)
     assert report.reasons == {"the model is down": 20}
@@ -92,7 +96,7 @@ async def test_a_model_that_is_down_degrades_every_result_and_the_run_ends() -> 
 @pytest.mark.parametrize("contents", [CONTENTS, CONTENTS[:2]])
 async def test_a_model_that_can_never_answer_stops_the_run_and_leaves_nothing(contents: list[Content]) -> None:
     refused: Script = {one.id: {"degraded": "wrong key", "degraded_for_good": True} for one in CONTENTS}
-    sink, report = Memory(), Report()
+    sink, report = MemorySink(), RunReport()
     tagger = ScriptedTagger(refused)
     with pytest.raises(ModelSetupError, match="wrong key; nothing is written"):
         await run(tagger, contents, sink, report=report)
@@ -101,10 +105,10 @@ async def test_a_model_that_can_never_answer_stops_the_run_and_leaves_nothing(co
 
 async def test_one_answer_shows_that_the_model_is_set_up() -> None:
     refused: Script = {str(n): {"degraded": "wrong key", "degraded_for_good": True} for n in range(20) if n != 2}
-    sink = Memory()
+    sink = MemorySink()
     report = await run(ScriptedTagger(refused), CONTENTS, sink)
     assert ([one.id for one in sink.results], report.degraded) == ([one.id for one in CONTENTS], 19)
-    short = Memory()
+    short = MemorySink()
     failing: Script = {"0": StoreError("locked"), "1": {"degraded": "wrong key", "degraded_for_good": True}}
     report = await run(ScriptedTagger(failing), CONTENTS[:2], short)
     assert ([one.id for one in short.results], report.degraded, len(report.failures)) == (["1"], 1, 1)
@@ -113,12 +117,12 @@ async def test_one_answer_shows_that_the_model_is_set_up() -> None:
 async def test_a_model_that_is_not_here_ends_the_run_at_once() -> None:
     tagger = ScriptedTagger({one.id: ModelNotFoundError("pull it") for one in CONTENTS[1:]})
     with pytest.raises(ModelNotFoundError, match="pull it"):
-        await run(tagger, CONTENTS, Memory())
+        await run(tagger, CONTENTS, MemorySink())
     assert len(tagger.asked) == 2
 
 
 async def test_money_that_is_spent_stops_the_run() -> None:
-    sink, report = Memory(), Report()
+    sink, report = MemorySink(), RunReport()
     with pytest.raises(CostLimitError, match=r"\$0\.3000 spent of the \$0\.2500.*17 contents are left"):
         await run(ScriptedTagger(usage=usage(0.1)), CONTENTS, sink, max_cost=0.25, report=report)
     assert len(sink.results) == report.tagged == 3
@@ -126,11 +130,11 @@ async def test_money_that_is_spent_stops_the_run() -> None:
 
 async def test_a_cost_that_becomes_unknown_stops_the_run() -> None:
     with pytest.raises(CostLimitError, match="an unknown sum"):
-        await run(ScriptedTagger(usage=usage(None)), CONTENTS, Memory(), max_cost=1.0)
+        await run(ScriptedTagger(usage=usage(None)), CONTENTS, MemorySink(), max_cost=1.0)
 
 
 async def test_replayed_answers_cost_nothing() -> None:
-    sink = Memory()
+    sink = MemorySink()
     await run(ScriptedTagger(usage=Usage(cached_answers=4)), CONTENTS, sink, max_cost=0.0)
     assert len(sink.results) == 20
 
@@ -146,7 +150,7 @@ def test_an_estimate_above_the_limit_stops_before_the_run() -> None:
 
 
 async def test_cancellation_keeps_what_is_counted() -> None:
-    sink, report = Memory(), Report()
+    sink, report = MemorySink(), RunReport()
     started = asyncio.Event()
 
     def enough(content: Content) -> None:

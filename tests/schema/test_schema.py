@@ -1,3 +1,5 @@
+"""The vocabulary, and settings from arguments, environment and defaults."""
+
 from pathlib import Path
 
 import pytest

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,9 @@ from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Assignment, TaggedContent
 from llm4tag.serving.api_keys import Scope, add
 from tests.fakes.openai_server import FakeOpenAI
-from tests.graphs.conftest import HISTORY, TAGS, likes
-from tests.serving.running import Running, running
-
-
-@dataclass(frozen=True)
-class Keys:
-    """One of each scope, and two that tag."""
-
-    read: str
-    one: str
-    other: str
-    admin: str
+from tests.fakes.scripted_llm import likes
+from tests.fakes.serve_process import ApiKeys, ServeProcess, running
+from tests.fakes.small_store import HISTORY, TAGS
 
 
 def small_store(location: Path) -> Path:
@@ -69,9 +59,9 @@ def keys_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def keys(keys_file: Path) -> Keys:
+def keys(keys_file: Path) -> ApiKeys:
     """Keys that the server knows."""
-    return Keys(
+    return ApiKeys(
         read=add(keys_file, "reader", Scope.READ),
         one=add(keys_file, "one", Scope.TAG),
         other=add(keys_file, "other", Scope.TAG),
@@ -84,9 +74,9 @@ def server(
     tmp_path_factory: pytest.TempPathFactory,
     served_store: Path,
     served_fake: FakeOpenAI,
-    keys: Keys,
+    keys: ApiKeys,
     keys_file: Path,
-) -> Iterator[Running]:
+) -> Iterator[ServeProcess]:
     """The server; its own key is that of ``one``."""
     options = ("--store", served_store, "--model", "openai/fake", "--api-base", served_fake.api_base)
     limits = ("--samples", 2, "--max-rounds", 1, "--concurrency", 4, "--keys", keys_file, "--no-cache")

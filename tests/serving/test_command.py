@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llm4tag.serving.api_keys import Scope, add
-from tests.cli.running import llm4tag
+from tests.fakes.command_line import llm4tag
 
 
 @pytest.fixture(autouse=True)

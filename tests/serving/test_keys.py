@@ -6,7 +6,7 @@ import pytest
 
 from llm4tag.schema import UsageError
 from llm4tag.serving.api_keys import Scope, add, find, load, remove
-from tests.cli.running import llm4tag
+from tests.fakes.command_line import llm4tag
 
 
 def test_only_the_hash_is_kept(tmp_path: Path) -> None:

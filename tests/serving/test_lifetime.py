@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from tests.fakes.openai_server import FakeOpenAI, Reply
-from tests.graphs.conftest import likes
-from tests.serving.running import RECALL, TEXT, Running, running
+from tests.fakes.scripted_llm import likes
+from tests.fakes.serve_process import RECALL, TEXT, ServeProcess, running
 
 STUDIO = "https://smith.langchain.com"
 
@@ -37,14 +37,14 @@ def options(folder: Path, served_store: Path, own_fake: FakeOpenAI) -> tuple[obj
 
 
 @pytest.fixture(scope="module")
-def first(folder: Path, options: tuple[object, ...]) -> Iterator[Running]:
+def first(folder: Path, options: tuple[object, ...]) -> Iterator[ServeProcess]:
     """The first start: nobody has a key yet, Studio is let in, and little time is left at the end."""
     (folder / "first").mkdir()
     with running(folder / "first", *options, "--studio", "--grace", 1, LLM4TAG_API_KEY="secret-key") as started:
         yield started
 
 
-def test_it_starts_without_a_file_in_an_empty_folder(first: Running, folder: Path) -> None:
+def test_it_starts_without_a_file_in_an_empty_folder(first: ServeProcess, folder: Path) -> None:
     assert first.key.startswith("llm4tag_")
     assert list((first.folder / "empty").iterdir()) == []
     kept = folder / "state"
@@ -54,7 +54,7 @@ def test_it_starts_without_a_file_in_an_empty_folder(first: Running, folder: Pat
     assert first.wait(context=RECALL)["tags"][0]["id"] == "mail"
 
 
-def test_its_settings_are_logged_without_secrets(first: Running) -> None:
+def test_its_settings_are_logged_without_secrets(first: ServeProcess) -> None:
     (told,) = first.lines("settings")
     assert told["settings"]["api_key"] == "**********"
     assert told["options"]["samples"] == 0
@@ -65,7 +65,7 @@ def test_its_settings_are_logged_without_secrets(first: Running) -> None:
     assert first.key not in written
 
 
-def test_studio_is_let_in_and_nobody_else(first: Running) -> None:
+def test_studio_is_let_in_and_nobody_else(first: ServeProcess) -> None:
     def preflight(origin: str) -> httpx.Response:
         wanted = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-auth-scheme"}
         return httpx.options(f"{first.address}/runs/wait", headers={"Origin": origin, **wanted}, timeout=30)
@@ -82,14 +82,14 @@ def test_studio_is_let_in_and_nobody_else(first: Running) -> None:
     assert search(Origin=STUDIO).status_code == 401
 
 
-def test_a_second_server_is_kept_away(first: Running, options: tuple[object, ...], folder: Path) -> None:
+def test_a_second_server_is_kept_away(first: ServeProcess, options: tuple[object, ...], folder: Path) -> None:
     (folder / "second").mkdir()
     refused = pytest.raises(AssertionError, match="a server is running with this state")
     with refused, running(folder / "second", *options):
         pass
 
 
-def test_ready_says_what_is_down_and_why_to_those_with_a_key(first: Running, own_fake: FakeOpenAI) -> None:
+def test_ready_says_what_is_down_and_why_to_those_with_a_key(first: ServeProcess, own_fake: FakeOpenAI) -> None:
     assert first.get("/ready").status_code == 200
     own_fake.key = "another"
     try:
@@ -107,7 +107,7 @@ def test_ready_says_what_is_down_and_why_to_those_with_a_key(first: Running, own
 
 
 def test_what_is_left_at_the_end_goes_on_with_the_next_start(
-    first: Running, own_fake: FakeOpenAI, options: tuple[object, ...], folder: Path
+    first: ServeProcess, own_fake: FakeOpenAI, options: tuple[object, ...], folder: Path
 ) -> None:
     own_fake.chat = lambda _: Reply("Yes", first_token={"Yes": -0.1, "No": -2.3}, delay=20)
     client = first.client()

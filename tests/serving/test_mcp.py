@@ -5,17 +5,17 @@ from typing import Any
 
 from llm4tag.schema import TagResult
 from tests.fakes.openai_server import FakeOpenAI
-from tests.serving.running import TEXT, Running
+from tests.fakes.serve_process import TEXT, ServeProcess
 
 
-def call(server: Running, method: str, **params: Any) -> Any:
+def call(server: ServeProcess, method: str, **params: Any) -> Any:
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     answer = server.post("/mcp", body, Accept="application/json, text/event-stream")
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-def test_an_agent_finds_the_tool_and_tags_with_it(server: Running, fake: FakeOpenAI) -> None:
+def test_an_agent_finds_the_tool_and_tags_with_it(server: ServeProcess, fake: FakeOpenAI) -> None:
     client = {"name": "test", "version": "1"}
     hello = call(server, "initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo=client)["result"]
     assert hello["protocolVersion"] == "2025-06-18"
@@ -30,7 +30,7 @@ def test_an_agent_finds_the_tool_and_tags_with_it(server: Running, fake: FakeOpe
     assert len(fake.chat_requests) == result.usage.llm_calls > 0
 
 
-def test_a_call_that_fails_says_so(server: Running) -> None:
+def test_a_call_that_fails_says_so(server: ServeProcess) -> None:
     called = call(server, "tools/call", name="tagging", arguments={"text": " "})["result"]
     assert called["isError"]
     # LangGraph gives the error's name and keeps its words.

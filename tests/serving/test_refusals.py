@@ -7,8 +7,7 @@ import pytest
 
 from llm4tag.serving.api_keys import Scope, add, remove
 from tests.fakes.openai_server import FakeOpenAI
-from tests.serving.conftest import Keys
-from tests.serving.running import RECALL, TEXT, Running
+from tests.fakes.serve_process import RECALL, TEXT, ApiKeys, ServeProcess
 
 RUN = {"assistant_id": "tagging", "input": {"text": TEXT}, "context": RECALL}
 
@@ -18,13 +17,13 @@ RUN = {"assistant_id": "tagging", "input": {"text": TEXT}, "context": RECALL}
     [{}, {"Authorization": "Bearer llm4tag_wrong"}, {"X-Api-Key": "x"}, {"X-Auth-Scheme": "langsmith"}],
 )
 @pytest.mark.parametrize("path", ["/runs/wait", "/assistants/search", "/threads", "/mcp"])
-def test_without_a_key_nothing_is_answered(server: Running, path: str, headers: dict[str, str]) -> None:
+def test_without_a_key_nothing_is_answered(server: ServeProcess, path: str, headers: dict[str, str]) -> None:
     answer = httpx.post(f"{server.address}{path}", json=RUN, headers=headers, timeout=30)
     assert answer.status_code == 401
     assert "llm4tag keys add" in answer.json()["detail"]
 
 
-def test_a_key_comes_in_either_header_and_is_refused_once_removed(server: Running, keys_file: Path) -> None:
+def test_a_key_comes_in_either_header_and_is_refused_once_removed(server: ServeProcess, keys_file: Path) -> None:
     key = add(keys_file, "short-lived", Scope.READ)
 
     def asked(**headers: str) -> int:
@@ -36,7 +35,7 @@ def test_a_key_comes_in_either_header_and_is_refused_once_removed(server: Runnin
     assert asked(Authorization=f"Bearer {key}") == 401
 
 
-def test_scopes(server: Running, keys: Keys) -> None:
+def test_scopes(server: ServeProcess, keys: ApiKeys) -> None:
     assert server.post("/assistants/search", {}, keys.read).json()[0]["name"] == "tagging"
     for path, body in (
         ("/runs/wait", RUN),
@@ -57,7 +56,7 @@ def test_scopes(server: Running, keys: Keys) -> None:
         server.client(keys.admin).assistants.delete(made["assistant_id"])
 
 
-def test_threads_belong_to_whose_key_made_them(server: Running, keys: Keys) -> None:
+def test_threads_belong_to_whose_key_made_them(server: ServeProcess, keys: ApiKeys) -> None:
     thread = server.client(keys.one).threads.create()["thread_id"]
     assert server.get(f"/threads/{thread}", keys.other).status_code == 404
     assert server.post(f"/threads/{thread}/runs/wait", RUN, keys.other).status_code == 404
@@ -66,7 +65,7 @@ def test_threads_belong_to_whose_key_made_them(server: Running, keys: Keys) -> N
         assert server.get(f"/threads/{thread}", key).status_code == 200
 
 
-def test_callers_choose_neither_store_nor_model(server: Running, keys: Keys, fake: FakeOpenAI) -> None:
+def test_callers_choose_neither_store_nor_model(server: ServeProcess, keys: ApiKeys, fake: FakeOpenAI) -> None:
     for name, value in {"store": "/other.store", "model": "openai/dear", "api_base": "http://127.0.0.1:9"}.items():
         answer = server.post("/runs/wait", {**RUN, "context": {name: value}})
         assert answer.status_code == 422
@@ -78,7 +77,7 @@ def test_callers_choose_neither_store_nor_model(server: Running, keys: Keys, fak
     assert fake.chat_requests == []
 
 
-def test_wrong_options_are_refused_and_not_dropped(server: Running) -> None:
+def test_wrong_options_are_refused_and_not_dropped(server: ServeProcess) -> None:
     for context, told in (
         ({"tpo": 3}, "option 'tpo': extra inputs are not permitted"),
         ({"top": 0}, "option 'top': input should be greater than or equal to 1"),
@@ -90,7 +89,7 @@ def test_wrong_options_are_refused_and_not_dropped(server: Running) -> None:
         assert told in answer.json()["detail"]
 
 
-def test_errors_of_a_run_come_with_status_200_and_their_words(server: Running) -> None:
+def test_errors_of_a_run_come_with_status_200_and_their_words(server: ServeProcess) -> None:
     answer = server.post("/runs/wait", {**RUN, "input": {"id": "blank", "text": " "}})
     assert answer.status_code == 200
     error = answer.json()["__error__"]
@@ -102,13 +101,13 @@ def test_errors_of_a_run_come_with_status_200_and_their_words(server: Running) -
         server.client().runs.wait(None, "tagging", input={"text": " "})
 
 
-def test_wrong_requests_have_a_status(server: Running) -> None:
+def test_wrong_requests_have_a_status(server: ServeProcess) -> None:
     assert server.post("/runs/wait", {"assistant_id": "other", "input": {}}).status_code in (404, 422)
     assert server.post("/runs/wait", {"input": {}}).status_code == 422
     assert server.get("/threads/00000000-0000-0000-0000-000000000000").status_code == 404
 
 
-def test_other_pages_are_refused_by_origin_and_by_name(server: Running) -> None:
+def test_other_pages_are_refused_by_origin_and_by_name(server: ServeProcess) -> None:
     for origin in ("https://smith.langchain.com", "https://evil.example", "http://localhost:3000", "null"):
         asked = httpx.options(
             f"{server.address}/runs/wait",
@@ -122,7 +121,7 @@ def test_other_pages_are_refused_by_origin_and_by_name(server: Running) -> None:
     assert answer.status_code == 400
 
 
-def test_what_the_runtime_leaves_open_is_closed(server: Running, keys: Keys) -> None:
+def test_what_the_runtime_leaves_open_is_closed(server: ServeProcess, keys: ApiKeys) -> None:
     thread = server.client().threads.create()["thread_id"]
     for path in ("/internal/truncate", "/deploy", "/deploy/logs", "/store/items", "/a2a/tagging"):
         assert server.post(path, {}, keys.admin).status_code == 404, path

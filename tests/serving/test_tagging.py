@@ -9,14 +9,14 @@ from langgraph.pregel.remote import RemoteGraph
 
 from llm4tag.schema import TagResult
 from tests.fakes.openai_server import FakeOpenAI, Reply
-from tests.serving.running import RECALL, TEXT, Running
+from tests.fakes.serve_process import RECALL, TEXT, ServeProcess
 
 
 def content(number: int = 1) -> dict[str, str]:
     return {"id": str(number), "text": TEXT}
 
 
-def test_the_llm_path_works_and_a_line_is_written_an_item(server: Running, fake: FakeOpenAI) -> None:
+def test_the_llm_path_works_and_a_line_is_written_an_item(server: ServeProcess, fake: FakeOpenAI) -> None:
     result = TagResult.model_validate(server.wait(id="asked"))
     assert result.tags[0].id == "mail"
     assert result.tags[0].signals.p_yes is not None
@@ -33,7 +33,7 @@ def test_the_llm_path_works_and_a_line_is_written_an_item(server: Running, fake:
     assert TEXT not in json.dumps(line)
 
 
-def test_a_failing_llm_degrades_the_result_and_the_line_says_so(server: Running, fake: FakeOpenAI) -> None:
+def test_a_failing_llm_degrades_the_result_and_the_line_says_so(server: ServeProcess, fake: FakeOpenAI) -> None:
     from tests.fakes.openai_server import Failure
 
     fake.chat = lambda _: Failure(401, "no such key", code="invalid_api_key")
@@ -45,7 +45,9 @@ def test_a_failing_llm_degrades_the_result_and_the_line_says_so(server: Running,
     assert line["degraded"] == result.degraded
 
 
-def test_options_come_as_context_over_those_the_server_was_started_with(server: Running, fake: FakeOpenAI) -> None:
+def test_options_come_as_context_over_those_the_server_was_started_with(
+    server: ServeProcess, fake: FakeOpenAI
+) -> None:
     assert len(server.wait(context=RECALL | {"top": 1})["tags"]) == 1
     assert fake.chat_requests == []
     server.wait()
@@ -53,7 +55,7 @@ def test_options_come_as_context_over_those_the_server_was_started_with(server: 
     assert len(asked) == 2
 
 
-def test_streams_tell_the_stages_and_the_tasks(server: Running) -> None:
+def test_streams_tell_the_stages_and_the_tasks(server: ServeProcess) -> None:
     parts = list(
         server.client().runs.stream(
             None, "tagging", input=content(), context=RECALL, stream_mode=["custom", "tasks", "values"]
@@ -67,7 +69,7 @@ def test_streams_tell_the_stages_and_the_tasks(server: Running) -> None:
     assert [part for part in parts if part.event == "values"][-1].data["tags"][0]["id"] == "mail"
 
 
-def test_a_batch_is_run_and_every_run_ends(server: Running) -> None:
+def test_a_batch_is_run_and_every_run_ends(server: ServeProcess) -> None:
     client = server.client()
     thread_ids = [client.threads.create()["thread_id"] for _ in range(3)]
     runs = [
@@ -88,7 +90,7 @@ def test_a_batch_is_run_and_every_run_ends(server: Running) -> None:
         time.sleep(0.1)
 
 
-def test_a_run_is_cancelled_while_the_llm_thinks(server: Running, fake: FakeOpenAI) -> None:
+def test_a_run_is_cancelled_while_the_llm_thinks(server: ServeProcess, fake: FakeOpenAI) -> None:
     fake.chat = lambda _: Reply("Yes", delay=5)
     client = server.client()
     thread = client.threads.create()["thread_id"]
@@ -104,7 +106,7 @@ def test_a_run_is_cancelled_while_the_llm_thinks(server: Running, fake: FakeOpen
     assert server.wait(context=RECALL)["tags"]
 
 
-def test_a_run_stops_before_a_node_and_goes_on_where_it_was(server: Running) -> None:
+def test_a_run_stops_before_a_node_and_goes_on_where_it_was(server: ServeProcess) -> None:
     client = server.client()
     thread = client.threads.create()["thread_id"]
     client.runs.wait(thread, "tagging", input=content(), context=RECALL, interrupt_before=["decide"])
@@ -121,7 +123,7 @@ def test_a_run_stops_before_a_node_and_goes_on_where_it_was(server: Running) -> 
     assert steps[0]["values"]["tags"][0]["id"] == "mail"  # type: ignore[call-overload]
 
 
-def test_a_remote_graph_is_used_like_the_graph(server: Running) -> None:
+def test_a_remote_graph_is_used_like_the_graph(server: ServeProcess) -> None:
     remote: Any = RemoteGraph("tagging", sync_client=server.client())
     result = remote.invoke(content(), context=RECALL | {"top": 1})
     assert result["tags"][0]["id"] == "mail"
@@ -129,7 +131,7 @@ def test_a_remote_graph_is_used_like_the_graph(server: Running) -> None:
     assert {"prepare", "judge", "report"} <= set(drawn)
 
 
-def test_schemas_and_graph_are_what_studio_draws(server: Running) -> None:
+def test_schemas_and_graph_are_what_studio_draws(server: ServeProcess) -> None:
     client = server.client()
     (assistant,) = client.assistants.search()
     assert assistant["name"] == "tagging"
@@ -150,7 +152,7 @@ def test_schemas_and_graph_are_what_studio_draws(server: Running) -> None:
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/info", "/ok", "/metrics", "/health"])
-def test_what_needs_no_key(server: Running, path: str) -> None:
+def test_what_needs_no_key(server: ServeProcess, path: str) -> None:
     answer = server.get(path, key="none")
     assert answer.status_code == 200
     assert str(server.folder) not in answer.text

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from tests.fakes.serve_process import RECALL, running
 from tests.fakes.traces import Collector
-from tests.serving.running import RECALL, running
 
 
 def test_a_served_run_is_traced_once_with_its_nodes(served_store: Path, tmp_path: Path) -> None:

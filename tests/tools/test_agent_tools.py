@@ -1,3 +1,5 @@
+"""Recall paths as tools for any agent."""
+
 from pathlib import Path
 
 import pytest

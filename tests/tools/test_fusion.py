@@ -1,3 +1,5 @@
+"""Fusion of recall paths by relative scores."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

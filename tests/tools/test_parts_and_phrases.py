@@ -1,3 +1,5 @@
+"""Parts of a text, and names found in it word for word."""
+
 import pytest
 
 from llm4tag.schema import Tag, Vocabulary

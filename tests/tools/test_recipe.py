@@ -1,3 +1,5 @@
+"""The recipe that recall follows, by what the store holds and the caller chooses."""
+
 from datetime import UTC, datetime
 
 import numpy as np

@@ -1,15 +1,17 @@
+"""The fit of a calibrator and its held-out figures."""
+
 import numpy as np
 import pytest
 
 from llm4tag.calibration.calibrator import Scale
 from llm4tag.calibration_run import fit_calibrator
-from llm4tag.evaluation.calibration_report import CalibrationReport, Circumstances
+from llm4tag.evaluation.calibration_report import CalibrationReport, FitConditions
 from llm4tag.schema import TagResult, UsageError
 from llm4tag.training.calibrator_fit import cross_fitted, fit_columns, fit_scale, tag_offsets
 from llm4tag.training.labelled_pairs import LabelledPairs
 from tests.fakes.results import labelled_results
 
-MADE = Circumstances(conditions={"model": "none"}, tagged_contents=0, depth=50, settings={})
+MADE = FitConditions(conditions={"model": "none"}, tagged_contents=0, depth=50, settings={})
 
 
 def loss(report: CalibrationReport, name: str, metric: str = "log_loss") -> float:
@@ -62,10 +64,10 @@ def test_a_tags_own_record_moves_it_the_more_the_more_there_is() -> None:
 
 def test_what_cannot_be_fitted_on_says_so() -> None:
     results, gold = labelled_results(30)
-    with pytest.raises(UsageError, match="19 labelled documents with a whole result, at least 20 are needed"):
+    with pytest.raises(UsageError, match="19 labelled documents have a whole result, at least 20 are needed"):
         fit_calibrator(results[:19], gold, MADE)
     degraded = [one.model_copy(update={"degraded": "the model is down"}) for one in results[:15]]
-    with pytest.raises(UsageError, match=r"15 labelled documents.*--retry-degraded"):
+    with pytest.raises(UsageError, match=r"15 labelled documents.*retry_degraded"):
         fit_calibrator([*degraded, *results[15:]], gold, MADE)
     with pytest.raises(UsageError, match=r"0 are right.*tags are of this vocabulary"):
         fit_calibrator(results, {one: frozenset({"of another"}) for one in gold}, MADE)

@@ -1,3 +1,5 @@
+"""Near-duplicates and translations in history."""
+
 import numpy as np
 import pytest
 

@@ -28,7 +28,7 @@ from llm4tag.training.judge_examples import (
     read_examples,
 )
 from llm4tag.training.recall_fit import fit_recall
-from tests.training.test_fit import Bars
+from tests.fakes.progress import RecordedBars
 
 IDS = prompt_form("ids")
 
@@ -36,13 +36,15 @@ IDS = prompt_form("ids")
 async def exported(
     store: KnowledgeStore, options: ExportOptions | None = None, name: str = "made"
 ) -> tuple[TrainingSet, list[TrainingExample]]:
-    head, *examples = [line async for line in export_set(store, name, IDS, options or ExportOptions(), Bars())]
+    head, *examples = [
+        line async for line in export_set(store, name, IDS, options or ExportOptions(), RecordedBars())
+    ]
     assert isinstance(head, TrainingSet)
     return head, [one for one in examples if isinstance(one, TrainingExample)]
 
 
 async def test_every_content_has_candidates_as_tagging_would_find_them(store: KnowledgeStore) -> None:
-    await fit_recall(store, Bars())
+    await fit_recall(store, RecordedBars())
     head, examples = await exported(store, ExportOptions(top=3))
     assert (head.recipe, head.contents, head.form, head.limits) == (Recipe.LEARNED, 300, "ids", LIMITS)
     assert len(examples) == 300

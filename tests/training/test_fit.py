@@ -1,5 +1,4 @@
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""The fit of recall on a store's history."""
 
 import numpy as np
 import pytest
@@ -7,7 +6,6 @@ import pytest
 from llm4tag.calibration.columns import FUSION_COLUMNS
 from llm4tag.calibration.evidence_fusion import EvidenceFusion
 from llm4tag.knowledge_store.protocol import KnowledgeStore
-from llm4tag.models.embedder import Progress
 from llm4tag.schema import Path, StoreError
 from llm4tag.tools.agent_tools import recall_tools
 from llm4tag.tools.artifacts import load_recall_fit
@@ -16,28 +14,11 @@ from llm4tag.training.fusion_fit import fit_weights
 from llm4tag.training.held_out_evidence import Pairs
 from llm4tag.training.recall_fit import FitReport, fit_is_due, fit_recall
 from tests.fakes.history import contents
-
-
-class Bars:
-    """Notes what is shown."""
-
-    def __init__(self) -> None:
-        self.done: dict[str, int] = {}
-        self.total: dict[str, int] = {}
-
-    @contextmanager
-    def __call__(self, label: str, total: int, unit: str) -> Iterator[Progress]:
-        self.total[label] = total
-        self.done[label] = 0
-
-        def advance(count: int) -> None:
-            self.done[label] += count
-
-        yield advance
+from tests.fakes.progress import RecordedBars
 
 
 async def test_fits_both_and_keeps_them_with_what_they_rest_on(store: KnowledgeStore) -> None:
-    bars = Bars()
+    bars = RecordedBars()
     report = await fit_recall(store, bars)
     assert bars.done == bars.total
     assert (report.tagged_contents, report.linear_documents, report.linear_tags) == (300, 300, 6)
@@ -55,7 +36,7 @@ async def test_fits_both_and_keeps_them_with_what_they_rest_on(store: KnowledgeS
 
 
 async def test_the_linear_scorer_is_a_tool_for_any_agent(store: KnowledgeStore) -> None:
-    await fit_recall(store, Bars())
+    await fit_recall(store, RecordedBars())
     tools = {tool.name: tool for tool in recall_tools(store)}
     found = await tools["classify_content"].ainvoke({"text": "rook bishop checkmate", "limit": 2})
     assert next(one["id"] for one in found) == "chess"
@@ -63,9 +44,9 @@ async def test_the_linear_scorer_is_a_tool_for_any_agent(store: KnowledgeStore) 
 
 
 async def test_the_same_history_and_seed_give_the_same_fit(store: KnowledgeStore) -> None:
-    await fit_recall(store, Bars())
+    await fit_recall(store, RecordedBars())
     one = await load_recall_fit(store)
-    await fit_recall(store, Bars())
+    await fit_recall(store, RecordedBars())
     other = await load_recall_fit(store)
     assert one is not None
     assert other is not None
@@ -77,18 +58,18 @@ async def test_the_same_history_and_seed_give_the_same_fit(store: KnowledgeStore
 
 async def test_too_little_history_fits_nothing_and_drops_an_old_fit(store: KnowledgeStore) -> None:
     assert await fit_is_due(store)
-    await fit_recall(store, Bars())
+    await fit_recall(store, RecordedBars())
     assert not await fit_is_due(store)
     await store.upsert_contents(contents(60, seed=3))
     assert await fit_is_due(store), "a fifth more history"
     await store.delete_contents([content.id for content in (*contents(300)[150:], *contents(60, seed=3))])
     assert not await fit_is_due(store)
-    assert await fit_recall(store, Bars()) == FitReport(tagged_contents=150)
+    assert await fit_recall(store, RecordedBars()) == FitReport(tagged_contents=150)
     assert await load_recall_fit(store) is None
 
 
 async def test_few_richly_tagged_documents_give_no_fusion(store: KnowledgeStore) -> None:
-    report = await fit_recall(store, Bars(), fewest_tags=4)
+    report = await fit_recall(store, RecordedBars(), fewest_tags=4)
     assert report.linear_documents == 300
     assert report.fusion_documents == 0
     fitted = await load_recall_fit(store)
@@ -97,7 +78,7 @@ async def test_few_richly_tagged_documents_give_no_fusion(store: KnowledgeStore)
 
 
 async def test_a_path_can_be_left_out(store: KnowledgeStore) -> None:
-    await fit_recall(store, Bars(), paths=ALL_PATHS - {Path.LINEAR})
+    await fit_recall(store, RecordedBars(), paths=ALL_PATHS - {Path.LINEAR})
     fitted = await load_recall_fit(store)
     assert fitted is not None
     assert fitted.fusion is not None
@@ -106,7 +87,7 @@ async def test_a_path_can_be_left_out(store: KnowledgeStore) -> None:
 
 
 async def test_a_fit_of_another_embedding_is_not_used(store: KnowledgeStore) -> None:
-    await fit_recall(store, Bars())
+    await fit_recall(store, RecordedBars())
     await store.reembed("fake-16")
     assert await load_recall_fit(store) is None
 

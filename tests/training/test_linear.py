@@ -1,3 +1,5 @@
+"""The fit of the linear scorer, its scores and its bytes."""
+
 from datetime import UTC, datetime
 
 import numpy as np

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.weaviate_server import SCRIPT
+from tests.fakes.weaviate_server import SCRIPT
 
 pytestmark = pytest.mark.weaviate
 GUIDE = Path(__file__).parents[2] / "docs" / "weaviate.md"

@@ -17,10 +17,10 @@ export function App() {
     <>
       <header>
         <h1>llm4tag</h1>
-        <p class="quiet">Tags for a text, stage by stage, with what speaks for each.</p>
+        <p class="quiet">Tags for a text, stage by stage, with the evidence for each.</p>
       </header>
       <main>
-        <div class="beside">
+        <div class="columns">
           <ContentForm running={running} onTag={start} onCancel={cancel} />
           <StageList run={run} />
         </div>

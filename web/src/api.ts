@@ -44,7 +44,7 @@ function requestFor(content: Content, options: Options): unknown {
   return {
     assistant_id: ASSISTANT,
     input: content.title.trim() ? { title: content.title, text: content.text } : { text: content.text },
-    // Ticked is the server's own default, and a server without a model refuses to be told to ask one.
+    // Ticked is the server's own default, and a server without a model refuses a request to use one.
     context: options.useLlm ? { watched: true } : { use_llm: false, watched: true },
     stream_mode: ["custom", "values"],
     on_disconnect: "cancel",

@@ -4,7 +4,7 @@ import type { CalibrationNote, Decision, Signals, TagDecision, TagResult } from 
 
 export type Evidence = TagDecision["evidence"][number];
 
-/** What a stage knows of a tag; merged by id. */
+/** What a stage knows about a tag; merged by id. */
 export interface TagSoFar {
   id: string;
   name: string;
@@ -20,7 +20,7 @@ export interface Shown {
   passages: { id: string; title: string; text: string }[];
 }
 
-/** A custom event: counts of one node, and with `watched` what it knows. */
+/** A custom event: the counts of one node, and with `watched` what it found. */
 export interface StageEvent {
   stage: string;
   round?: number;

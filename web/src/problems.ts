@@ -1,14 +1,14 @@
-/** What went wrong, in the server's words where it has any, and what can be done about it. */
+/** What went wrong, in the server's words if it has any, and what can be done about it. */
 
 import type { ServerError } from "./events";
 
 export interface Problem {
   title: string;
-  told: string;
+  message: string;
   todo: string;
   /** Whether an API key would help. */
   key?: boolean;
-  /** Whether nothing was begun. */
+  /** Whether the server refused to start the run. */
   refused?: boolean;
 }
 
@@ -18,7 +18,7 @@ export class ProblemError extends Error {
   }
 }
 
-/** LangGraph's server says this in place of most errors' words. */
+/** LangGraph's server gives this in place of the messages of most errors. */
 const MASKED = "An internal error occurred";
 
 const LOG = "The server's log says more.";
@@ -46,45 +46,45 @@ const KNOWN: Record<string, { title: string; todo: string }> = {
 /** Return the problem that a run ended with. */
 export function ofRun(error: ServerError): Problem {
   const known = KNOWN[error.error] ?? { title: `The server failed (${error.error})`, todo: `Try again. ${LOG}` };
-  const told = error.message === MASKED ? "" : error.message;
-  return { ...known, told, todo: known.todo || (told ? "" : LOG) };
+  const message = error.message === MASKED ? "" : error.message;
+  return { ...known, message, todo: known.todo || (message ? "" : LOG) };
 }
 
-/** Return the problem that a status other than 2xx tells. */
-export function ofStatus(status: number, told: string, keySent: boolean): Problem {
-  return { ...saidBy(status, told, keySent), refused: true };
+/** Return the problem that a status other than 2xx means. */
+export function ofStatus(status: number, message: string, keySent: boolean): Problem {
+  return { ...saidBy(status, message, keySent), refused: true };
 }
 
-function saidBy(status: number, told: string, keySent: boolean): Problem {
+function saidBy(status: number, message: string, keySent: boolean): Problem {
   if (status === 401 || status === 403) {
     return {
       title: keySent ? "The server refuses this API key" : "The server wants an API key",
-      told,
+      message,
       todo: "Enter the key that you were given for this server.",
       key: true,
     };
   }
   if (status === 429 || status === 503) {
-    return { title: "The server has too much to do", told, todo: "Try again in a moment." };
+    return { title: "The server has too much to do", message, todo: "Try again in a moment." };
   }
   if (status === 413) {
-    return { title: "The text is too long for this server", told, todo: "Give a shorter one." };
+    return { title: "The text is too long for this server", message, todo: "Give a shorter one." };
   }
   if (status === 404 || status === 405) {
-    return { title: "There is no tagging here", told, todo: "Open this page from the server that tags: …/app." };
+    return { title: "There is no tagging here", message, todo: "Open this page from the server that tags: …/app." };
   }
-  return { title: `The server refused (${status})`, told, todo: status < 500 ? "" : `Try again. ${LOG}` };
+  return { title: `The server refused (${status})`, message, todo: status < 500 ? "" : `Try again. ${LOG}` };
 }
 
 export const UNREACHABLE: Problem = {
   title: "The server does not answer",
-  told: "",
+  message: "",
   todo: "Check that it runs and can be reached from here, then try again.",
   refused: true,
 };
 
 export const CUT_OFF: Problem = {
   title: "The answer broke off before its end",
-  told: "",
-  todo: `Try again; what came so far stands below. ${LOG}`,
+  message: "",
+  todo: `Try again; what came so far is shown below. ${LOG}`,
 };

@@ -1,4 +1,4 @@
-/** One run as the page shows it, put together from what the server streams: plain functions. */
+/** One run as the page shows it, computed from the server's events by plain functions. */
 
 import type { ServerEvent, Shown, StageEvent, TagSoFar } from "./events";
 import { ofRun, type Problem } from "./problems";
@@ -13,7 +13,7 @@ export type StageState = "waiting" | "running" | "done" | "skipped" | "failed" |
 export interface Stage {
   name: StageName;
   state: StageState;
-  /** What it did, a line for each of its nodes. */
+  /** What the stage did, a line for each of its nodes. */
   said: string[];
 }
 
@@ -22,7 +22,7 @@ export interface Run {
   useLlm: boolean;
   round: number;
   stages: Stage[];
-  /** Best first, as far as is known. */
+  /** The tags found so far, best first. */
   tags: TagSoFar[];
   references: References;
   shown: Shown | null;
@@ -48,7 +48,7 @@ const STAGE_OF: Record<string, StageName> = {
   decide: "decide",
   report: "decide",
 };
-/** The node that ends a stage; others of it only add to what it says. */
+/** The nodes that end a stage; the other nodes of a stage only add lines to it. */
 const LAST = new Set(["fuse_candidates", "retrieve_knowledge", "judge", "rate", "generate", "calibrate", "decide"]);
 const OF_LLM: ReadonlySet<StageName> = new Set(["knowledge", "judge", "generate"]);
 const NOTHING: References = { texts: new Map(), names: new Map() };
@@ -111,7 +111,7 @@ function fresh(useLlm: boolean): Stage[] {
   });
 }
 
-/** The stage that was at work gets the state; those that it kept from starting were skipped, or wait for ever. */
+/** Give the running stage a state, and mark the stages that did not start as skipped. */
 function settled(stages: Stage[], state: StageState): Stage[] {
   return stages.map((stage) => {
     if (stage.state === "running") return { ...stage, state };
@@ -129,7 +129,7 @@ function afterStage(run: Run, event: StageEvent): Run {
   const at = STAGES.indexOf(name);
   const stages = run.stages.map((stage, place): Stage => {
     if (place === at) return { ...stage, state: stateAt(event), said: said ? [...stage.said, said] : stage.said };
-    // What is left behind had nothing to do.
+    // Stages that were passed had nothing to do.
     if (place < at && (stage.state === "waiting" || stage.state === "running")) return { ...stage, state: "skipped" };
     return stage;
   });
@@ -184,21 +184,21 @@ function saidOf(event: StageEvent): string {
   }
 }
 
-/** Merge what a stage says of tags; recall gives the list anew, calibration its order. */
+/** Merge what a stage says about tags; recall gives a new list, calibration its order. */
 function mergedTags(known: TagSoFar[], event: StageEvent): TagSoFar[] {
   if (!Array.isArray(event.tags)) return known;
-  const told = event.tags;
+  const fresh = event.tags;
   const byId = new Map(known.map((tag) => [tag.id, tag]));
-  const merge = (one: (typeof told)[number]): TagSoFar | null => {
+  const merge = (one: (typeof fresh)[number]): TagSoFar | null => {
     const before = byId.get(one.id);
     if (before) return { ...before, ...one };
     return one.name !== undefined && one.evidence && one.signals ? (one as TagSoFar) : null;
   };
   if (event.stage !== "fuse_candidates" && event.stage !== "calibrate") {
-    const news = new Map(told.map((one) => [one.id, merge(one)]));
+    const news = new Map(fresh.map((one) => [one.id, merge(one)]));
     return known.map((tag) => news.get(tag.id) ?? tag);
   }
-  const first = told.map(merge).filter((tag) => tag !== null);
+  const first = fresh.map(merge).filter((tag) => tag !== null);
   const listed = new Set(first.map((tag) => tag.id));
   return event.stage === "fuse_candidates" ? first : [...first, ...known.filter((tag) => !listed.has(tag.id))];
 }

@@ -1,4 +1,4 @@
-/** Server-sent events out of a response's bytes, wherever these are cut. */
+/** Server-sent events, read from a response's bytes wherever these are cut. */
 
 export interface Message {
   event: string;
@@ -17,7 +17,7 @@ export async function* messages(body: ReadableStream<Uint8Array>): AsyncGenerato
     for (;;) {
       const { done, value } = await reader.read();
       rest += decoder.decode(value, { stream: !done });
-      // A \r at the end may be the half of a \r\n that is still to come.
+      // A \r at the end may be half of a \r\n that is not complete yet.
       const held = !done && rest.endsWith("\r") ? "\r" : "";
       const lines = rest.slice(0, rest.length - held.length).split(LINE_END);
       rest = (lines.pop() ?? "") + held;
@@ -37,7 +37,7 @@ export async function* messages(body: ReadableStream<Uint8Array>): AsyncGenerato
       if (done) return;
     }
   } finally {
-    // Whoever stops reading has no more use for the run either.
+    // A caller that stops reading needs the run no longer.
     await reader.cancel().catch(() => undefined);
   }
 }

@@ -15,7 +15,7 @@ export function summary(run: Run): string {
     case "done":
       return `Done: ${decided(run)}.`;
     case "cancelled":
-      return run.tags.length > 0 ? "Cancelled. What was found so far stands below." : "Cancelled.";
+      return run.tags.length > 0 ? "Cancelled. What was found so far is shown below." : "Cancelled.";
     case "failed":
       return "Failed.";
   }

@@ -1,11 +1,11 @@
-/** Text that nobody vouches for, made safe to show, and figures as the command line writes them. */
+/** Untrusted text made safe to show, and figures as the command line writes them. */
 
-// What Python's str.split() splits at, so that both say the same.
+// The characters at which Python's str.split() splits, so that both show the same.
 const SPACES = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
-// Controls, marks that turn the direction of writing, and the like: what Python's str.isprintable() is false for.
+// Control characters, marks of direction and the like: those for which Python's str.isprintable() is false.
 const UNSEEN = /[\p{C}\p{Z}]/gu;
 
-/** Return text on one line, its control characters spelled out: llm4tag/text.py. */
+/** Return text on one line, its control characters spelled out, as schema/text.py does. */
 export function visible(text: string): string {
   const line = text.split(SPACES).filter(Boolean).join(" ");
   return line.replace(UNSEEN, (char) => (char === " " ? char : spelled(char)));

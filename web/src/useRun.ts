@@ -8,7 +8,7 @@ import { after, cancelled, ended, failed, idle, type Run, started } from "./run"
 
 type Action =
   | { kind: "started"; useLlm: boolean }
-  | { kind: "told"; event: ServerEvent }
+  | { kind: "event"; event: ServerEvent }
   | { kind: "ended" }
   | { kind: "failed"; problem: Problem }
   | { kind: "cancelled" };
@@ -17,7 +17,7 @@ function reduce(run: Run, action: Action): Run {
   switch (action.kind) {
     case "started":
       return started(action.useLlm);
-    case "told":
+    case "event":
       return after(run, action.event);
     case "ended":
       return ended(run, CUT_OFF);
@@ -33,7 +33,7 @@ export interface Running {
   key: string;
   start: (content: Content, options: Options) => void;
   cancel: () => void;
-  /** Keep a key for this tab, or forget it, and ask again what was refused for want of one. */
+  /** Save a key for this browser tab, or forget it, and repeat the run that was refused without one. */
   useKey: (key: string) => void;
 }
 
@@ -50,11 +50,11 @@ export function useRun(): Running {
     const own = new AbortController();
     aborter.current = own;
     last.current = [content, options];
-    // A run that another one took the place of says nothing more.
+    // A run that was replaced by another reports nothing more.
     const say = (action: Action) => aborter.current === own && dispatch(action);
     say({ kind: "started", useLlm: options.useLlm });
     try {
-      for await (const event of tag(content, options, withKey, own.signal)) say({ kind: "told", event });
+      for await (const event of tag(content, options, withKey, own.signal)) say({ kind: "event", event });
       say({ kind: "ended" });
     } catch (error) {
       if (own.signal.aborted) say({ kind: "cancelled" });
@@ -77,5 +77,5 @@ export function useRun(): Running {
 }
 
 function unexpected(error: unknown): Problem {
-  return { title: "This page failed", told: String(error), todo: "Reload it and try again." };
+  return { title: "This page failed", message: String(error), todo: "Reload it and try again." };
 }

@@ -1,4 +1,4 @@
-/** Evidence in words: those of llm4tag/evidence_words.py, to which a test holds them. */
+/** Evidence in words, the same as in llm4tag/evidence_words.py: a test compares them. */
 
 import type { Evidence, TagSoFar } from "./events";
 import type { C2TEvidence, Neighbour, Signals, TagLink } from "./schema";
@@ -10,7 +10,7 @@ export interface References {
   names: ReadonlyMap<string, string>;
 }
 
-/** What one path, or the LLM, says: a line, and lines of particulars. */
+/** The evidence of one path, or of the LLM: a sentence, then its particulars. */
 export interface Said {
   line: string;
   particulars: Particular[];
@@ -18,27 +18,27 @@ export interface Said {
 
 export interface Particular {
   line: string;
-  /** Whether it is a content that a person tagged so. */
+  /** Whether it is a content to which a person gave the tag. */
   human?: boolean;
 }
 
 const BEGINNING = 90;
 const LINKS = { cooccurrence: "often given together with", parent: "a child of", child: "a parent of" };
 
-/** Return a confidence as people may read it: a number only where it is a measured probability. */
+/** Return a confidence as people may read it: a number only if it is a measured probability. */
 export function confidenceOf(tag: TagSoFar): string {
   if (tag.confidence === undefined || tag.calibration === undefined) return "uncalibrated";
   return tag.calibration.status === "calibrated" ? two(tag.confidence) : tag.calibration.status;
 }
 
-/** Return what speaks for a tag in a few words, on one line. */
+/** Return the evidence of a tag in a few words, on one line. */
 export function inShort(tag: TagSoFar): string {
-  const alone = tag.evidence.length === 1;
-  const said = tag.evidence.filter((item) => alone || item.path !== "t2t").map(short);
+  const single = tag.evidence.length === 1;
+  const said = tag.evidence.filter((item) => single || item.path !== "t2t").map(short);
   return [...said, ...(ofLlm(tag.signals) ? [llmLine(tag.signals)] : [])].join("; ");
 }
 
-/** Return what speaks for a tag, path by path and then the LLM. */
+/** Return the evidence of a tag, path by path and then of the LLM. */
 export function allSaid(tag: TagSoFar, references: References): Said[] {
   const said = tag.evidence.map((item) => lines(item, references));
   return [...said, ...(ofLlm(tag.signals) ? [{ line: llmLine(tag.signals), particulars: [] }] : [])];
@@ -57,14 +57,14 @@ function ofLlm(signals: Signals): boolean {
 function short(item: Evidence): string {
   switch (item.path) {
     case "c2t":
-      if (item.verbatim) return `'${visible(item.unit)}' stands in the text`;
+      if (item.verbatim) return `'${visible(item.unit)}' is in the text`;
       return item.unit ? `resembles '${visible(item.unit)}'` : "resembles the tag";
     case "c2c2t":
       return `on ${item.support} of ${item.looked_at} similar contents`;
     case "linear":
       return `linear scorer ${two(item.raw)}`;
     case "t2t":
-      return "goes with other candidates";
+      return "goes together with other candidates";
   }
 }
 
@@ -86,14 +86,14 @@ function parts(item: Evidence, { texts, names }: References): [string, Particula
     case "linear":
       return [`history's words and meaning, weighed by the linear scorer, give ${two(item.raw)} (1: sure)`, []];
     case "t2t":
-      return ["it goes with other candidates", item.links.map((one) => link(one, names))];
+      return ["it goes together with other candidates", item.links.map((one) => link(one, names))];
   }
 }
 
 function ofText(item: C2TEvidence): Particular[] {
   const said: Particular[] = [];
   if (item.unit) {
-    const how = item.verbatim ? "stands in the text word for word" : "shares words with the text";
+    const how = item.verbatim ? "is in the text word for word" : "shares words with the text";
     const score = item.keyword_score === null ? "" : ` (BM25 ${two(item.keyword_score)})`;
     said.push({ line: `its ${item.unit_kind || "name"} '${visible(item.unit)}' ${how}${score}` });
   }
@@ -108,8 +108,8 @@ function neighbour(one: Neighbour, texts: ReadonlyMap<string, string>): Particul
   const text = texts.get(one.id);
   const human = one.provenance === "human";
   const given = human ? "tagged by people" : "tagged by a model";
-  const told = text === undefined ? "no longer in the store" : beginning(text);
-  return { line: `${visible(one.id)} (similarity ${two(one.similarity)}, ${given}): ${told}`, human };
+  const words = text === undefined ? "no longer in the store" : beginning(text);
+  return { line: `${visible(one.id)} (similarity ${two(one.similarity)}, ${given}): ${words}`, human };
 }
 
 function link(one: TagLink, names: ReadonlyMap<string, string>): Particular {

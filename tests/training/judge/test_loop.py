@@ -18,7 +18,7 @@ from llm4tag.training.judge.lora_layers import judged
 from llm4tag.training.judge.training_loop import Training
 from llm4tag.training.judge.training_options import TrainOptions
 from llm4tag.training.judge.training_run import Plan, check_folder
-from tests.training.judge.examples import write
+from tests.fakes.judge_examples import write
 
 pytestmark = pytest.mark.training
 

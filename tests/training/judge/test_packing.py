@@ -6,7 +6,7 @@ from llm4tag.training.judge.base_model import Base
 from llm4tag.training.judge.lora_layers import add_lora, judged, lora_parameters
 from llm4tag.training.judge.token_batches import packed
 from llm4tag.training.judge.token_sequences import token_sequence
-from tests.training.judge.examples import example, head
+from tests.fakes.judge_examples import example, head
 
 pytestmark = pytest.mark.training
 

@@ -3,7 +3,7 @@ import { visible } from "../text";
 
 export const NOT_YET = "calibration is still to come";
 
-/** Whether the confidences are measured probabilities, and why not if they are not. */
+/** A banner that says whether the confidences are measured probabilities, and why not. */
 export function CalibrationBanner({ run }: { run: Run }) {
   const weighed = run.tags.filter((tag) => tag.calibration !== undefined);
   const not = weighed.filter((tag) => tag.calibration?.status !== "calibrated");
@@ -30,7 +30,7 @@ export function CalibrationBanner({ run }: { run: Run }) {
     <div class="banner warn">
       <p>
         <strong>{not.length === weighed.length ? "Uncalibrated." : "Partly calibrated."}</strong> Confidences rank; where
-        one is no measured probability, the word stands in its place.
+        one is no measured probability, this word replaces it.
       </p>
       {reasons.map((reason) => (
         <p key={reason}>

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { Run } from "../run";
 import { readableJson } from "../text";
 
-/** The JSON behind the page: the result line, or what is known of it so far. */
+/** The JSON behind the page: the result line, or what is known so far. */
 export function JsonView({ run }: { run: Run }) {
   const [open, setOpen] = useState(false);
   return (

@@ -1,19 +1,19 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 interface Props {
-  /** Whether to go there at once: the server asked for a key. */
+  /** Whether to focus the field at once, as the server asked for a key. */
   focus: boolean;
   onKey: (key: string) => void;
 }
 
-/** The key that a server wants. */
+/** The form for the API key that a server requires. */
 export function KeyForm({ focus, onKey }: Props) {
   const [key, setKey] = useState("");
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => {
     if (focus) field.current?.focus();
   }, [focus]);
-  // A header takes nothing else.
+  // A header allows no other characters.
   const usable = /^[\x21-\x7e]+$/.test(key);
   return (
     <section aria-labelledby="key-heading">
@@ -40,7 +40,7 @@ export function KeyForm({ focus, onKey }: Props) {
             Use this key
           </button>
           <span id="key-note" class="quiet small">
-            {key && !usable ? "This has characters that no key has." : "Kept until this tab is closed, and sent to this server alone."}
+            {key && !usable ? "This has characters that no key has." : "Saved until this tab is closed, and sent to this server only."}
           </span>
         </div>
       </form>

@@ -1,7 +1,7 @@
 import type { Shown } from "../events";
 import { visible } from "../text";
 
-/** What the language model is shown beside the content. */
+/** The examples and passages that the language model is shown with the content. */
 export function Knowledge({ shown }: { shown: Shown }) {
   if (shown.examples.length + shown.passages.length === 0) return null;
   return (

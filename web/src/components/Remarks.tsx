@@ -1,7 +1,7 @@
 import type { TagResult } from "../schema";
 import { count, two, visible } from "../text";
 
-/** What a reader should know of a result as a whole. */
+/** Remarks on a result as a whole. */
 export function Remarks({ result }: { result: TagResult }) {
   const { usage } = result;
   const off = result.off_vocabulary.map((one) => `'${visible(one.name)}' (${one.count}x)`).join(", ");

@@ -18,7 +18,7 @@ const MARKS: Record<Stage["state"], string> = {
   cancelled: "■",
 };
 
-/** How far a run is. */
+/** The stages of a run and their states. */
 export function StageList({ run }: { run: Run }) {
   return (
     <section aria-labelledby="stages-heading">

@@ -5,11 +5,11 @@ import { allSaid, type References } from "../words";
 interface Props {
   tag: TagSoFar;
   references: References;
-  /** Why its confidence is uncalibrated; empty where it is not. */
+  /** Why the confidence is uncalibrated; empty if it is calibrated. */
   reason: string;
 }
 
-/** What speaks for a tag: path by path, then the language model. */
+/** The evidence of a tag: path by path, then of the language model. */
 export function TagEvidence({ tag, references, reason }: Props) {
   return (
     <ul class="evidence">

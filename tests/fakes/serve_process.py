@@ -23,12 +23,12 @@ RECALL = {"use_llm": False}
 
 
 @dataclass
-class Running:
+class ServeProcess:
     """A running server."""
 
     address: str
     folder: Path
-    """It was started in, and has its cache below."""
+    """The folder that the server was started in; its cache is below."""
     process: "subprocess.Popen[bytes]"
     key: str = ""
     clients: dict[str, SyncLangGraphClient] = field(default_factory=dict)
@@ -57,12 +57,12 @@ class Running:
         return answer.json()
 
     def lines(self, event: str) -> list[dict[str, Any]]:
-        """Return what it has written of an event."""
+        """Return the lines of an event that the server has written."""
         written = (self.folder / "stdout").read_text().splitlines()
         return [line for line in map(json.loads, written) if line["event"] == event]
 
     def said(self) -> str:
-        """Return what it told people."""
+        """Return what the server wrote for people."""
         return (self.folder / "stderr").read_text()
 
     def stop(self, how: signal.Signals = signal.SIGTERM, patience: float = 20) -> int:
@@ -71,21 +71,21 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, *options: object, **environment: str) -> Iterator[Running]:
+def running(folder: Path, *options: object, **environment: str) -> Iterator[ServeProcess]:
     """Start ``llm4tag serve`` in an empty folder, wait until it answers, and end it."""
     work = folder / "empty"
     work.mkdir()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LLM4TAG_")}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("LLM4TAG_")}
     command = [str(Path(sys.executable).parent / "llm4tag"), "serve", *(str(option) for option in options)]
     with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             command,
             cwd=work,
-            env={**kept, "LLM4TAG_CACHE_DIR": str(folder / "cache"), **environment},
+            env={**environ, "LLM4TAG_CACHE_DIR": str(folder / "cache"), **environment},
             stdout=stdout,
             stderr=stderr,
         )
-        server = Running("", folder, process)
+        server = ServeProcess("", folder, process)
         try:
             _await(server)
             yield server
@@ -101,7 +101,7 @@ def running(folder: Path, *options: object, **environment: str) -> Iterator[Runn
                     process.wait()
 
 
-def _await(server: Running) -> None:
+def _await(server: ServeProcess) -> None:
     deadline = time.monotonic() + PATIENCE
     while not (server.address and _answers(server.address)):
         said = server.said()
@@ -120,3 +120,13 @@ def _answers(address: str) -> bool:
         return httpx.get(f"{address}/ready", timeout=PATIENCE).status_code in (200, 503)
     except httpx.TransportError:
         return False
+
+
+@dataclass(frozen=True)
+class ApiKeys:
+    """API keys: one of each scope, and two that tag."""
+
+    read: str
+    one: str
+    other: str
+    admin: str

@@ -1,4 +1,4 @@
-"""Running the command line, and asking a store what came of it."""
+"""The command line run in this process, and questions to a store about the outcome."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from llm4tag.cli import app
 from llm4tag.knowledge_store.protocol import KnowledgeStore, StoreStatistics
 from llm4tag.knowledge_store.stores import open_store
-from tests.ingest.files import written
+from tests.fakes.jsonl_files import written
 
 T = TypeVar("T")
 TAGS = ({"id": "web", "name": "Web", "aliases": ["网络"]}, {"id": "mail", "name": "Mail", "parents": ["net"]})
