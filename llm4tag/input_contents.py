@@ -10,7 +10,7 @@ from llm4tag.evaluation.labelled_files import LABELLED_COLUMNS, Labelled, read_l
 from llm4tag.knowledge_store.ingest.contents import CONTENT_COLUMNS, read_contents
 from llm4tag.knowledge_store.ingest.ingest_report import Rejects
 from llm4tag.knowledge_store.ingest.input_formats import STDIN
-from llm4tag.knowledge_store.ingest.notices import Notes, Notice, Seen
+from llm4tag.knowledge_store.ingest.notices import Notes, Notice, SeenIds
 from llm4tag.knowledge_store.ingest.row import RowProblem, jsonable
 from llm4tag.knowledge_store.ingest.row_files import check_rows
 from llm4tag.schema import Content, UsageError, Vocabulary
@@ -65,7 +65,7 @@ def contents_of(file: str) -> Inputs[Content]:
     """
     check_rows([file], CONTENT_COLUMNS, text=True)
     notes = Notes()
-    return Inputs[Content](file).add(read_contents(file, notes=notes, seen=Seen()), notes)
+    return Inputs[Content](file).add(read_contents(file, notes=notes, seen=SeenIds()), notes)
 
 
 def labelled_of(file: str, vocabulary: Vocabulary) -> Inputs[Labelled]:
@@ -76,7 +76,7 @@ def labelled_of(file: str, vocabulary: Vocabulary) -> Inputs[Labelled]:
     """
     check_rows([file], LABELLED_COLUMNS)
     notes = Notes()
-    return Inputs[Labelled](file).add(read_labelled(file, vocabulary, notes, Seen()), notes)
+    return Inputs[Labelled](file).add(read_labelled(file, vocabulary, notes, SeenIds()), notes)
 
 
 def set_aside(
@@ -111,6 +111,6 @@ def _problem(file: str, failure: Failure) -> RowProblem:
         line=None,
         field="",
         problem=f"content {failure.content.id!r}: {failure}",
-        mend="run again: what has no result yet is tried again",
+        remedy="run again: what has no result yet is tried again",
         raw=jsonable(failure.content),
     )

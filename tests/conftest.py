@@ -11,7 +11,7 @@ import pytest
 from platformdirs import user_cache_path
 
 from llm4tag.models.local.model_download import pull
-from tests.weaviate_server import SCRIPT, Server, running
+from tests.fakes.weaviate_server import SCRIPT, Server, running
 
 KEPT = {"LLM4TAG_SHARED_DATA", "LLM4TAG_TEST_MODELS", "LLM4TAG_TEST_WEAVIATE", "LLM4TAG_WEAVIATE_HOME"}
 SETTINGS = ("LLM4TAG_", "OTEL_", "OPENINFERENCE_", "LANGSMITH_", "LANGCHAIN_")

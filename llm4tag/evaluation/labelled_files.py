@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from llm4tag.knowledge_store.ingest.contents import RowId, Unmapped, map_tag
-from llm4tag.knowledge_store.ingest.notices import Notes, Seen
-from llm4tag.knowledge_store.ingest.row import Row, RowProblem, from_validation, jsonable
+from llm4tag.knowledge_store.ingest.notices import Notes, SeenIds
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem
 from llm4tag.knowledge_store.ingest.row_files import read_rows
 from llm4tag.schema import Content, Provenance, Vocabulary
 
@@ -45,7 +45,9 @@ class Labelled:
     """Tag ids; a label that is no tag of the vocabulary stands as it was given, and can never be hit."""
 
 
-def read_labelled(file: str, vocabulary: Vocabulary, notes: Notes, seen: Seen) -> Iterator[Labelled | RowProblem]:
+def read_labelled(
+    file: str, vocabulary: Vocabulary, notes: Notes, seen: SeenIds
+) -> Iterator[Labelled | RowProblem]:
     """Read labelled contents from JSONL, CSV, Parquet or stdin (``-``), in the form of tagged history.
 
     Labels that the vocabulary lacks stay in the gold tags and are noted, as leaving them out would flatter recall.
@@ -63,17 +65,17 @@ def read_labelled(file: str, vocabulary: Vocabulary, notes: Notes, seen: Seen) -
             yield _labelled(row, vocabulary, notes, seen)
 
 
-def _labelled(row: Row, vocabulary: Vocabulary, notes: Notes, seen: Seen) -> Labelled | RowProblem:
+def _labelled(row: Row, vocabulary: Vocabulary, notes: Notes, seen: SeenIds) -> Labelled | RowProblem:
     try:
         fields = _LabelledRow.model_validate(row.data)
         content = Content(id=fields.id, text=fields.text, title=fields.title)
     except ValidationError as error:
-        return from_validation(row.file, row.line, row.data, error)
+        return row.invalid(error)
     if not content.full_text.strip():
-        return _problem(row, "text", "is missing or blank", "give the text to tag")
+        return row.problem("text", "is missing or blank", "give the text to tag")
     if not fields.labels():
-        return _problem(row, "tags", "is missing or empty", "give at least one right tag, or leave the row out")
-    duplicate = seen.duplicate(content.id, row.file, row.line, row.data)
+        return row.problem("tags", "is missing or empty", "give at least one right tag, or leave the row out")
+    duplicate = seen.duplicate(content.id, row)
     if duplicate:
         return duplicate
     return Labelled(content, frozenset(_gold(label, row, vocabulary, notes) for label in fields.labels()))
@@ -88,12 +90,6 @@ def _gold(label: str, row: Row, vocabulary: Vocabulary, notes: Notes) -> str:
         kind = "a group" if vocabulary[tag].group else "retired"
         notes.add("outside", f"{tag!r} is {kind}: it counts as a tag never found", row.file, row.line)
     return tag
-
-
-def _problem(row: Row, field: str, problem: str, mend: str) -> RowProblem:
-    return RowProblem(
-        file=row.file, line=row.line, field=field, problem=problem, mend=mend, raw=jsonable(row.data)
-    )
 
 
 def narrow(labelled: list[Labelled], tags: frozenset[str]) -> tuple[list[Labelled], int]:

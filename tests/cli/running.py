@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from llm4tag.cli import app
 from llm4tag.knowledge_store.protocol import KnowledgeStore, StoreStatistics
 from llm4tag.knowledge_store.stores import open_store
-from tests.ingest.files import written
+from tests.fakes.input_files import written
 
 T = TypeVar("T")
 TAGS = ({"id": "web", "name": "Web", "aliases": ["网络"]}, {"id": "mail", "name": "Mail", "parents": ["net"]})

@@ -7,7 +7,7 @@ import pytest
 from llm4tag.knowledge_store.ingest.contents import text_id
 from llm4tag.schema import Assignment, CalibrationNote, Decision, Origin, Provenance, TagDecision, TagResult
 from tests.cli.running import ask, llm4tag, statistics
-from tests.ingest.files import jsonl, written
+from tests.fakes.input_files import jsonl, written
 
 
 def result(content_id: str, *tags: tuple[str, float, str], **more: Any) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def test_new_contents_take_their_text_from_the_line_or_the_contents(filled: Path
     (row,) = written(tmp_path / "out.jsonl.rejected.jsonl")
     assert (row["line"], row["field"]) == (4, "id")
     assert "neither the store nor the line has the text of 'c'" in row["problem"]
-    assert "--contents" in row["mend"]
+    assert "the option contents" in row["remedy"]
     assert statistics(filled).contents == 4
 
 

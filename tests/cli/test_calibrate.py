@@ -6,8 +6,8 @@ import pytest
 
 from llm4tag.tools.artifacts import load_calibrator
 from tests.cli.running import ask, llm4tag
+from tests.fakes.input_files import jsonl, written
 from tests.fakes.openai_server import Failure, FakeOpenAI, Reply
-from tests.ingest.files import jsonl, written
 
 KINDS = (("a {} page for the web", ["web"]), ("{} letters by mail", ["mail"]), ("web {} and mail", ["web"]))
 """Texts in turn: the words mislead in every third."""

@@ -5,7 +5,7 @@ import pytest
 
 from llm4tag.evaluation import sample_ids
 from tests.cli.running import llm4tag
-from tests.ingest.files import jsonl, written
+from tests.fakes.input_files import jsonl, written
 
 LABELLED = (
     {"id": "1", "text": "a web browser", "tags": ["web"]},

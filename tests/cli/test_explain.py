@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import llm4tag
-from tests.ingest.files import jsonl
+from tests.fakes.input_files import jsonl
 
 
 @pytest.fixture

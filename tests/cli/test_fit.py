@@ -7,7 +7,7 @@ import pytest
 from llm4tag.tools.artifacts import recall_fit_id
 from tests.cli.running import ask, llm4tag
 from tests.fakes.history import TOPICS, contents
-from tests.ingest.files import jsonl
+from tests.fakes.input_files import jsonl
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from llm4tag.calibration.guarantee import Trials
 from llm4tag.calibration.passport import Figure, Passport
 from llm4tag.tools.artifacts import save_calibrator
 from tests.cli.running import ask, llm4tag
-from tests.ingest.files import jsonl, written
+from tests.fakes.input_files import jsonl, written
 
 FIGURES = {"reliability", "risk-coverage", "signals", "frequency", "gold"}
 EVIL = "<script>alert('x')</script>"

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 from tests.cli.running import ask, llm4tag, statistics
-from tests.ingest.files import jsonl, written
+from tests.fakes.input_files import jsonl, written
 
 
 def test_status(store: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import ROWS, ids, llm4tag
+from tests.fakes.input_files import jsonl, written
 from tests.fakes.openai_server import Failure, FakeOpenAI, Reply
-from tests.ingest.files import jsonl, written
 
 
 def test_a_model_that_is_down_degrades_and_gives_3(

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from tests.cli.running import ROWS
+from tests.fakes.input_files import jsonl
 from tests.fakes.openai_server import FakeOpenAI, Reply
 from tests.fakes.traces import Collector
-from tests.ingest.files import jsonl
 
 RUN = [sys.executable, "-c", "from llm4tag.__main__ import main; main()"]
 

@@ -10,7 +10,7 @@ from llm4tag.schema import settings
 from llm4tag.training.judge_examples import read_examples
 from tests.cli.running import ROWS, llm4tag
 from tests.fakes.adapters import adapter_folder, base_file, sha256
-from tests.ingest.files import jsonl, written
+from tests.fakes.input_files import jsonl, written
 
 
 def test_an_adapter_is_converted_to_a_file_or_to_the_cache(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ import pytest
 from llm4tag.knowledge_store.embedded import EmbeddedStore
 from llm4tag.knowledge_store.ingest.ingest_run import BATCH, ingest_history, ingest_vocabulary
 from llm4tag.knowledge_store.ingest.passages import ingest_knowledge
-from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery, Writing
+from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery
+from llm4tag.knowledge_store.records import Writing
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import TaggedContent, UsageError
 from tests.fakes.embedder import fake_embedder
-from tests.ingest.files import jsonl, written
+from tests.fakes.input_files import jsonl, written
 
 
 async def test_vocabulary_with_groups(store: KnowledgeStore, tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ async def test_history_rows_are_stored_or_set_aside(tagged: KnowledgeStore, tmp_
         (4, "tags", False),
         (5, "id", False),
     ]
-    assert all(row["file"] == file and row["problem"] and row["mend"] for row in rows)
+    assert all(row["file"] == file and row["problem"] and row["remedy"] for row in rows)
     assert rows[1]["raw"] == '{"id": "3", "te'
     assert rows[2]["raw"] == {"id": "4", "text": "t", "tags": ["gone"]}
     stored = await tagged.get_contents(["1", "2"])
@@ -132,7 +133,7 @@ async def test_nothing_usable(tagged: KnowledgeStore, tmp_path: Path, content: s
 
 async def test_history_needs_a_vocabulary(store: KnowledgeStore, tmp_path: Path) -> None:
     file = jsonl(tmp_path / "h.jsonl", {"id": "1", "text": "t", "tags": ["web"]})
-    with pytest.raises(UsageError, match="has no tags yet; ingest a vocabulary first"):
+    with pytest.raises(UsageError, match="has no tags yet; ingest a vocabulary into the store"):
         await ingest_history(store, [file])
 
 

@@ -3,19 +3,11 @@
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from llm4tag.knowledge_store import KnowledgeStore
-from tests.fakes.stores import open_fake
-
-
-class StoreFactory(Protocol):
-    async def __call__(
-        self, name: str = "store", *, embedding: str | None = "fake", create: bool = True
-    ) -> KnowledgeStore:
-        """Open the store of that name, closed when the test ends."""
+from tests.fakes.stores import StoreFactory, open_fake
 
 
 @pytest.fixture(params=["embedded", pytest.param("weaviate", marks=pytest.mark.weaviate)])

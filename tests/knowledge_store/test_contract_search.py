@@ -5,7 +5,7 @@ import pytest
 
 from llm4tag.knowledge_store import Collection, Filters, Hit, KnowledgeStore, SearchQuery, UnitHit
 from llm4tag.schema import Assignment, Llm4tagError, Passage, Provenance, Tag, TaggedContent
-from tests.knowledge_store.conftest import StoreFactory
+from tests.fakes.stores import StoreFactory
 
 TAGS = [
     Tag(id="langs", name="Programming languages", group=True),

@@ -16,13 +16,13 @@ from llm4tag.knowledge_store import Collection, Filters, SearchQuery, TagCount
 from llm4tag.knowledge_store.embedded import EmbeddedStore
 from llm4tag.schema import EmbeddingMismatchError, Provenance, TaggedContent
 from tests.fakes.embedder import fake_embedder
-from tests.knowledge_store.worker import content
+from tests.fakes.store_worker import content
 
 ROOT = Path(__file__).parents[2]
 
 
 class Writer:
-    """A writing process that is told what to do, a line at a time."""
+    """A writing process that gets its commands line by line."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -48,7 +48,7 @@ async def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def writer(path: Path) -> AsyncIterator[Writer]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.knowledge_store.worker", "serve", str(path)),
+        *(sys.executable, "-m", "tests.fakes.store_worker", "serve", str(path)),
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -128,7 +128,7 @@ TOTAL = 2600
 
 def _ingest(path: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.knowledge_store.worker", "ingest", str(path), "0", str(TOTAL)],
+        [sys.executable, "-m", "tests.fakes.store_worker", "ingest", str(path), "0", str(TOTAL)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.weaviate_server import Server, running
+from tests.fakes.weaviate_server import Server, running
 
 
 @pytest.fixture(scope="module")

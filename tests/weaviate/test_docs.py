@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.weaviate_server import SCRIPT
+from tests.fakes.weaviate_server import SCRIPT
 
 pytestmark = pytest.mark.weaviate
 GUIDE = Path(__file__).parents[2] / "docs" / "weaviate.md"
@@ -38,7 +38,7 @@ def test_the_embedded_server_of_the_guide(server_ready: None, tmp_path: Path) ->
     binary = Path(prepared.stdout.strip())
     if not binary.is_file():
         pytest.skip("no binary here: the client would download one")
-    # The name under which the client looks for the version that it was asked for.
+    # The name under which the client looks for the version that was requested.
     name = f"weaviate-v1.39.0-{hashlib.sha256(b'v1.39.0').hexdigest()}"
     (tmp_path / name).symlink_to(binary)
     (snippet,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)

@@ -13,7 +13,7 @@ import pytest
 from llm4tag.knowledge_store import Collection, SearchQuery
 from llm4tag.schema import StoreError, Tag
 from tests.fakes.stores import open_fake
-from tests.weaviate_server import Server
+from tests.fakes.weaviate_server import Server
 
 pytestmark = pytest.mark.weaviate
 

@@ -18,7 +18,7 @@ from llm4tag.schema import settings
 from llm4tag.schema.adapter_card import AdapterAnswer
 from llm4tag.training.chat_examples import NO, YES
 from tests.cli.running import llm4tag
-from tests.ingest.files import written
+from tests.fakes.input_files import written
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(2400)]
 

@@ -1,4 +1,4 @@
-"""A process that writes to a store: ``python -m tests.knowledge_store.worker MODE LOCATION …``."""
+"""A process that writes to a store: ``python -m tests.fakes.store_worker MODE LOCATION …``."""
 
 import asyncio
 import sys

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "weaviate"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "weaviate"
 
 
 @dataclass
