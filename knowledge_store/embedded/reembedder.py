@@ -4,7 +4,7 @@ import asyncio
 
 from llm4tag.knowledge_store.embedded import stored_centre
 from llm4tag.knowledge_store.embedded.database import Database, WriteTransaction
-from llm4tag.knowledge_store.embedded.upserts import note_dimensions
+from llm4tag.knowledge_store.embedded.upserts import record_dimensions
 from llm4tag.knowledge_store.items import BATCH, ItemKind, vector_blob
 from llm4tag.knowledge_store.store_embedding import NO_EMBEDDING, StoreEmbedding
 from llm4tag.models.embedder import Progress
@@ -80,9 +80,9 @@ class Reembedder:
     def _renew_basis(self, transaction: WriteTransaction) -> None:
         """Set the centre and the dimensions for the new vectors."""
         had_centre = stored_centre.version(transaction.connection) > 0
-        stored_centre.forget(transaction)
+        stored_centre.remove(transaction)
         blobs = (blob for kind in ItemKind for blob in self._blobs[kind].values() if blob is not None)
         first = next(blobs, None)
-        note_dimensions(transaction, None if first is None else len(first) // 4)
+        record_dimensions(transaction, None if first is None else len(first) // 4)
         if first is not None and (had_centre or stored_centre.due(transaction.connection)):
             stored_centre.recentre(transaction)

@@ -28,7 +28,7 @@ def renew(transaction: WriteTransaction) -> None:
     if mean is not None and centring.moved(read_centre(transaction.connection), mean):
         freeze(transaction, mean)
     else:
-        note_size(transaction)
+        record_size(transaction)
 
 
 def recentre(transaction: WriteTransaction) -> int:
@@ -56,17 +56,17 @@ def _contents(connection: sqlite3.Connection) -> int:
 def freeze(transaction: WriteTransaction, centre: Vector) -> int:
     """Set the centre for the present contents; return its version."""
     transaction.set_meta(CENTRE, vector_blob(centre))
-    note_size(transaction)
+    record_size(transaction)
     transaction.connection.execute("UPDATE state SET centre = centre + 1")
     return version(transaction.connection)
 
 
-def note_size(transaction: WriteTransaction) -> None:
+def record_size(transaction: WriteTransaction) -> None:
     """Record the present number of contents as the one that the centre was computed from."""
     transaction.set_meta(_CENTRED_CONTENTS, _contents(transaction.connection))
 
 
-def forget(transaction: WriteTransaction) -> None:
+def remove(transaction: WriteTransaction) -> None:
     """Remove the centre."""
     transaction.set_meta(CENTRE, None)
     transaction.set_meta(_CENTRED_CONTENTS, 0)

@@ -89,9 +89,9 @@ class FileTarget:
     async def finish_import(self, adopted: bool) -> None:
         """Record how many contents an adopted centre belongs to; compute a centre if one is due."""
         if adopted:
-            await asyncio.to_thread(self._note_size)
+            await asyncio.to_thread(self._record_size)
         await self._upserter.recentre_when_due()
 
-    def _note_size(self) -> None:
+    def _record_size(self) -> None:
         with self._database.write() as transaction:
-            stored_centre.note_size(transaction)
+            stored_centre.record_size(transaction)

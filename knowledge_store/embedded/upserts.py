@@ -111,9 +111,9 @@ def _check_dimensions(transaction: WriteTransaction, vectors: Mapping[str, Vecto
     stored = get_number(transaction.connection, _DIMENSIONS)
     length = common_length(vectors, stored)
     if length != stored:
-        note_dimensions(transaction, length)
+        record_dimensions(transaction, length)
 
 
-def note_dimensions(transaction: WriteTransaction, dimensions: int | None) -> None:
+def record_dimensions(transaction: WriteTransaction, dimensions: int | None) -> None:
     """Record the length that all vectors must have from now on; None allows the next ones any length."""
     transaction.set_meta(_DIMENSIONS, dimensions)

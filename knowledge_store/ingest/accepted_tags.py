@@ -69,7 +69,7 @@ class AcceptPlan:
     min_confidence: float = 0.0
     include_review: bool = False
 
-    def takes(self, tag: _Tag) -> bool:
+    def accepts(self, tag: _Tag) -> bool:
         """Return whether a tag is accepted."""
         decided = tag.decision is Decision.ACCEPT or (self.include_review and tag.decision is Decision.REVIEW)
         return decided and tag.confidence >= self.min_confidence
@@ -162,7 +162,7 @@ class _Run:
             yield from self._chosen(row, result)
 
     def _chosen(self, row: Row, result: _Result) -> Iterator[_Accepted | RowProblem]:
-        taken = [tag for tag in result.tags if self._plan.takes(tag)]
+        taken = [tag for tag in result.tags if self._plan.accepts(tag)]
         usable = [tag for tag in taken if tag.id in self._vocabulary.assignable]
         refused = [tag.id for tag in taken if tag.id not in self._vocabulary.assignable]
         if refused:

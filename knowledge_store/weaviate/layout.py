@@ -159,7 +159,7 @@ async def drop_collection(connection: Connection, part: StorePart, generation: i
     await connection.call(drop)
 
 
-async def is_there(connection: Connection) -> bool:
+async def store_exists(connection: Connection) -> bool:
     """Return whether the store, or this tenant's part of it, has been begun on the server."""
     name = collection_name(connection.location.name, StorePart.KEY_VALUES)
     tenant = connection.location.settings.tenant

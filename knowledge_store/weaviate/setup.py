@@ -12,8 +12,8 @@ from llm4tag.knowledge_store.weaviate.layout import (
     GENERATIONAL,
     SCHEMA_VERSION,
     StorePart,
-    is_there,
     make_collection,
+    store_exists,
 )
 from llm4tag.knowledge_store.weaviate.rebuilder import Rebuilder
 from llm4tag.knowledge_store.weaviate.store_state import StateManager, StoreMetadata
@@ -80,7 +80,7 @@ async def connected_store(
 
 async def _recorded(connection: Connection, manager: StateManager) -> _Recorded | None:
     """Return the metadata of a store, or None if there is none or if making it was interrupted."""
-    if not await is_there(connection):
+    if not await store_exists(connection):
         return None
     text = await manager.read_metadata()
     try:

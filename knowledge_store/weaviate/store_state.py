@@ -130,14 +130,14 @@ class StateManager:
     async def set_dimensions(self, dimensions: int) -> None:
         """Record the length that all vectors must have from now on."""
         await self.key_values.set_many({_DIMENSIONS: str(dimensions)})
-        self.forget()
+        self.invalidate()
 
     async def set_metadata(self, metadata: StoreMetadata) -> None:
         """Change the metadata; the caller holds the lock, or no other process can be changing it."""
         await self.key_values.set_many({_STATE: metadata.model_dump_json()})
-        self.forget()
+        self.invalidate()
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Read the state again when it is next needed."""
         self._known = None
 
@@ -175,7 +175,7 @@ class StateManager:
 
     async def _move(self, names: Iterable[str], prefix: str) -> None:
         await self.key_values.set_many({("clock", name): f"{prefix}{uuid.uuid4().hex}" for name in names})
-        self.forget()
+        self.invalidate()
 
     @asynccontextmanager
     async def rebuilding(self, *, patient: bool) -> AsyncIterator[bool]:
@@ -211,7 +211,7 @@ class StateManager:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
             await self.key_values.remove(lock[0], [lock[1]])
-            self.forget()
+            self.invalidate()
 
     async def _renew(self, lock: tuple[str, str]) -> None:
         while True:

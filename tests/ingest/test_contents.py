@@ -1,3 +1,5 @@
+"""Reading contents to tag and tagged history: ids, fields, times, labels, and rows that are set aside."""
+
 import os
 from datetime import UTC, datetime
 from pathlib import Path

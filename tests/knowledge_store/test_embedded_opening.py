@@ -1,4 +1,4 @@
-"""Opening embedded stores, and what is said when that, or a write, fails."""
+"""Opening embedded stores, and the errors when that, or a write, fails."""
 
 import os
 import sqlite3

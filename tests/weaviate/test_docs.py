@@ -1,4 +1,4 @@
-"""The guide's own example runs: a server that the client embeds, with a key."""
+"""The example in the guide runs: a server that the client embeds, with a key."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""What goes wrong with a real server: killed, frozen, full, closed to us; and that a rerun completes."""
+"""Failures of a real server: it is killed, frozen, full or refuses the key; a rerun completes the work."""
 
 import json
 import subprocess

@@ -1,3 +1,5 @@
+"""Reading rows of JSONL, CSV, Parquet and plain text, and files and rows that cannot be read."""
+
 import gzip
 import io
 from pathlib import Path

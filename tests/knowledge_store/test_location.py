@@ -1,4 +1,4 @@
-"""Where a store on a server is, and which setting wins."""
+"""Reading the address of a store on a server, and which setting overrides which."""
 
 import pytest
 

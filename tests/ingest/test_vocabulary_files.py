@@ -1,3 +1,5 @@
+"""Reading vocabularies from tables and SKOS: tags, groups, notices, and files that are refused."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""Whole ingests of vocabulary and history: reports, files of rejects, reruns, and runs that are cut short."""
+
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Ingesting background knowledge: rows, documents, folders, and files that change or vanish."""
+
 from pathlib import Path
 
 import pytest
