@@ -101,7 +101,7 @@ async def test_history_rows_are_stored_or_set_aside(tagged: KnowledgeStore, tmp_
     assert [hit.id for hit in hits] == ["1"]
 
 
-async def test_mended_file_removes_its_rejects(tagged: KnowledgeStore, tmp_path: Path) -> None:
+async def test_corrected_file_removes_its_rejects(tagged: KnowledgeStore, tmp_path: Path) -> None:
     good = {"id": "1", "text": "t", "tags": ["web"]}
     file = jsonl(tmp_path / "h.jsonl", good, "broken")
     await ingest_history(tagged, [file])

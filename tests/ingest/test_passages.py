@@ -121,7 +121,7 @@ async def test_files_that_vanish_from_a_folder(store: KnowledgeStore, tmp_path: 
     assert (await ingest_knowledge(store, [str(folder)])).written == Writing(added=1)
 
 
-async def test_a_file_named_beside_its_folder_is_read_once(store: KnowledgeStore, tmp_path: Path) -> None:
+async def test_a_file_named_next_to_its_folder_is_read_once(store: KnowledgeStore, tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("alpha")
     (tmp_path / "docs").mkdir()

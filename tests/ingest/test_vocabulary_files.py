@@ -77,7 +77,7 @@ def test_bad_rows(tmp_path: Path) -> None:
     assert f"{groups}:1" in found.problems[5].problem
 
 
-def test_unknown_parents_circles_and_shared_labels_are_noted_and_kept(tmp_path: Path) -> None:
+def test_unknown_parents_circles_and_shared_labels_are_noted(tmp_path: Path) -> None:
     tags = jsonl(
         tmp_path / "tags.jsonl",
         {"id": "a", "name": "A", "parents": ["b", "stored"], "aliases": ["both"]},

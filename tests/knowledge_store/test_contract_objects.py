@@ -93,7 +93,7 @@ async def test_contents_come_back_as_they_were_given(store: KnowledgeStore) -> N
     assert await store.upsert_contents([awkward, plain]) == Writing(unchanged=2)
 
 
-async def test_times_are_kept_to_the_microsecond_whatever_their_zone(store: KnowledgeStore) -> None:
+async def test_times_are_saved_to_the_microsecond_whatever_their_zone(store: KnowledgeStore) -> None:
     local = T0.astimezone(timezone(timedelta(hours=5, minutes=30)))
     await store.upsert_contents([TaggedContent(id="1", text="x", assignments=(Assignment(tag="t", time=local),))])
     assert (await only(store, "1")).assignments[0].time == T0

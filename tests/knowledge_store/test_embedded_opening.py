@@ -110,7 +110,7 @@ async def test_a_store_of_another_version(tmp_path: Path) -> None:
         await open_store(str(path))
 
 
-async def test_a_store_kept_locked_by_another_process(tmp_path: Path) -> None:
+async def test_a_store_locked_by_another_process(tmp_path: Path) -> None:
     path = tmp_path / "tags.llm4tag"
     async with await made(path) as store:
         await store.upsert_tags([Tag(id="a", name="first")])

@@ -54,7 +54,7 @@ async def test_a_wrong_grpc_port_is_named(weaviate: Server) -> None:
         await open_fake(f"{base}/x?grpc_port=9", embedding="fake", create=True)
 
 
-async def test_an_absent_store_is_told_from_an_absent_server(weaviate: Server) -> None:
+async def test_an_absent_store_differs_from_an_absent_server(weaviate: Server) -> None:
     with pytest.raises(StoreNotFoundError, match="make the store"):
         await open_fake(weaviate.store("neverwas"))
 
