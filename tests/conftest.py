@@ -11,7 +11,7 @@ import pytest
 from platformdirs import user_cache_path
 
 from llm4tag.models.local.model_download import pull
-from tests.fakes.weaviate_server import SCRIPT, Server, running
+from tests.fakes.weaviate_server import SCRIPT, WeaviateServer, running
 
 KEPT = {"LLM4TAG_SHARED_DATA", "LLM4TAG_TEST_MODELS", "LLM4TAG_TEST_WEAVIATE", "LLM4TAG_WEAVIATE_HOME"}
 SETTINGS = ("LLM4TAG_", "OTEL_", "OPENINFERENCE_", "LANGSMITH_", "LANGCHAIN_")
@@ -97,7 +97,7 @@ def server_ready(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def weaviate(server_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def weaviate(server_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeaviateServer]:
     """A server that all tests share, each with stores of its own."""
     with running(tmp_path_factory.mktemp("weaviate")) as server:
         yield server

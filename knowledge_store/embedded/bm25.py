@@ -60,13 +60,13 @@ class Postings:
     def find(self, wanted: Ints) -> tuple[NDArray[np.int64], Ints]:
         """Return the positions of the wanted terms' occurrences, and the index of the wanted term of each."""
         at = np.searchsorted(self.terms, wanted)
-        here = np.flatnonzero(at < len(self.terms))
-        here = here[self.terms[at[here]] == wanted[here]]
-        starts, ends = self.starts[at[here]], self.starts[at[here] + 1]
+        present = np.flatnonzero(at < len(self.terms))
+        present = present[self.terms[at[present]] == wanted[present]]
+        starts, ends = self.starts[at[present]], self.starts[at[present] + 1]
         counts = ends - starts
         before = np.cumsum(counts) - counts
         positions = np.arange(counts.sum(), dtype=np.int64) + np.repeat(starts - before, counts)
-        return positions, np.repeat(here, counts).astype(np.int32)
+        return positions, np.repeat(present, counts).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from llm4tag.knowledge_store.weaviate.connection import Connection
 from llm4tag.knowledge_store.weaviate.layout import StorePart
 from llm4tag.knowledge_store.weaviate.object_reads import scan
 from llm4tag.knowledge_store.weaviate.server_errors import CollectionGone
-from llm4tag.knowledge_store.weaviate.store_state import ServerState, StateManager, settled
+from llm4tag.knowledge_store.weaviate.store_state import StateManager, WeaviateState, settled
 from llm4tag.knowledge_store.weaviate.tag_graph import TagGraph
 from llm4tag.schema import Tag, Vocabulary
 
@@ -36,7 +36,7 @@ class CachedReads:
         self._cooccurrences: dict[tuple[str, int], list[tuple[str, int]]] = {}
         self._cooccurrences_clock = ""
 
-    async def reading(self, work: Callable[[ServerState], Awaitable[T]], *, fresh: bool = False) -> T:
+    async def reading(self, work: Callable[[WeaviateState], Awaitable[T]], *, fresh: bool = False) -> T:
         """Read by the state that was last read; if a collection was just replaced, read again from the new one."""
         try:
             return await work(await self._manager.state(fresh=fresh))
@@ -44,7 +44,7 @@ class CachedReads:
             return await work(await self._manager.state())
 
     async def _read_cached(
-        self, what: str, clocks: Sequence[str], load: Callable[[ServerState], Awaitable[T]]
+        self, what: str, clocks: Sequence[str], load: Callable[[WeaviateState], Awaitable[T]]
     ) -> T:
         """Return a value; it is read again if any of its clocks has changed."""
         async with self._loading.setdefault(what, asyncio.Lock()):
@@ -62,7 +62,7 @@ class CachedReads:
         """Return all tags as they are now."""
         return await self._read_cached("vocabulary", ("tags",), self._load_vocabulary)
 
-    async def _load_vocabulary(self, state: ServerState) -> Vocabulary:
+    async def _load_vocabulary(self, state: WeaviateState) -> Vocabulary:
         name = state.name(self._manager.store, StorePart.VOCABULARY)
         found = [
             each
@@ -79,7 +79,7 @@ class CachedReads:
     async def cooccurring(self, tag_ids: Sequence[str], limit: int) -> dict[str, list[tuple[str, int]]]:
         """Return for each tag the tags that humans most often assigned to the same contents, with counts."""
 
-        async def read(state: ServerState) -> dict[str, list[tuple[str, int]]]:
+        async def read(state: WeaviateState) -> dict[str, list[tuple[str, int]]]:
             return {tag_id: await self._graph.cooccurring(state, tag_id, limit) for tag_id in new}
 
         async with self._loading.setdefault("cooccurrences", asyncio.Lock()):
@@ -97,7 +97,7 @@ class CachedReads:
         """Count the store's objects."""
         vocabulary, counts = await self.vocabulary(), await self.tag_counts()
 
-        async def read(state: ServerState) -> StoreStatistics:
+        async def read(state: WeaviateState) -> StoreStatistics:
             return await self._graph.statistics(state, vocabulary, dict(counts), embedding)
 
         return await self._read_cached("statistics", ("tags", "assignments", "passages"), read)

@@ -15,7 +15,7 @@ from llm4tag.knowledge_store.weaviate.layout import StorePart
 from llm4tag.knowledge_store.weaviate.object_reads import StoredObject
 from llm4tag.knowledge_store.weaviate.objects import OrderNumbers, search_objects, uuid_of, whole_object
 from llm4tag.knowledge_store.weaviate.server_errors import concerns_all, store_error
-from llm4tag.knowledge_store.weaviate.store_state import ServerState
+from llm4tag.knowledge_store.weaviate.store_state import WeaviateState
 from llm4tag.models.embedder import Vector
 from llm4tag.schema import StoreError, Tag
 
@@ -43,7 +43,7 @@ class ObjectWriter:
     async def write(
         self,
         kind: ItemKind,
-        state: ServerState,
+        state: WeaviateState,
         items: Sequence[Item],
         vectors: Mapping[str, Vector | None],
         before: Mapping[str, StoredObject],
@@ -82,7 +82,7 @@ class ObjectWriter:
 
     async def _write_searched(
         self,
-        state: ServerState,
+        state: WeaviateState,
         items: Sequence[Item],
         vectors: Mapping[str, Vector | None],
         before: Mapping[str, StoredObject],
@@ -95,15 +95,15 @@ class ObjectWriter:
             if not isinstance(tag, Tag):
                 continue
             old = before[tag.id].item if tag.id in before else None
-            had = 1 + len(old.aliases) if isinstance(old, Tag) and old.assignable else 0
-            has = 1 + len(tag.aliases) if tag.assignable else 0
-            if has:
-                whole, own = search_objects(tag, vectors.get(tag.id))
+            units_before = 1 + len(old.aliases) if isinstance(old, Tag) and old.assignable else 0
+            units_now = 1 + len(tag.aliases) if tag.assignable else 0
+            if units_now:
+                whole, of_tag = search_objects(tag, vectors.get(tag.id))
                 wholes.append(whole)
-                units += own
-            elif had:
+                units += of_tag
+            elif units_before:
                 gone_tags.append(tag.id)
-            gone_units += [unit_id(tag.id, number) for number in range(has, had)]
+            gone_units += [unit_id(tag.id, number) for number in range(units_now, units_before)]
         await self._delete(state, StorePart.UNITS, gone_units)
         await self._delete(state, StorePart.TAGS, gone_tags)
         refused = await self._insert(state, StorePart.TAGS, wholes)
@@ -115,7 +115,7 @@ class ObjectWriter:
         return list(lost.values())
 
     async def _insert(
-        self, state: ServerState, part: StorePart, objects: Sequence[DataObject[Any, Any]]
+        self, state: WeaviateState, part: StorePart, objects: Sequence[DataObject[Any, Any]]
     ) -> list[Refused]:
         collection = self._connection.collection(state.name(self._connection.location.name, part))
         size = max(1, -(-len(objects) // _AT_ONCE))
@@ -145,7 +145,7 @@ class ObjectWriter:
             ]
         return refused
 
-    async def delete(self, kind: ItemKind, state: ServerState, items: Sequence[Item]) -> int:
+    async def delete(self, kind: ItemKind, state: WeaviateState, items: Sequence[Item]) -> int:
         """Delete objects, tags with the objects by which they are searched; return how many existed."""
         tags = [item for item in items if isinstance(item, Tag)]
         units = [unit_id(tag.id, number) for tag in tags for number in range(1 + len(tag.aliases))]
@@ -153,7 +153,7 @@ class ObjectWriter:
         await self._delete(state, StorePart.TAGS, [tag.id for tag in tags])
         return await self._delete(state, PART_OF[kind], [item.id for item in items])
 
-    async def _delete(self, state: ServerState, part: StorePart, ids: Sequence[str]) -> int:
+    async def _delete(self, state: WeaviateState, part: StorePart, ids: Sequence[str]) -> int:
         """Delete objects of one collection; return how many existed."""
         collection = self._connection.collection(state.name(self._connection.location.name, part))
         gone = 0

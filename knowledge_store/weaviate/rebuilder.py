@@ -18,7 +18,7 @@ from llm4tag.knowledge_store.weaviate.layout import (
 )
 from llm4tag.knowledge_store.weaviate.object_reads import StoredObject, by_id, revisions, scan
 from llm4tag.knowledge_store.weaviate.object_writes import PART_OF, ObjectWriter
-from llm4tag.knowledge_store.weaviate.store_state import ServerState, StateManager, StoreMetadata
+from llm4tag.knowledge_store.weaviate.store_state import StateManager, StoreMetadata, WeaviateState
 from llm4tag.models.embedder import Progress, Vector
 from llm4tag.schema import StoreError
 
@@ -58,7 +58,7 @@ class Rebuilder:
         self._copied: dict[ItemKind, dict[str, str]] = {}
         self._counted: set[tuple[ItemKind, str]] = set()
 
-    async def copy(self, kinds: Iterable[ItemKind]) -> ServerState:
+    async def copy(self, kinds: Iterable[ItemKind]) -> WeaviateState:
         """Copy everything while others go on writing; return the state with the new generation."""
         old = await self._manager.state()
         parts = [part for kind in kinds for part in _OWN_PARTS[kind]]
@@ -77,7 +77,7 @@ class Rebuilder:
             centre_version=old.metadata.centre_version,
             centred_contents=old.metadata.centred_contents,
         )
-        new = ServerState(
+        new = WeaviateState(
             metadata=metadata, clocks={}, dimensions=0 if self._embedding else old.dimensions, lock=None
         )
         if self._recentre or self._embedding is not None:
@@ -88,7 +88,7 @@ class Rebuilder:
                 new = await self._put(kind, page, new)
         return new
 
-    async def catch_up(self, new: ServerState) -> ServerState:
+    async def catch_up(self, new: WeaviateState) -> WeaviateState:
         """Copy what was written in the meantime, until nothing is left; no other process may write now."""
         old = await self._manager.state()
         for kind, copied in self._copied.items():
@@ -108,7 +108,7 @@ class Rebuilder:
                     new = await self._put(kind, list(found.values()), new)
         return new
 
-    async def swap(self, new: ServerState) -> None:
+    async def swap(self, new: WeaviateState) -> None:
         """Put the new generation into use and drop the old one."""
         old = await self._manager.state()
         if self._embedding is not None:
@@ -120,10 +120,10 @@ class Rebuilder:
             if new.metadata.generations[part] != generation:
                 await drop_collection(self._connection, part, generation)
 
-    def _name(self, state: ServerState, kind: ItemKind) -> str:
+    def _name(self, state: WeaviateState, kind: ItemKind) -> str:
         return state.name(self._connection.location.name, PART_OF[kind])
 
-    async def _put(self, kind: ItemKind, page: Sequence[StoredObject], new: ServerState) -> ServerState:
+    async def _put(self, kind: ItemKind, page: Sequence[StoredObject], new: WeaviateState) -> WeaviateState:
         for at in range(0, len(page), BATCH):
             some = page[at : at + BATCH]
             vectors = await self._vectors(kind, some)
@@ -139,7 +139,7 @@ class Rebuilder:
             self._copied[kind] |= {each.item.id: each.revision for each in some}
         return new
 
-    async def _drop(self, kind: ItemKind, ids: Sequence[str], new: ServerState) -> None:
+    async def _drop(self, kind: ItemKind, ids: Sequence[str], new: WeaviateState) -> None:
         place = self._name(new, kind)
         found = await by_id(self._connection, PART_OF[kind], place, ids)
         await self._objects.delete(kind, new, [each.item for each in found.values()])
@@ -163,7 +163,7 @@ class Rebuilder:
         if self._progress is not None and new:
             self._progress(len(new))
 
-    async def _with_centre(self, old: ServerState, new: ServerState) -> ServerState:
+    async def _with_centre(self, old: WeaviateState, new: WeaviateState) -> WeaviateState:
         """Compute the mean of all content vectors before any is written centred."""
         running = centring.RunningMean()
         contents = 0

@@ -14,7 +14,7 @@ from llm4tag.knowledge_store.store_embedding import NO_EMBEDDING, StoreEmbedding
 from llm4tag.knowledge_store.weaviate.connection import Connection
 from llm4tag.knowledge_store.weaviate.layout import SEARCH, SEARCHED, WORDS
 from llm4tag.knowledge_store.weaviate.objects import search_vector
-from llm4tag.knowledge_store.weaviate.store_state import ServerState
+from llm4tag.knowledge_store.weaviate.store_state import WeaviateState
 from llm4tag.knowledge_store.word_tokens import segmented
 from llm4tag.models.embedder import Vector
 from llm4tag.schema import StoreError, Vocabulary
@@ -38,7 +38,7 @@ class ServerSearcher:
 
     async def search(
         self,
-        state: ServerState,
+        state: WeaviateState,
         vocabulary: Vocabulary | None,
         collection: Collection,
         queries: Sequence[SearchQuery],
@@ -55,7 +55,7 @@ class ServerSearcher:
         return list(await asyncio.gather(*(one(query) for query in queries)))
 
     async def _search(
-        self, state: ServerState, vocabulary: Vocabulary | None, collection: Collection, query: SearchQuery
+        self, state: WeaviateState, vocabulary: Vocabulary | None, collection: Collection, query: SearchQuery
     ) -> list[Hit]:
         check_filters(collection, query.filters)
         prepared = _ServerQuery(self._connection, state, collection, query)
@@ -71,7 +71,7 @@ class _ServerQuery:
     """One query, prepared for the server."""
 
     def __init__(
-        self, connection: Connection, state: ServerState, collection: Collection, query: SearchQuery
+        self, connection: Connection, state: WeaviateState, collection: Collection, query: SearchQuery
     ) -> None:
         self._connection = connection
         self._collection = collection
@@ -88,7 +88,7 @@ class _ServerQuery:
         """Whether the keyword leg runs."""
         self.words = segmented(query.text) if self.by_word else ""
 
-    def _by_vector(self, state: ServerState) -> Vector | None:
+    def _by_vector(self, state: WeaviateState) -> Vector | None:
         vector = self._query.vector
         if vector is None or self._query.alpha == 0.0 or self._collection is Collection.UNITS:
             return None

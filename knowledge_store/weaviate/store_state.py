@@ -56,7 +56,7 @@ class StoreMetadata(BaseModel):
         return self.model_copy(update={"centre": text, "centre_version": version})
 
 
-class ServerState(BaseModel):
+class WeaviateState(BaseModel):
     """The state of a store at one moment."""
 
     model_config = ConfigDict(frozen=True)
@@ -89,7 +89,7 @@ class StateManager:
     def __init__(self, connection: Connection) -> None:
         self.key_values = KeyValues(connection)
         self._connection = connection
-        self._known: ServerState | None = None
+        self._known: WeaviateState | None = None
         self._read_at = 0.0
 
     @property
@@ -105,7 +105,7 @@ class StateManager:
         """Return the stored metadata as JSON, or None if it was never written."""
         return await self.key_values.get(*_STATE)
 
-    async def state(self, *, fresh: bool = True) -> ServerState:
+    async def state(self, *, fresh: bool = True) -> WeaviateState:
         """Return the state of the store; if it need not be ``fresh``, it may be up to FRESH_SECONDS old."""
         if not fresh and self._known is not None and time.monotonic() - self._read_at < FRESH_SECONDS:
             return self._known
@@ -118,7 +118,7 @@ class StateManager:
                 where=self._connection.location.text,
                 remedy="look whether it was deleted on the server",
             )
-        self._known = ServerState(
+        self._known = WeaviateState(
             metadata=StoreMetadata.model_validate_json(found[_STATE]),
             clocks={name: found.get(("clock", name), "") for name in _CLOCKS},
             dimensions=int(found.get(_DIMENSIONS, "0")),
@@ -141,7 +141,7 @@ class StateManager:
         """Read the state again when it is next needed."""
         self._known = None
 
-    async def writable(self) -> ServerState:
+    async def writable(self) -> WeaviateState:
         """Return the state as soon as no other process is replacing collections.
 
         Raises:

@@ -12,7 +12,7 @@ from llm4tag.knowledge_store.weaviate.connection import Connection
 from llm4tag.knowledge_store.weaviate.layout import StorePart
 from llm4tag.knowledge_store.weaviate.object_reads import count, matching
 from llm4tag.knowledge_store.weaviate.objects import unpacked
-from llm4tag.knowledge_store.weaviate.store_state import ServerState
+from llm4tag.knowledge_store.weaviate.store_state import WeaviateState
 from llm4tag.schema import Provenance, Vocabulary
 
 _MOST_GROUPS = 1_000_000
@@ -29,10 +29,10 @@ class TagGraph:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def _contents(self, state: ServerState) -> str:
+    def _contents(self, state: WeaviateState) -> str:
         return state.name(self._connection.location.name, StorePart.CONTENTS)
 
-    async def _grouped(self, state: ServerState, name: str, where: Any = None) -> dict[str, int]:
+    async def _grouped(self, state: WeaviateState, name: str, where: Any = None) -> dict[str, int]:
         """Return the number of contents for each value of a list property."""
         handle = self._connection.collection(self._contents(state))
         found = await self._connection.call(
@@ -44,7 +44,7 @@ class TagGraph:
         )
         return {str(group.grouped_by.value): int(group.total_count or 0) for group in found.groups}
 
-    async def tag_counts(self, state: ServerState) -> dict[str, TagCount]:
+    async def tag_counts(self, state: WeaviateState) -> dict[str, TagCount]:
         """Return how often each tag was assigned, by humans and by models."""
         human = await self._grouped(state, "human_tags")
         model = await self._grouped(state, "model_tags")
@@ -52,14 +52,14 @@ class TagGraph:
             tag: TagCount(human=human.get(tag, 0), model=model.get(tag, 0)) for tag in sorted({*human, *model})
         }
 
-    async def cooccurring(self, state: ServerState, tag_id: str, limit: int) -> list[tuple[str, int]]:
+    async def cooccurring(self, state: WeaviateState, tag_id: str, limit: int) -> list[tuple[str, int]]:
         """Return the tags that humans most often assigned together with this one, with counts."""
         found = await self._grouped(state, "human_tags", Filter.by_property("human_tags").contains_any([tag_id]))
         found.pop(tag_id, None)
         return sorted(found.items(), key=lambda item: (-item[1], item[0]))[:limit]
 
     async def contents_tagged(
-        self, state: ServerState, tag_id: str, limit: int, provenance: Provenance | None
+        self, state: WeaviateState, tag_id: str, limit: int, provenance: Provenance | None
     ) -> list[str]:
         """Return the ids of contents that carry a tag, those with the newest assignment first, then by id."""
         lists = [_LISTS[provenance]] if provenance else list(_LISTS.values())
@@ -74,7 +74,7 @@ class TagGraph:
         return sorted(sorted(times), key=times.__getitem__, reverse=True)[:limit]
 
     async def statistics(
-        self, state: ServerState, vocabulary: Vocabulary, counts: dict[str, TagCount], embedding: str
+        self, state: WeaviateState, vocabulary: Vocabulary, counts: dict[str, TagCount], embedding: str
     ) -> StoreStatistics:
         """Count the store's objects."""
         return StoreStatistics(
@@ -93,7 +93,7 @@ class TagGraph:
             **vocabulary_counts(vocabulary),
         )
 
-    async def _tagged(self, state: ServerState, vocabulary: Vocabulary, counts: dict[str, TagCount]) -> int:
+    async def _tagged(self, state: WeaviateState, vocabulary: Vocabulary, counts: dict[str, TagCount]) -> int:
         """Count the contents with a human assignment of a tag that may be output."""
         assigned: Sequence[str] = [tag for tag, each in counts.items() if each.human]
         usable = [tag for tag in assigned if tag in vocabulary.assignable]

@@ -14,7 +14,7 @@ from llm4tag.knowledge_store.weaviate.key_values import ARTIFACT, MARK
 from llm4tag.knowledge_store.weaviate.layout import StorePart
 from llm4tag.knowledge_store.weaviate.object_reads import StoredObject, count, scan
 from llm4tag.knowledge_store.weaviate.object_writes import require_all
-from llm4tag.knowledge_store.weaviate.store_state import ServerState, StateManager, settled
+from llm4tag.knowledge_store.weaviate.store_state import StateManager, WeaviateState, settled
 from llm4tag.knowledge_store.weaviate.writes import ServerWriter
 from llm4tag.models.embedder import Progress, Vector
 from llm4tag.schema import Passage, StoreError, Tag, TaggedContent
@@ -50,7 +50,7 @@ class Spool:
             remedy="export it when the writing has ended",
         )
 
-    async def _read(self, connection: Connection, manager: StateManager, state: ServerState) -> None:
+    async def _read(self, connection: Connection, manager: StateManager, state: WeaviateState) -> None:
         self._file.seek(0)
         self._file.truncate()
         self._head = Record(embedding=state.metadata.embedding, centre=state.metadata.centre)

@@ -19,7 +19,7 @@ from llm4tag.knowledge_store.weaviate.layout import StorePart
 from llm4tag.knowledge_store.weaviate.object_reads import by_id, matching
 from llm4tag.knowledge_store.weaviate.search import ServerSearcher
 from llm4tag.knowledge_store.weaviate.setup import connected_store
-from llm4tag.knowledge_store.weaviate.store_state import ServerState, StateManager
+from llm4tag.knowledge_store.weaviate.store_state import StateManager, WeaviateState
 from llm4tag.knowledge_store.weaviate.tag_graph import TagGraph
 from llm4tag.knowledge_store.weaviate.transfer import ServerTarget, Spool
 from llm4tag.knowledge_store.weaviate.writes import ServerWriter
@@ -179,7 +179,7 @@ class WeaviateStore(StoreBase):
     async def passage_ids(self, source: str) -> list[str]:
         """Return the ids of all passages that were cut from a source, in the order in which they were added."""
 
-        async def read(state: ServerState) -> list[str]:
+        async def read(state: WeaviateState) -> list[str]:
             name = state.name(self._manager.store, StorePart.PASSAGES)
             where = Filter.by_property("source").equal(source)
             return [str(each.properties["key"]) async for each in matching(self._connection, name, where, ["key"])]

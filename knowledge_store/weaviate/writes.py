@@ -25,7 +25,7 @@ from llm4tag.knowledge_store.weaviate.layout import StorePart
 from llm4tag.knowledge_store.weaviate.object_reads import StoredObject, by_id, count, matching
 from llm4tag.knowledge_store.weaviate.object_writes import PART_OF, ObjectWriter, require_all
 from llm4tag.knowledge_store.weaviate.rebuilder import Rebuilder, mean_of_some
-from llm4tag.knowledge_store.weaviate.store_state import ServerState, StateManager
+from llm4tag.knowledge_store.weaviate.store_state import StateManager, WeaviateState
 from llm4tag.models.embedder import Progress, Vector
 from llm4tag.schema import Assignment, Tag, TaggedContent
 
@@ -72,8 +72,7 @@ class ServerWriter:
         todo = list(batches(items))
         try:
             for number, batch in enumerate(todo):
-                own = prepared or asyncio.create_task(self._prepare(kind, batch, vectors or {}))
-                found = await own
+                found = await (prepared or asyncio.create_task(self._prepare(kind, batch, vectors or {})))
                 following = todo[number + 1] if number + 1 < len(todo) else None
                 prepared = None
                 if following is not None:
@@ -99,7 +98,7 @@ class ServerWriter:
 
     async def _plan(
         self, kind: ItemKind, batch: Sequence[Item], vectors: Mapping[str, Vector | None]
-    ) -> tuple[BatchPlan, ServerState, dict[str, StoredObject]]:
+    ) -> tuple[BatchPlan, WeaviateState, dict[str, StoredObject]]:
         name = self._embedding.name
         state = await self._manager.writable()
         self._embedding.check(state.metadata.embedding, name)
@@ -125,7 +124,7 @@ class ServerWriter:
             await self._embed(kind, plan, vectors)
 
     async def _write(
-        self, kind: ItemKind, state: ServerState, plan: BatchPlan, before: Mapping[str, StoredObject]
+        self, kind: ItemKind, state: WeaviateState, plan: BatchPlan, before: Mapping[str, StoredObject]
     ) -> Writing:
         await self._check_dimensions(state, plan.vectors)
         if kind is ItemKind.CONTENT:
@@ -135,7 +134,7 @@ class ServerWriter:
             refused = await self._objects.write(kind, state, plan.items, vectors, before)
         return _without(plan.writing, refused, before)
 
-    async def _first_centre(self, state: ServerState, vectors: Mapping[str, Vector | None]) -> ServerState:
+    async def _first_centre(self, state: WeaviateState, vectors: Mapping[str, Vector | None]) -> WeaviateState:
         """Centre an empty store by the first large batch, which otherwise would be written again at once."""
         mean = centring.RunningMean()
         for vector in vectors.values():
@@ -149,14 +148,16 @@ class ServerWriter:
         await self._manager.set_metadata(metadata)
         return state.model_copy(update={"metadata": metadata})
 
-    async def _all_vectors(self, kind: ItemKind, state: ServerState, plan: BatchPlan) -> dict[str, Vector | None]:
+    async def _all_vectors(
+        self, kind: ItemKind, state: WeaviateState, plan: BatchPlan
+    ) -> dict[str, Vector | None]:
         """Return the vectors to write: an object is replaced whole, so one that stays has to be read first."""
         staying = [item.id for item in plan.items if item.id not in plan.vectors]
         place = state.name(self._connection.location.name, PART_OF[kind])
         stored = await by_id(self._connection, PART_OF[kind], place, staying, vectors=True)
         return {**{object_id: each.vector for object_id, each in stored.items()}, **plan.vectors}
 
-    async def _check_dimensions(self, state: ServerState, vectors: Mapping[str, Vector | None]) -> None:
+    async def _check_dimensions(self, state: WeaviateState, vectors: Mapping[str, Vector | None]) -> None:
         """Make sure that all vectors of the store have the same length."""
         length = common_length(vectors, state.dimensions)
         if length != state.dimensions:
@@ -246,7 +247,7 @@ class ServerWriter:
                     await self._strip(state, unique)
                 return await self._objects.delete(kind, state, [each.item for each in found.values()])
 
-    async def _strip(self, state: ServerState, tag_ids: Sequence[str]) -> None:
+    async def _strip(self, state: WeaviateState, tag_ids: Sequence[str]) -> None:
         """Remove the assignments of these tags from all contents."""
         if not tag_ids:
             return
@@ -268,12 +269,12 @@ class ServerWriter:
                 ],
             )
 
-    async def _contents(self, state: ServerState, ids: Sequence[str]) -> dict[str, StoredObject]:
+    async def _contents(self, state: WeaviateState, ids: Sequence[str]) -> dict[str, StoredObject]:
         place = state.name(self._connection.location.name, StorePart.CONTENTS)
         return await by_id(self._connection, StorePart.CONTENTS, place, ids, vectors=True)
 
     async def _rewrite(
-        self, state: ServerState, found: Mapping[str, StoredObject], contents: Sequence[TaggedContent]
+        self, state: WeaviateState, found: Mapping[str, StoredObject], contents: Sequence[TaggedContent]
     ) -> None:
         vectors = {content_id: each.vector for content_id, each in found.items()}
         async with self._manager.writing(("assignments",)):

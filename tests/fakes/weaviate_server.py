@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "weaviate"
 
 
 @dataclass
-class Server:
+class WeaviateServer:
     """A server that can be killed and started again on the same ports and data."""
 
     data: Path
@@ -104,9 +104,9 @@ class Server:
 
 
 @contextmanager
-def running(data: Path, *settings: str) -> Iterator[Server]:
+def running(data: Path, *settings: str) -> Iterator[WeaviateServer]:
     """Run a server of one's own."""
-    server = Server(data, settings)
+    server = WeaviateServer(data, settings)
     server.start()
     try:
         yield server

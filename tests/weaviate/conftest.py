@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fakes.weaviate_server import Server, running
+from tests.fakes.weaviate_server import WeaviateServer, running
 
 
 @pytest.fixture(scope="module")
-def server(server_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(server_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeaviateServer]:
     """A server of a module's own, to be killed."""
     with running(tmp_path_factory.mktemp("killed")) as started:
         if started.pid is None:

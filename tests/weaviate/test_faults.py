@@ -13,7 +13,7 @@ from llm4tag.schema import Assignment, StoreError, StoreNotFoundError, StoreVers
 from tests.fakes.file_server import FileServer
 from tests.fakes.store_worker import content
 from tests.fakes.stores import open_fake
-from tests.fakes.weaviate_server import Server, running
+from tests.fakes.weaviate_server import WeaviateServer, running
 
 pytestmark = pytest.mark.weaviate
 ROOT = Path(__file__).parents[2]
@@ -48,18 +48,18 @@ async def test_something_else_answers() -> None:
         await open_fake(files.url.replace("http://", "weaviate://"))
 
 
-async def test_a_wrong_grpc_port_is_named(weaviate: Server) -> None:
+async def test_a_wrong_grpc_port_is_named(weaviate: WeaviateServer) -> None:
     base = weaviate.url.partition("?")[0]
     with pytest.raises(StoreError, match=r"grpc_port.*127.0.0.1:9"):
         await open_fake(f"{base}/x?grpc_port=9", embedding="fake", create=True)
 
 
-async def test_an_absent_store_differs_from_an_absent_server(weaviate: Server) -> None:
+async def test_an_absent_store_differs_from_an_absent_server(weaviate: WeaviateServer) -> None:
     with pytest.raises(StoreNotFoundError, match="make the store"):
         await open_fake(weaviate.store("neverwas"))
 
 
-async def test_killed_and_restarted_in_the_middle_of_an_ingest(server: Server) -> None:
+async def test_killed_and_restarted_in_the_middle_of_an_ingest(server: WeaviateServer) -> None:
     location = server.store("killed")
     process = worker(location, 3000)
     assert process.stdout is not None
@@ -86,7 +86,7 @@ async def test_killed_and_restarted_in_the_middle_of_an_ingest(server: Server) -
         )
 
 
-async def test_a_client_killed_in_the_middle_of_an_ingest(server: Server) -> None:
+async def test_a_client_killed_in_the_middle_of_an_ingest(server: WeaviateServer) -> None:
     location = server.store("client")
     process = worker(location, 2000)
     assert process.stdout is not None
@@ -101,7 +101,7 @@ async def test_a_client_killed_in_the_middle_of_an_ingest(server: Server) -> Non
         assert (await store.tag_counts())["t0"].human == sum(n % 7 == 0 for n in range(2000))
 
 
-async def test_an_open_store_survives_a_restart(server: Server) -> None:
+async def test_an_open_store_survives_a_restart(server: WeaviateServer) -> None:
     async with await open_fake(server.store("restart"), embedding="fake", create=True) as store:
         await store.upsert_tags([Tag(id="a", name="water")])
         server.kill()
@@ -110,7 +110,7 @@ async def test_an_open_store_survives_a_restart(server: Server) -> None:
         assert list(await store.vocabulary()) == ["a"]
 
 
-async def test_frozen(server: Server) -> None:
+async def test_frozen(server: WeaviateServer) -> None:
     location = server.store(
         "frozen",
     )
@@ -131,7 +131,7 @@ async def test_frozen(server: Server) -> None:
             assert await store.search(Collection.TAGS, words("water"))
 
 
-async def test_read_only_as_with_a_full_disk(weaviate: Server) -> None:
+async def test_read_only_as_with_a_full_disk(weaviate: WeaviateServer) -> None:
     """What the server does to its shards above DISK_USE_READONLY_PERCENTAGE, done by hand."""
     location = weaviate.store("readonly")
     tags = [Tag(id="a", name="water"), Tag(id="b", name="fire")]
@@ -169,7 +169,7 @@ async def test_keys(server_ready: None, tmp_path: Path, monkeypatch: pytest.Monk
             assert await store.search(Collection.TAGS, words("water"))
 
 
-async def test_a_store_of_an_older_layout_is_migrated_by_init(weaviate: Server) -> None:
+async def test_a_store_of_an_older_layout_is_migrated_by_init(weaviate: WeaviateServer) -> None:
     """A store whose contents lack a property that this version searches by, as version 0 would have left it."""
     from llm4tag.knowledge_store.location import parse_weaviate_location
     from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
@@ -209,7 +209,7 @@ async def test_a_store_of_an_older_layout_is_migrated_by_init(weaviate: Server) 
         assert list(await store.vocabulary()) == ["a"]
 
 
-async def test_a_store_of_an_unknown_version_is_refused(weaviate: Server) -> None:
+async def test_a_store_of_an_unknown_version_is_refused(weaviate: WeaviateServer) -> None:
     from llm4tag.knowledge_store.location import parse_weaviate_location
     from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
     from llm4tag.knowledge_store.weaviate.store_state import StateManager
@@ -231,7 +231,7 @@ async def test_a_store_of_an_unknown_version_is_refused(weaviate: Server) -> Non
         await open_fake(location, create=True, migrate=True)
 
 
-async def test_what_the_server_refuses_one_by_one_is_reported(weaviate: Server) -> None:
+async def test_what_the_server_refuses_one_by_one_is_reported(weaviate: WeaviateServer) -> None:
     """Somebody has put a vector of another length into the collection: objects with vectors are refused."""
     from weaviate.classes.data import DataObject
 

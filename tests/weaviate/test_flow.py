@@ -12,14 +12,14 @@ import pytest
 
 from tests.cli.running import ask, llm4tag, statistics
 from tests.fakes.input_files import jsonl, written
-from tests.fakes.weaviate_server import Server, running
+from tests.fakes.weaviate_server import WeaviateServer, running
 
 pytestmark = pytest.mark.weaviate
 DEMO = Path(__file__).parents[2] / "llm4tag" / "demo_data"
 
 
 @pytest.fixture
-def location(weaviate: Server) -> Iterator[str]:
+def location(weaviate: WeaviateServer) -> Iterator[str]:
     """A store of this test's own."""
     name = f"flow{uuid.uuid4().hex[:8]}"
     yield weaviate.store(name)
@@ -102,7 +102,7 @@ def test_errors_on_the_command_line(tmp_path: Path) -> None:
 
 
 def test_what_is_refused_is_set_aside_with_its_line(
-    weaviate: Server, location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    weaviate: WeaviateServer, location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from weaviate.classes.data import DataObject
 

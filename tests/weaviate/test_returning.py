@@ -15,7 +15,7 @@ from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
 from llm4tag.knowledge_store.weaviate.server_errors import CollectionGone, concerns_all, store_error
 from llm4tag.schema import Tag
 from tests.fakes.stores import open_fake
-from tests.fakes.weaviate_server import Server
+from tests.fakes.weaviate_server import WeaviateServer
 
 BROWSED = "explorer: list class: search: tried to browse non-existing index for Llm4tag_x_Facts"
 INSERTED = "could not find index for class Llm4tag_x_Tags. It might have been deleted in the meantime"
@@ -37,7 +37,7 @@ def test_what_a_starting_server_says_is_no_refusal(message: str) -> None:
 
 
 @pytest.mark.weaviate
-async def test_a_call_waits_until_the_server_is_back(server: Server) -> None:
+async def test_a_call_waits_until_the_server_is_back(server: WeaviateServer) -> None:
     """gRPC answers first, then HTTP, then the collections: the call is done again after all of them."""
     connection = await LOOP.run(Connection.open(parse_weaviate_location(server.store("back"))))
     answers: list[Exception | None] = [WeaviateQueryError(BROWSED, "GRPC search"), None]
@@ -57,7 +57,9 @@ async def test_a_call_waits_until_the_server_is_back(server: Server) -> None:
 
 
 @pytest.mark.weaviate
-async def test_objects_that_come_too_early_are_sent_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_objects_that_come_too_early_are_sent_again(
+    server: WeaviateServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     insert = _DataCollectionAsync.insert_many
     early: list[int] = []
 

@@ -5,7 +5,7 @@ import pytest
 from llm4tag.knowledge_store import Collection, SearchQuery
 from llm4tag.schema import Assignment, StoreError, StoreNotFoundError, Tag, TaggedContent
 from tests.fakes.stores import open_fake
-from tests.fakes.weaviate_server import Server
+from tests.fakes.weaviate_server import WeaviateServer
 
 pytestmark = pytest.mark.weaviate
 
@@ -16,7 +16,7 @@ def contents(word: str) -> list[TaggedContent]:
     ]
 
 
-async def test_tenants_see_nothing_of_each_other(weaviate: Server) -> None:
+async def test_tenants_see_nothing_of_each_other(weaviate: WeaviateServer) -> None:
     one, other = (weaviate.store("tenants", tenant=name) for name in ("one", "other"))
     async with (
         await open_fake(one, embedding="fake", create=True) as first,
@@ -43,14 +43,14 @@ async def test_tenants_see_nothing_of_each_other(weaviate: Server) -> None:
         assert best.id == "7"
 
 
-async def test_a_tenant_that_is_not_there_is_an_absent_store(weaviate: Server) -> None:
+async def test_a_tenant_that_is_not_there_is_an_absent_store(weaviate: WeaviateServer) -> None:
     async with await open_fake(weaviate.store("absent", tenant="one"), embedding="none", create=True):
         pass
     with pytest.raises(StoreNotFoundError):
         await open_fake(weaviate.store("absent", tenant="nobody"))
 
 
-async def test_with_and_without_tenants_do_not_mix(weaviate: Server) -> None:
+async def test_with_and_without_tenants_do_not_mix(weaviate: WeaviateServer) -> None:
     async with await open_fake(weaviate.store("mixed", tenant="one"), embedding="none", create=True):
         pass
     with pytest.raises(StoreError, match=r"made with tenants.*LLM4TAG_WEAVIATE_TENANT"):
@@ -61,7 +61,7 @@ async def test_with_and_without_tenants_do_not_mix(weaviate: Server) -> None:
         await open_fake(weaviate.store("plain", tenant="one"))
 
 
-async def test_consistency_and_replication_are_passed_on(weaviate: Server) -> None:
+async def test_consistency_and_replication_are_passed_on(weaviate: WeaviateServer) -> None:
     location = weaviate.store("consistent", consistency="ONE", replication=1)
     async with await open_fake(location, embedding="none", create=True) as store:
         await store.upsert_tags([Tag(id="a", name="water")])

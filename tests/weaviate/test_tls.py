@@ -13,7 +13,7 @@ import pytest
 from llm4tag.knowledge_store import Collection, SearchQuery
 from llm4tag.schema import StoreError, Tag
 from tests.fakes.stores import open_fake
-from tests.fakes.weaviate_server import Server
+from tests.fakes.weaviate_server import WeaviateServer
 
 pytestmark = pytest.mark.weaviate
 
@@ -55,7 +55,7 @@ async def behind_tls(port: int, cert: Path, key: Path, protocol: str) -> AsyncIt
         server.close()
 
 
-async def test_tls(weaviate: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_tls(weaviate: WeaviateServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cert, key = certificate(tmp_path)
     # Where HTTP and gRPC look for certificates that they trust.
     monkeypatch.setenv("SSL_CERT_FILE", str(cert))
