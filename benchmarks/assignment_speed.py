@@ -21,7 +21,7 @@ from weaviate.classes.config import Configure, DataType, Property, ReferenceProp
 from weaviate.classes.data import DataObject, DataReference
 from weaviate.classes.query import Filter, QueryReference
 
-from llm4tag.knowledge_store.weaviate.address import parse_location
+from llm4tag.knowledge_store.location import parse_weaviate_location
 
 TAGS = 600
 NEIGHBOURS = 100
@@ -56,7 +56,7 @@ def make(client: weaviate.WeaviateClient, run: str) -> tuple[Any, Any, Any]:
 
 def measure(url: str, contents: int) -> dict[str, Any]:
     """Return the figures of both forms, and their ratios."""
-    where = parse_location(url)
+    where = parse_weaviate_location(url)
     numbers = np.random.default_rng(0)
     ids = [str(uuid.uuid4()) for _ in range(contents)]
     tag_ids = [str(uuid.uuid4()) for _ in range(TAGS)]

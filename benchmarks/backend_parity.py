@@ -17,8 +17,7 @@ import typer
 
 from benchmarks.weaviate_speed import overlap
 from llm4tag.knowledge_store import Collection, KnowledgeStore, SearchQuery
-from llm4tag.knowledge_store.store_copy import copy_store
-from llm4tag.knowledge_store.stores import open_store
+from llm4tag.knowledge_store.stores import copy_store, open_store
 
 LIMIT = 50
 

@@ -24,11 +24,11 @@ import typer
 from benchmarks.store_speed import DIMENSIONS, percentiles, random_embedder, synthetic
 from llm4tag.knowledge_store import Collection, Hit, SearchQuery
 from llm4tag.knowledge_store.embedded import EmbeddedStore
+from llm4tag.knowledge_store.location import WeaviateLocation, parse_weaviate_location
 from llm4tag.knowledge_store.weaviate import WeaviateStore
-from llm4tag.knowledge_store.weaviate.address import WeaviateLocation, parse_location
 from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
-from llm4tag.knowledge_store.weaviate.layout import SEARCH, Part, collection_name, make_collection
-from llm4tag.knowledge_store.weaviate.objects import Orders, truth_object
+from llm4tag.knowledge_store.weaviate.layout import SEARCH, StorePart, collection_name, make_collection
+from llm4tag.knowledge_store.weaviate.objects import OrderNumbers, whole_object
 from llm4tag.knowledge_store.word_tokens import segmented
 from llm4tag.models.embedder import Vectors
 from llm4tag.schema import TaggedContent
@@ -39,7 +39,7 @@ LIMIT = 50
 def with_path(url: str, name: str) -> WeaviateLocation:
     """Return the location of a store of that name on the server."""
     base, _, query = url.partition("?")
-    return parse_location(f"{base.rstrip('/')}/{name}?{query}")
+    return parse_weaviate_location(f"{base.rstrip('/')}/{name}?{query}")
 
 
 class BareCollection:
@@ -47,12 +47,12 @@ class BareCollection:
 
     def __init__(self, connection: Connection, vectors: Vectors) -> None:
         self._connection = connection
-        self._name = collection_name(connection.location.name, Part.CONTENTS, 1)
+        self._name = collection_name(connection.location.name, StorePart.CONTENTS, 1)
         self._vectors = vectors
 
     async def ingest(self, contents: Sequence[TaggedContent], first: int) -> float:
         """Return the seconds that it takes, two requests of 200 objects side by side."""
-        orders = Orders()
+        orders = OrderNumbers()
         handle = self._connection.collection(self._name)
         started = time.perf_counter()
         slots = asyncio.Semaphore(2)
@@ -60,7 +60,7 @@ class BareCollection:
         async def send(at: int) -> None:
             async with slots:
                 rows = zip(contents[at : at + 200], self._vectors[first + at :], strict=False)
-                objects = [truth_object(content, orders.next(), vector, None) for content, vector in rows]
+                objects = [whole_object(content, orders.next(), vector, None) for content, vector in rows]
                 result = await handle.data.insert_many(objects)
                 if result.has_errors:
                     raise RuntimeError(next(iter(result.errors.values())).message)
@@ -133,7 +133,7 @@ async def measure(url: str, count: int, queries: int) -> dict[str, Any]:
             await EmbeddedStore.open(path, random_embedder, embedding="random", create=True) as exact,
         ):
             connection = await LOOP.run(Connection.open(with_path(url, f"{run}bare")))
-            await LOOP.run(make_collection(connection, Part.CONTENTS, 1))
+            await LOOP.run(make_collection(connection, StorePart.CONTENTS, 1))
             bare = BareCollection(connection, vectors)
             results["ingest"], results["ingest_ratio"] = await ingest_both(store, bare, contents)
             await exact.import_records(store.export())

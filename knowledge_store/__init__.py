@@ -1,4 +1,4 @@
-"""The knowledge store: one protocol, an embedded backend."""
+"""The knowledge store: one protocol with two backends, an embedded file and a Weaviate server."""
 
 from llm4tag.knowledge_store.protocol import (
     PROPERTIES,
@@ -10,9 +10,8 @@ from llm4tag.knowledge_store.protocol import (
     StoreStatistics,
     TagCount,
     UnitHit,
-    Writing,
 )
-from llm4tag.knowledge_store.records import Artifact, Mark, Record
+from llm4tag.knowledge_store.records import Artifact, Mark, Record, Writing
 from llm4tag.knowledge_store.stores import open_store
 
 __all__ = [

@@ -1,17 +1,19 @@
-"""Fusion of the keyword and the vector leg as Weaviate 1.39 does it (traverser/hybrid/hybrid_fusion.go)."""
+"""Fusion of the keyword leg and the vector leg, as Weaviate 1.39 does it (traverser/hybrid/hybrid_fusion.go)."""
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
+
+from llm4tag.knowledge_store.protocol import Hit, UnitHit
 
 _RANK_CONSTANT = 60
 _SAME = 1e-7
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/llm4tag")
 
 LEG_LIMIT = 100
-"""Each leg fetches at least so many hits (Weaviate's QUERY_HYBRID_MAXIMUM_RESULTS)."""
+"""The least number of hits that each leg fetches (Weaviate's QUERY_HYBRID_MAXIMUM_RESULTS)."""
 
 
 @cache
@@ -20,13 +22,13 @@ def _collection_namespace(collection: str) -> uuid.UUID:
 
 
 def object_uuid(collection: str, object_id: str) -> str:
-    """Return the UUID that an object has in every backend; fusion breaks its last ties by it."""
+    """Return the UUID that an object has in every backend; fusion breaks the last ties by it."""
     return str(uuid.uuid5(_collection_namespace(collection), object_id))
 
 
 @dataclass(frozen=True, slots=True)
 class LegHit:
-    """One hit of one leg; a leg is a list of them, best first."""
+    """One hit of one leg; a leg is a list of hits, best first."""
 
     id: str
     score: float
@@ -34,7 +36,7 @@ class LegHit:
 
 @dataclass(frozen=True, slots=True)
 class FusedHit:
-    """One hit after fusion, with its raw scores and what each leg adds."""
+    """One hit after fusion, with its raw scores and each leg's part of its score."""
 
     id: str
     score: float
@@ -45,8 +47,26 @@ class FusedHit:
 
     @property
     def secondary(self) -> float:
-        """What breaks ties: the raw keyword score, or else the raw vector score."""
+        """The score that breaks ties: the raw keyword score, or else the raw vector score."""
         return self.keyword_score if self.keyword_score is not None else (self.vector_score or 0.0)
+
+    def as_hit(self) -> Hit:
+        """Return the hit of a search."""
+        return Hit(**self._fields())
+
+    def as_unit_hit(self, tag: str, text: str, kind: Literal["name", "alias"]) -> UnitHit:
+        """Return the hit of a search among units, with the unit's tag, text and kind."""
+        return UnitHit(**self._fields(), tag=tag, text=text, kind=kind)
+
+    def _fields(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "score": self.score,
+            "keyword_score": self.keyword_score,
+            "vector_score": self.vector_score,
+            "keyword_part": self.keyword_part,
+            "vector_part": self.vector_part,
+        }
 
 
 def _relative_parts(leg: Sequence[LegHit], weight: float) -> Iterator[float]:
@@ -68,7 +88,14 @@ def fuse(
     fusion: Literal["relative", "ranked"],
     uuid_of: Callable[[str], str],
 ) -> list[FusedHit]:
-    """Fuse two legs, each best first; a leg that was not run is None, and the other then weighs 1.
+    """Fuse two legs.
+
+    Args:
+        keyword: hits of the keyword leg, best first; None if it was not run, and then the other leg has weight 1.
+        vector: hits of the vector leg, in the same way.
+        alpha: weight of the vector leg, from 0 to 1.
+        fusion: whether a hit's part of the score comes from its score relative to the leg, or from its rank.
+        uuid_of: returns the UUID of an id, for ties.
 
     Returns:
         All hits of either leg, sorted by score, then raw keyword score, then UUID.
@@ -94,7 +121,7 @@ def fuse(
 
 
 def _sorted(hits: list[FusedHit], uuid_of: Callable[[str], str]) -> list[FusedHit]:
-    """Sort by score; hits that differ by less than 1e-7 from the one before are ordered among themselves."""
+    """Sort by score; hits that differ from the one before by less than 1e-7 count as ties."""
     by_score = _runs(sorted(hits, key=lambda hit: -hit.score), lambda hit: hit.score)
     ordered: list[FusedHit] = []
     for run in by_score:

@@ -1,4 +1,4 @@
-"""The store's own embedder: made when first needed, checked against what the store recorded."""
+"""The store's own embedder: it is made when first needed and checked against the name that the store recorded."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,9 +8,10 @@ from llm4tag.models.embedder import Embedder, EmbeddingKind, Vector
 from llm4tag.schema import EmbeddingMismatchError
 
 NO_EMBEDDING = "none"
+"""The name of the embedding of a store without vectors."""
 
 Embedders = Callable[[str], Embedder | None]
-"""Makes an embedder by name; None for ``none``."""
+"""Makes an embedder by name; returns None for ``none``."""
 
 
 @runtime_checkable
@@ -19,11 +20,11 @@ class _Closing(Protocol):
 
 
 class StoreEmbedding:
-    """Embeds for one store.
+    """Embeds texts for one store.
 
     Args:
-        embedders: makes the embedder.
-        name: what the store recorded, or ``none``.
+        embedders: makes the embedder by name.
+        name: the name that the store recorded, or ``none``.
         location: the store, for messages.
     """
 
@@ -34,28 +35,29 @@ class StoreEmbedding:
         self._embedder: Embedder | None = None
 
     @classmethod
-    async def of(cls, embedders: Embedders, asked: str, location: str) -> Self:
-        """Make the embedder that is asked for at once, under whatever name it has."""
-        embedder = await asyncio.to_thread(embedders, asked)
+    async def make(cls, embedders: Embedders, requested: str, location: str) -> Self:
+        """Make a named embedder at once; the name it gives itself may be more exact than the requested one."""
+        embedder = await asyncio.to_thread(embedders, requested)
         made = cls(embedders, name_of(embedder), location)
         made._embedder = embedder
         return made
 
     def check(self, recorded: str, name: str) -> None:
-        """Refuse to go on with vectors of ``name`` when the store has been embedded anew."""
+        """Refuse to go on with vectors of ``name`` if the store has been embedded again with another model."""
         if recorded != name:
             raise EmbeddingMismatchError(
-                f"{self._location}: was embedded anew with {recorded} since it was opened with {name}; "
-                "open it again"
+                f"embedded again with {recorded} since it was opened with {name}",
+                where=self._location,
+                remedy="open it again",
             )
 
-    async def become(self, other: "StoreEmbedding") -> None:
-        """Take over another embedder; the own one is closed."""
+    async def replace_by(self, other: "StoreEmbedding") -> None:
+        """Take over another store embedding's embedder and close the present one."""
         await self.close()
         self.name, self._embedder = other.name, other._embedder
 
     async def vectors(self, texts: Sequence[str], kind: EmbeddingKind) -> list[Vector] | None:
-        """Embed texts; None in a store without embeddings."""
+        """Embed texts; return None in a store without embeddings."""
         if self.name == NO_EMBEDDING:
             return None
         if not texts:
@@ -63,8 +65,8 @@ class StoreEmbedding:
         embedder = await self._made()
         return list(await embedder.embed(texts, kind))
 
-    async def vectors_of_filled(self, texts: Sequence[str], kind: EmbeddingKind) -> list[Vector | None]:
-        """Embed texts that are stored; blank ones, and all in a store without embeddings, have no vector."""
+    async def vectors_or_none(self, texts: Sequence[str], kind: EmbeddingKind) -> list[Vector | None]:
+        """Embed texts to store; a blank text, and every text in a store without embeddings, gets None."""
         found = iter(await self.vectors([text for text in texts if text.strip()], kind) or ())
         return [next(found, None) if text.strip() else None for text in texts]
 
@@ -72,16 +74,62 @@ class StoreEmbedding:
         if self._embedder is None:
             embedder = await asyncio.to_thread(self._embedders, self.name)
             if embedder is None or embedder.name != self.name:
-                raise mismatch(self._location, self.name, name_of(embedder))
+                raise _mismatch(self._location, self.name, name_of(embedder))
             self._embedder = embedder
         return self._embedder
 
     async def close(self) -> None:
-        """Close the embedder where it can be closed; idempotent."""
+        """Close the embedder if it can be closed; idempotent."""
         embedder: object = self._embedder
         self._embedder = None
         if isinstance(embedder, _Closing):
             await embedder.close()
+
+
+class RequestedEmbedding:
+    """The embedding that a store is opened with: the one that the caller names, or the one that it recorded.
+
+    Args:
+        embedders: makes an embedder by name.
+        requested: the embedding that the caller named, None if none.
+        default: name of the model of a new store if the caller named none.
+        location: the store, for messages.
+    """
+
+    def __init__(
+        self, embedders: Embedders, requested: StoreEmbedding | None, default: str, location: str
+    ) -> None:
+        self._embedders = embedders
+        self._requested = requested
+        self._default = default
+        self._location = location
+
+    @classmethod
+    async def make(cls, embedders: Embedders, name: str | None, default: str, location: str) -> Self:
+        """Make the named embedder at once, so that a wrong name is reported before anything is opened."""
+        requested = None if name is None else await StoreEmbedding.make(embedders, name, location)
+        return cls(embedders, requested, default, location)
+
+    def name_for_new(self) -> str:
+        """Return the name that a new store records; this may load the default model, so it blocks."""
+        return name_of(self._embedders(self._default)) if self._requested is None else self._requested.name
+
+    def agreed(self, recorded: str) -> StoreEmbedding:
+        """Return the embedding of a store that recorded a name.
+
+        Raises:
+            EmbeddingMismatchError: the caller named another one.
+        """
+        if self._requested is None:
+            return StoreEmbedding(self._embedders, recorded, self._location)
+        if self._requested.name != recorded:
+            raise _mismatch(self._location, recorded, self._requested.name)
+        return self._requested
+
+    async def close(self) -> None:
+        """Close the embedder if one was made; idempotent."""
+        if self._requested is not None:
+            await self._requested.close()
 
 
 def name_of(embedder: Embedder | None) -> str:
@@ -89,9 +137,12 @@ def name_of(embedder: Embedder | None) -> str:
     return NO_EMBEDDING if embedder is None else embedder.name
 
 
-def mismatch(location: str, recorded: str, asked: str) -> EmbeddingMismatchError:
-    """Return the error for a store that was filled by another model than the one asked for."""
+def _mismatch(location: str, recorded: str, requested: str) -> EmbeddingMismatchError:
     return EmbeddingMismatchError(
-        f"{location}: filled with embedding {recorded}, not {asked}; leave out --embedding, or embed anew with "
-        f"`llm4tag store embed --embedding {asked} --store {location}`"
+        f"filled with embedding {recorded}, not {requested}",
+        where=location,
+        option="embedding",
+        remedy="leave it out, or {embed_store}",
+        embedding=requested,
+        store=location,
     )

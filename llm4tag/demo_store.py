@@ -9,7 +9,7 @@ from llm4tag.batch import run
 from llm4tag.evaluation import Evaluation, evaluate, history_counts
 from llm4tag.evaluation.labelled_files import LabelledContent, read_labelled
 from llm4tag.knowledge_store.ingest.ingest_run import ingest_history, ingest_vocabulary
-from llm4tag.knowledge_store.ingest.notices import Notes, Seen
+from llm4tag.knowledge_store.ingest.notices import Notes, SeenIds
 from llm4tag.knowledge_store.ingest.passages import ingest_knowledge
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.knowledge_store.stores import open_store
@@ -51,7 +51,7 @@ def _lines(file: str) -> int:
 
 async def labelled_contents(store: KnowledgeStore) -> list[LabelledContent]:
     """Return the labelled contents of the slice; none of them is in its history."""
-    found = read_labelled(demo_file("labelled.jsonl"), await store.vocabulary(), Notes(), Seen())
+    found = read_labelled(demo_file("labelled.jsonl"), await store.vocabulary(), Notes(), SeenIds())
     return [item for item in found if isinstance(item, LabelledContent)]
 
 

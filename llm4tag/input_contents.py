@@ -10,7 +10,7 @@ from llm4tag.evaluation.labelled_files import LABELLED_COLUMNS, LabelledContent,
 from llm4tag.knowledge_store.ingest.contents import CONTENT_COLUMNS, read_contents
 from llm4tag.knowledge_store.ingest.ingest_report import Rejects
 from llm4tag.knowledge_store.ingest.input_formats import STDIN
-from llm4tag.knowledge_store.ingest.notices import Notes, Notice, Seen
+from llm4tag.knowledge_store.ingest.notices import Notes, Notice, SeenIds
 from llm4tag.knowledge_store.ingest.row import RowProblem, jsonable
 from llm4tag.knowledge_store.ingest.row_files import check_rows
 from llm4tag.schema import Content, UsageError, Vocabulary
@@ -65,7 +65,7 @@ def contents_of(file: str) -> InputRows[Content]:
     """
     check_rows([file], CONTENT_COLUMNS, text=True)
     notes = Notes()
-    return InputRows[Content](file).add(read_contents(file, notes=notes, seen=Seen()), notes)
+    return InputRows[Content](file).add(read_contents(file, notes=notes, seen=SeenIds()), notes)
 
 
 def labelled_of(file: str, vocabulary: Vocabulary) -> InputRows[LabelledContent]:
@@ -76,7 +76,7 @@ def labelled_of(file: str, vocabulary: Vocabulary) -> InputRows[LabelledContent]
     """
     check_rows([file], LABELLED_COLUMNS)
     notes = Notes()
-    return InputRows[LabelledContent](file).add(read_labelled(file, vocabulary, notes, Seen()), notes)
+    return InputRows[LabelledContent](file).add(read_labelled(file, vocabulary, notes, SeenIds()), notes)
 
 
 def set_aside(
@@ -111,6 +111,6 @@ def _problem(file: str, failure: TaggingFailure) -> RowProblem:
         line=None,
         field="",
         problem=f"content {failure.content.id!r}: {failure}",
-        mend="run again: contents without a result are tried again",
+        remedy="run again: what has no result yet is tried again",
         raw=jsonable(failure.content),
     )

@@ -141,7 +141,7 @@ def read_examples(files: Sequence[str]) -> Examples:
 def _lines(file: str) -> Iterator[tuple[int, Line]]:
     for row in read_rows(file):
         if isinstance(row, RowProblem):
-            raise UsageError(str(row))
+            raise row.as_error()
         try:
             yield row.line or 0, _LINE.validate_python(row.data)
         except ValidationError as error:

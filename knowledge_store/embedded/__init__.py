@@ -1,4 +1,4 @@
-"""The embedded backend: one SQLite file as the only truth, exact indexes in memory beside it."""
+"""The embedded backend: one SQLite file holds everything, and exact indexes of it are in memory."""
 
 from llm4tag.knowledge_store.embedded.embedded_store import EmbeddedStore
 

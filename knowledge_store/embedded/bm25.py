@@ -3,8 +3,8 @@
     score(d) = sum over properties p, query terms t of
         boost(p) * repeats(t) * idf(t) * tf / (tf + k1 * (1 - b + b * length(d, p) / average(p)))
 
-``average(p)`` is over the documents with at least one token in p. One idf serves all searched properties:
-``idf(t) = ln(1 + (N - n + 0.5) / (n + 0.5))`` with n the mean, rounded down, of the document frequencies of t in
+``average(p)`` is the mean length of the documents that have a token in p. All searched properties share one idf:
+``idf(t) = ln(1 + (N - n + 0.5) / (n + 0.5))``, where n is the mean, rounded down, of t's document frequencies in
 those searched properties that hold it (adapters/repos/db/inverted/bm25_searcher_block.go).
 """
 
@@ -26,7 +26,7 @@ Mask = NDArray[np.bool_]
 
 
 class Terms(defaultdict[str, int]):
-    """Numbers of the terms, given in order of first sight; only ever grows."""
+    """The number of each term; a new term gets the next number, and none is ever removed."""
 
     def __init__(self) -> None:
         super().__init__(self.__len__)
@@ -34,19 +34,20 @@ class Terms(defaultdict[str, int]):
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """Occurrences of terms in one property, sorted by term, then slot.
-
-    ``terms``: shape (t,), ascending; ``starts``: (t + 1,); ``slots`` and ``frequencies``: (p,).
-    """
+    """The occurrences of terms in one property, sorted by term, then by slot."""
 
     terms: Ints
+    """Shape (t,): the terms, ascending."""
     starts: NDArray[np.int64]
+    """Shape (t + 1,): where the occurrences of each term begin, and the end of the last ones."""
     slots: Ints
+    """Shape (p,): the slot of the document that holds the term."""
     frequencies: Ints
+    """Shape (p,): how often the document holds it."""
 
     @classmethod
     def of(cls, terms: Ints, slots: Ints, frequencies: Ints) -> Self:
-        """Build from occurrences in any order, each pair of term and slot at most once."""
+        """Build postings from occurrences in any order; each pair of term and slot occurs at most once."""
         order = np.lexsort((slots, terms))
         distinct, starts = np.unique(terms[order], return_index=True)
         bounds = np.append(starts, len(terms)).astype(np.int64)
@@ -57,27 +58,32 @@ class Postings:
         return np.repeat(self.terms, np.diff(self.starts))
 
     def find(self, wanted: Ints) -> tuple[NDArray[np.int64], Ints]:
-        """Return positions of the occurrences of the wanted terms, and which wanted term each is of."""
+        """Return the positions of the wanted terms' occurrences, and the index of the wanted term of each."""
         at = np.searchsorted(self.terms, wanted)
-        here = np.flatnonzero(at < len(self.terms))
-        here = here[self.terms[at[here]] == wanted[here]]
-        starts, ends = self.starts[at[here]], self.starts[at[here] + 1]
+        present = np.flatnonzero(at < len(self.terms))
+        present = present[self.terms[at[present]] == wanted[present]]
+        starts, ends = self.starts[at[present]], self.starts[at[present] + 1]
         counts = ends - starts
         before = np.cumsum(counts) - counts
         positions = np.arange(counts.sum(), dtype=np.int64) + np.repeat(starts - before, counts)
-        return positions, np.repeat(here, counts).astype(np.int32)
+        return positions, np.repeat(present, counts).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Postings of all properties for some documents. Deleted ones stay until segments are compacted."""
+    """The postings of some documents in all properties. Deleted documents stay until segments are compacted."""
 
     documents: int
     properties: tuple[Postings, ...]
 
     @classmethod
     def build(cls, documents: Sequence[tuple[str, ...]], first_slot: int, terms: Terms) -> tuple[Self, Ints]:
-        """Index documents, each a text for every property, in consecutive slots.
+        """Index documents in consecutive slots.
+
+        Args:
+            documents: each has one text for every property.
+            first_slot: slot of the first document.
+            terms: numbers of the terms; new terms are added.
 
         Returns:
             The segment, and the lengths in tokens, shape (documents, properties).
@@ -101,7 +107,7 @@ class Segment:
 
     @classmethod
     def merge(cls, segments: Sequence["Segment"], moved: Ints | None = None) -> Self:
-        """Join segments; ``moved`` gives every old slot its new one, -1 for a deleted document."""
+        """Join segments; ``moved`` has the new slot of every old one, -1 for a deleted document."""
         properties = []
         for parts in zip(*(segment.properties for segment in segments), strict=True):
             term = np.concatenate([part.expanded_terms() for part in parts])
@@ -109,15 +115,15 @@ class Segment:
             frequencies = np.concatenate([part.frequencies for part in parts])
             if moved is not None:
                 slots = moved[slots]
-                kept = slots >= 0
-                term, slots, frequencies = term[kept], slots[kept], frequencies[kept]
+                alive = slots >= 0
+                term, slots, frequencies = term[alive], slots[alive], frequencies[alive]
             properties.append(Postings.of(term, slots, frequencies))
         documents = sum(segment.documents for segment in segments) if moved is None else int((moved >= 0).sum())
         return cls(documents, tuple(properties))
 
 
 def appended(segments: tuple[Segment, ...], new: Segment) -> tuple[Segment, ...]:
-    """Add a segment, joining neighbours of like size, so that there are never many and no document moves often."""
+    """Add a segment and join neighbours of similar size: segments stay few, and no document is copied often."""
     stack = [*segments, new]
     while len(stack) > 1 and stack[-2].documents < 4 * stack[-1].documents:
         last = stack.pop()
@@ -127,21 +133,21 @@ def appended(segments: tuple[Segment, ...], new: Segment) -> tuple[Segment, ...]
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What a keyword search reads: a snapshot that later writes leave alone.
-
-    ``alive``: shape (slots,); ``lengths``: (slots, properties), in tokens.
-    """
+    """The data that a keyword search reads: a snapshot that later writes do not change."""
 
     terms: Mapping[str, int]
     segments: tuple[Segment, ...]
     alive: Mask
+    """Shape (slots,): whether the slot's document exists."""
     lengths: Ints
+    """Shape (slots, properties), in tokens."""
     documents: int
     averages: tuple[float, ...]
+    """The mean length of each property, in tokens."""
 
     @classmethod
     def of(cls, terms: Terms, segments: tuple[Segment, ...], alive: Mask, lengths: Ints) -> Self:
-        """Count the statistics anew, deleted documents left out."""
+        """Make a snapshot; its statistics leave out deleted documents."""
         averages = []
         for column in lengths.T:
             filled = column[alive & (column > 0)]
@@ -168,7 +174,7 @@ class Corpus:
         return totals
 
     def _occurrences(self, column: int, wanted: Ints) -> tuple[Ints, Ints, Ints]:
-        """Return wanted term, slot and frequency of every occurrence in documents that are alive."""
+        """Return the wanted term, slot and frequency of every occurrence in documents that exist."""
         parts = []
         for segment in self.segments:
             postings = segment.properties[column]

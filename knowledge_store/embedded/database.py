@@ -1,4 +1,4 @@
-"""The SQLite file: its schema, connections, transactions and errors."""
+"""The SQLite database of a store: its connections, transactions and state."""
 
 import os
 import sqlite3
@@ -10,43 +10,51 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
-from llm4tag.knowledge_store.embedded.file_errors import store_errors
-from llm4tag.knowledge_store.embedded.file_format import (
+from llm4tag.knowledge_store.embedded.store_file import (
     APPLICATION_ID,
     SCHEMA,
     SCHEMA_VERSION,
     check_file,
     has_wal,
-    missing,
+    no_store,
+    store_errors,
 )
-from llm4tag.schema import StoreError, StoreNotFoundError, StoreVersionError
+from llm4tag.schema import StoreError, StoreVersionError
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """Where the store stands: the last transactions that touched anything, tags, assignments, all vectors.
-
-    ``centre`` is the version of the mean that content vectors are centred by, 0 for none.
-    """
+class FileState:
+    """The state of a store's file: which transactions last changed it, its embedding and its centre."""
 
     change: int
+    """The last transaction that changed anything."""
     tags: int
+    """The last one that changed tags."""
     assignments: int
+    """The last one that changed assignments."""
     vectors: int
+    """The last one that replaced all vectors."""
     embedding: str
+    """Name of the embedding model, or ``none``."""
     centre: int
+    """Version of the mean that content vectors are centred by, 0 for none."""
 
 
 class Database:
-    """Connections to one store file: one that writes, one that reads, each behind a lock.
+    """Holds two connections to one store file, one that writes and one that reads, each behind a lock.
 
     Args:
-        path: the file; it must be a store, or absent or empty when ``create`` is true.
+        path: the file; it must be a store, or, if ``create`` is true, it may be absent or empty.
         create: whether to make a new store there, with its parent folders.
-        embedding: gives the model's name that a new store records; asked only when one is made.
+        embedding: returns the name of the model that a new store records; called only when one is made.
         busy_seconds: how long to wait for another process's write.
+
+    Raises:
+        StoreNotFoundError: there is no store, and ``create`` is false.
+        StoreVersionError: the store has another version.
+        StoreError: the file is not a store, or SQLite failed.
     """
 
     def __init__(
@@ -57,7 +65,7 @@ class Database:
         self._read_lock = threading.RLock()
         self._write_lock = threading.RLock()
         self._closed = False
-        self._state: State | None = None
+        self._state: FileState | None = None
         self._data_version = -1
         self._immutable = False
         with store_errors(path):
@@ -76,7 +84,7 @@ class Database:
 
     def _connect(self, *, create: bool = False) -> sqlite3.Connection:
         mode = "rwc" if create else "rw" if os.access(self.path, os.W_OK) else "ro"
-        # SQLite needs to write beside a WAL file even to read it; on a read-only medium nothing changes.
+        # Even to read a WAL file SQLite writes next to it; on a read-only medium nothing can change.
         self._immutable = mode == "ro" and not os.access(self.path.parent, os.W_OK) and not has_wal(self.path)
         suffix = "&immutable=1" if self._immutable else ""
         connection = sqlite3.connect(
@@ -96,7 +104,7 @@ class Database:
             return
         name = embedding()
         self._writer.execute("PRAGMA journal_mode = WAL")
-        with _transaction(self._writer, "IMMEDIATE"):
+        with _in_transaction(self._writer, "IMMEDIATE"):
             if self._tables():
                 return
             for statement in SCHEMA.split(";\n"):
@@ -110,13 +118,17 @@ class Database:
         application = self._writer.execute("PRAGMA application_id").fetchone()[0]
         if application != APPLICATION_ID:
             if self._tables():
-                raise StoreError(f"{self.path}: a SQLite database, but not a llm4tag store; give another path")
-            raise StoreNotFoundError(missing(self.path))
+                raise StoreError(
+                    "a SQLite database, but not a llm4tag store", where=self.path, remedy="give another path"
+                )
+            raise no_store(self.path)
         version = get_text(self._writer, "schema_version")
         if version != SCHEMA_VERSION:
             raise StoreVersionError(
-                f"{self.path}: written with store version {version}, this llm4tag reads version {SCHEMA_VERSION}; "
-                f"use the llm4tag that wrote it, or `llm4tag store export` there and `import` here"
+                f"written with store version {version}, this llm4tag reads version {SCHEMA_VERSION}",
+                where=self.path,
+                remedy="{move_store}",
+                store=self.path,
             )
 
     def _tables(self) -> int:
@@ -125,25 +137,25 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Give the reading connection, inside one transaction: all that is read belongs together."""
+        """Yield the reading connection inside one transaction: everything is read as of one moment."""
         with self._read_lock, store_errors(self.path):
             self._refuse_closed()
-            with _transaction(self._reader, "DEFERRED"):
+            with _in_transaction(self._reader, "DEFERRED"):
                 yield self._reader
 
     @contextmanager
-    def write(self) -> Iterator["Writer"]:
-        """Give a writer: all of its work is one transaction, or nothing of it when the block raises."""
+    def write(self) -> Iterator["WriteTransaction"]:
+        """Yield a transaction that writes; it is rolled back if the block raises."""
         with self._write_lock, store_errors(self.path):
             self._refuse_closed()
-            with _transaction(self._writer, "IMMEDIATE"):
+            with _in_transaction(self._writer, "IMMEDIATE"):
                 change = self._writer.execute("UPDATE state SET change = change + 1 RETURNING change").fetchone()[
                     0
                 ]
-                yield Writer(self._writer, change)
+                yield WriteTransaction(self._writer, change)
 
-    def state(self) -> State:
-        """Return where the store stands now, other processes' writes included."""
+    def state(self) -> FileState:
+        """Return the state now, including what other processes wrote."""
         with self._read_lock, store_errors(self.path):
             self._refuse_closed()
             version = self._reader.execute("PRAGMA data_version").fetchone()[0]
@@ -153,7 +165,7 @@ class Database:
             return self._state
 
     def snapshot(self) -> sqlite3.Connection:
-        """Open a connection of its own in a read transaction; the caller closes it."""
+        """Open a separate connection in a read transaction; the caller closes it."""
         with store_errors(self.path):
             self._refuse_closed()
             connection = self._connect()
@@ -171,18 +183,18 @@ class Database:
 
     def _refuse_closed(self) -> None:
         if self._closed:
-            raise StoreError(f"{self.path}: the store was closed; open it again")
+            raise StoreError("the store was closed", where=self.path, remedy="open it again")
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
-    """The writing connection inside a transaction, and the transaction's number."""
+class WriteTransaction:
+    """A transaction that writes: its connection and its number."""
 
     connection: sqlite3.Connection
     change: int
 
     def touch(self, *, tags: bool = False, assignments: bool = False, vectors: bool = False) -> None:
-        """Note which parts this transaction changed."""
+        """Record which parts of the store this transaction changed."""
         for name, touched in (("tags", tags), ("assignments", assignments), ("vectors", vectors)):
             if touched:
                 self.connection.execute(f"UPDATE state SET {name} = ?", (self.change,))
@@ -192,66 +204,66 @@ class Writer:
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
-class Followed(Generic[T]):
-    """A value read from the file, kept until what it rests on changes.
+class CachedValue(Generic[T]):
+    """A value that is read from the file and cached until the part of the store that it depends on changes.
 
     Args:
         database: the file.
-        part: picks, out of the state, the number of the last transaction that changed what it rests on.
-        load: reads it.
+        part: returns, from the state, the number of the last transaction that changed that part.
+        load: reads the value.
     """
 
     def __init__(
-        self, database: Database, part: Callable[[State], int], load: Callable[[sqlite3.Connection], T]
+        self, database: Database, part: Callable[[FileState], int], load: Callable[[sqlite3.Connection], T]
     ) -> None:
         self._database = database
         self._part = part
         self._load = load
-        self._kept: tuple[int, T] | None = None
+        self._cached: tuple[int, T] | None = None
 
     def get(self) -> T:
-        """Return the value as it stands now; blocks."""
-        kept = self._kept
-        if kept is not None and kept[0] == self._part(self._database.state()):
-            return kept[1]
+        """Return the present value; blocks."""
+        cached = self._cached
+        if cached is not None and cached[0] == self._part(self._database.state()):
+            return cached[1]
         with self._database.read() as connection:
-            kept = self._kept = (self._part(read_state(connection)), self._load(connection))
-        return kept[1]
+            cached = self._cached = (self._part(read_state(connection)), self._load(connection))
+        return cached[1]
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+def _in_transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
     connection.execute(f"BEGIN {kind}")
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        # SQLite has rolled back by itself after some errors (a full disk, say).
+        # After some errors (such as a full disk) SQLite has already rolled back by itself.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
 
 
-def read_state(connection: sqlite3.Connection) -> State:
-    """Return where the store stands in the transaction of a connection."""
+def read_state(connection: sqlite3.Connection) -> FileState:
+    """Return the state as a connection's transaction sees it."""
     row = connection.execute("SELECT change, tags, assignments, vectors, embedding, centre FROM state").fetchone()
-    return State(*row)
+    return FileState(*row)
 
 
 def get_text(connection: sqlite3.Connection, key: str) -> str:
-    """Return a text of the meta table, empty where there is none."""
+    """Return a text of the meta table, empty if there is none."""
     value = _meta(connection, key)
     return value if isinstance(value, str) else ""
 
 
 def get_number(connection: sqlite3.Connection, key: str) -> int:
-    """Return a number of the meta table, 0 where there is none."""
+    """Return a number of the meta table, 0 if there is none."""
     value = _meta(connection, key)
     return value if isinstance(value, int) else 0
 
 
 def get_blob(connection: sqlite3.Connection, key: str) -> bytes | None:
-    """Return bytes of the meta table, None where there are none."""
+    """Return bytes of the meta table, None if there are none."""
     value = _meta(connection, key)
     return value if isinstance(value, bytes) else None
 

@@ -1,4 +1,4 @@
-"""Hybrid search over the in-memory indexes, which follow the file."""
+"""Hybrid search over the in-memory indexes, which are brought up to date with the file before each search."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from llm4tag.knowledge_store.embedded import tag_graph as graph
 from llm4tag.knowledge_store.embedded.bm25 import Ints, Mask
-from llm4tag.knowledge_store.embedded.centre import read_centre
-from llm4tag.knowledge_store.embedded.database import Database, State, read_state
+from llm4tag.knowledge_store.embedded.database import Database, FileState, read_state
 from llm4tag.knowledge_store.embedded.index import CollectionIndex, Snapshot
-from llm4tag.knowledge_store.embedded.table_rows import changed_documents
+from llm4tag.knowledge_store.embedded.stored_centre import read_centre
+from llm4tag.knowledge_store.embedded.table_rows import changed_entries
 from llm4tag.knowledge_store.hybrid_fusion import LEG_LIMIT, FusedHit, LegHit, fuse, object_uuid
 from llm4tag.knowledge_store.items import KIND_OF, unit_kind
-from llm4tag.knowledge_store.protocol import PROPERTIES, Collection, Filters, Hit, SearchQuery, UnitHit
+from llm4tag.knowledge_store.protocol import PROPERTIES, Collection, Filters, Hit, SearchQuery
 from llm4tag.knowledge_store.query_checks import boosts, check_dimensions, check_filters, tags_under
 from llm4tag.knowledge_store.store_embedding import StoreEmbedding
 from llm4tag.models.embedder import Vector
@@ -22,13 +22,13 @@ from llm4tag.schema import Provenance, Vocabulary
 _QUERIES_AT_ONCE = 64
 
 
-class Searcher:
-    """Searches one store. All methods block, and may be called from several threads.
+class IndexSearcher:
+    """Searches one store. All methods block and may be called from several threads.
 
     Args:
         database: the store's file.
-        embedding: its embedder; vectors of another are refused.
-        vocabulary: gives the vocabulary as it stands.
+        embedding: the store's embedder; query vectors of another one are refused.
+        vocabulary: returns the present vocabulary.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Searcher:
         self._indexes = {collection: CollectionIndex(len(PROPERTIES[collection])) for collection in Collection}
 
     def search(self, collection: Collection, queries: Sequence[SearchQuery]) -> list[list[Hit]]:
-        """Run queries against one state of a collection."""
+        """Run queries, all against the same state of a collection."""
         index = self._indexes[collection]
         with index.lock:
             state = self._catch_up(collection, index)
@@ -56,33 +56,33 @@ class Searcher:
                 hits.append(_search(collection, snapshot, query, mask, row))
         return hits
 
-    def _catch_up(self, collection: Collection, index: CollectionIndex) -> State:
-        """Bring the index to the file's state; a change of model or centre loads it anew."""
+    def _catch_up(self, collection: Collection, index: CollectionIndex) -> FileState:
+        """Bring the index up to the file's state; after a change of model or centre everything is loaded again."""
         state = self._database.state()
         if index.change == state.change:
             return state
-        centring = collection is Collection.CONTENTS
+        centres = collection is Collection.CONTENTS
         with self._database.read() as connection:
             state = read_state(connection)
-            basis = (state.vectors, state.centre if centring else 0)
+            basis = (state.vectors, state.centre if centres else 0)
             gone: list[str] = []
             try:
                 if index.change < 0 or index.basis != basis:
-                    index.clear(read_centre(connection) if centring else None)
+                    index.clear(read_centre(connection) if centres else None)
                     since = -1
                 else:
                     since = index.change
                     gone = graph.deleted_since(connection, KIND_OF[collection], since)
-                index.apply(gone, changed_documents(connection, collection, since))
+                index.apply(gone, changed_entries(connection, collection, since))
             except BaseException:
-                # Half of a change is worse than none: the next search loads all.
+                # Half of a change is worse than none: the next search loads everything.
                 index.change = -1
                 raise
             index.change, index.basis = state.change, basis
         return state
 
-    def _allowed(self, collection: Collection, index: CollectionIndex, filters: Filters, state: State) -> Mask:
-        """Return the slots that a query may find."""
+    def _allowed(self, collection: Collection, index: CollectionIndex, filters: Filters, state: FileState) -> Mask:
+        """Return a mask of the slots that a query may find."""
         check_filters(collection, filters)
         mask = index.snapshot.corpus.alive
         if filters.ids is not None:
@@ -90,11 +90,11 @@ class Searcher:
         if filters.exclude_ids:
             mask = mask & ~index.mask(filters.exclude_ids)
         if (parent := filters.within) is not None:
-            mask = mask & index.kept_mask(("within", parent, state.tags), lambda: self._under(parent))
+            mask = mask & index.cached_mask(("within", parent, state.tags), lambda: self._under(parent))
         if (tags := filters.tagged_any) is not None:
-            mask = mask & index.kept_mask(("any", tags, state.assignments), lambda: self._tagged(tags))
+            mask = mask & index.cached_mask(("any", tags, state.assignments), lambda: self._tagged(tags))
         if (provenance := filters.tagged_by) is not None:
-            mask = mask & index.kept_mask(
+            mask = mask & index.cached_mask(
                 ("by", provenance, state.assignments), lambda: self._tagged_by(provenance)
             )
         return mask
@@ -112,7 +112,7 @@ class Searcher:
 
 
 def _by_vector(collection: Collection, snapshot: Snapshot, query: SearchQuery) -> Vector | None:
-    """Return the vector to search with, None when the vector leg does not run."""
+    """Return the vector to search with, or None if the vector leg does not run."""
     if query.vector is None or query.alpha == 0.0 or collection is Collection.UNITS or snapshot.matrix is None:
         return None
     check_dimensions(query.vector, snapshot.matrix.shape[1])
@@ -125,7 +125,7 @@ def _cosines(
     """Return the cosine of every slot for each query whose vector leg runs."""
     vectors = [_by_vector(collection, snapshot, query) for query in queries]
     given = [vector for vector in vectors if vector is not None]
-    rows = iter(snapshot.towards(given) if given else ())
+    rows = iter(snapshot.cosines(given) if given else ())
     return [None if vector is None else next(rows) for vector in vectors]
 
 
@@ -159,7 +159,7 @@ def _search(
 
 
 def _best(scores: NDArray[np.floating], eligible: NDArray[np.intp], count: int, ids: Sequence[str]) -> Ints:
-    """Return the best slots, best first, ties by id, so that the order never depends on that of the writes."""
+    """Return the best slots, best first; ties are ordered by id, so that the order of writes does not matter."""
     values = scores[eligible]
     if len(values) > count:
         bar = np.partition(values, len(values) - count)[len(values) - count]
@@ -171,15 +171,6 @@ def _best(scores: NDArray[np.floating], eligible: NDArray[np.intp], count: int, 
 
 
 def _hit(collection: Collection, snapshot: Snapshot, slot: int, hit: FusedHit) -> Hit:
-    values = {
-        "id": hit.id,
-        "score": hit.score,
-        "keyword_score": hit.keyword_score,
-        "vector_score": hit.vector_score,
-        "keyword_part": hit.keyword_part,
-        "vector_part": hit.vector_part,
-    }
     if collection is Collection.UNITS:
-        tag, text = snapshot.owners[slot], snapshot.labels[slot]
-        return UnitHit.model_validate({**values, "tag": tag, "text": text, "kind": unit_kind(hit.id)})
-    return Hit.model_validate(values)
+        return hit.as_unit_hit(snapshot.owners[slot], snapshot.labels[slot], unit_kind(hit.id))
+    return hit.as_hit()

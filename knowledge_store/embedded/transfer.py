@@ -1,4 +1,4 @@
-"""A whole store as lines, and back."""
+"""Exporting the store of a file as records, and what an import into it needs."""
 
 import asyncio
 import sqlite3
@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 
-from llm4tag.knowledge_store.embedded import centre as centring
-from llm4tag.knowledge_store.embedded import writes as writing
+from llm4tag.knowledge_store.embedded import stored_centre
 from llm4tag.knowledge_store.embedded.database import Database, get_blob, read_state
-from llm4tag.knowledge_store.embedded.file_errors import store_errors
+from llm4tag.knowledge_store.embedded.store_file import store_errors
 from llm4tag.knowledge_store.embedded.table_rows import (
     PASSAGE_COLUMNS,
     TAG_COLUMNS,
@@ -19,14 +18,13 @@ from llm4tag.knowledge_store.embedded.table_rows import (
 )
 from llm4tag.knowledge_store.embedded.upserts import Upserter
 from llm4tag.knowledge_store.importer import encoded
-from llm4tag.knowledge_store.items import BATCH, Item, Kind
-from llm4tag.knowledge_store.protocol import Writing
-from llm4tag.knowledge_store.records import Artifact, Mark, Record
+from llm4tag.knowledge_store.items import BATCH, Item, ItemKind
+from llm4tag.knowledge_store.records import Artifact, Mark, Record, Writing
 from llm4tag.models.embedder import Progress, Vector
 
 
 async def export(database: Database) -> AsyncIterator[Record]:
-    """Yield the head, then tags, contents, passages, marks and artifacts, all of one moment."""
+    """Yield the head, then tags, contents, passages, marks and artifacts, all as they are at one moment."""
     connection = await asyncio.to_thread(database.snapshot)
     with closing(connection):
         records = _records(connection)
@@ -41,7 +39,9 @@ def _page(database: Database, records: Iterator[Record]) -> list[Record]:
 
 
 def _records(connection: sqlite3.Connection) -> Iterator[Record]:
-    yield Record(embedding=read_state(connection).embedding, centre=encoded(get_blob(connection, centring.CENTRE)))
+    yield Record(
+        embedding=read_state(connection).embedding, centre=encoded(get_blob(connection, stored_centre.CENTRE))
+    )
     for *row, blob in connection.execute(f"SELECT {TAG_COLUMNS}, vector FROM tags ORDER BY key"):
         yield Record(tag=tag_of(row), vector=encoded(blob))
     contents = connection.execute("SELECT id, vector FROM contents ORDER BY key")
@@ -58,7 +58,7 @@ def _records(connection: sqlite3.Connection) -> Iterator[Record]:
 
 
 class FileTarget:
-    """What the importer writes to: one store's file.
+    """Writes the objects and the centre of an import into one store's file.
 
     Args:
         database: the file.
@@ -70,44 +70,28 @@ class FileTarget:
         self._upserter = upserter
 
     async def upsert(
-        self, kind: Kind, items: Sequence[Item], progress: Progress | None, vectors: Mapping[str, Vector]
+        self, kind: ItemKind, items: Sequence[Item], progress: Progress | None, vectors: Mapping[str, Vector]
     ) -> Writing:
-        """Add or replace objects; vectors that are given are not computed."""
+        """Add or replace objects; a vector that is given is not computed."""
         return await self._upserter.upsert(kind, items, progress, vectors)
 
     async def adopt_centre(self, centre: Vector) -> bool:
-        """Take over the centre when there are no contents yet, so that scores come out as they did."""
+        """Take over the centre if there are no contents yet, so that scores stay the same."""
         return await asyncio.to_thread(self._adopt_centre, centre)
 
     def _adopt_centre(self, centre: Vector) -> bool:
-        with self._database.write() as writer:
-            if writer.connection.execute("SELECT 1 FROM contents LIMIT 1").fetchone() is not None:
+        with self._database.write() as transaction:
+            if transaction.connection.execute("SELECT 1 FROM contents LIMIT 1").fetchone() is not None:
                 return False
-            centring.freeze(writer, centre)
+            stored_centre.freeze(transaction, centre)
             return True
 
     async def finish_import(self, adopted: bool) -> None:
-        """Note the size of what an adopted centre serves; compute a centre where one is due."""
+        """Record how many contents an adopted centre belongs to; compute a centre if one is due."""
         if adopted:
-            await asyncio.to_thread(self._note_size)
+            await asyncio.to_thread(self._record_size)
         await self._upserter.recentre_when_due()
 
-    def _note_size(self) -> None:
-        with self._database.write() as writer:
-            centring.note_size(writer)
-
-    async def set_mark(self, key: str, value: str | None) -> None:
-        """Set a mark."""
-        await asyncio.to_thread(self._write_mark, key, value)
-
-    def _write_mark(self, key: str, value: str | None) -> None:
-        with self._database.write() as writer:
-            writing.set_mark(writer, key, value)
-
-    async def set_artifact(self, name: str, data: bytes | None) -> None:
-        """Keep an artifact."""
-        await asyncio.to_thread(self._write_artifact, name, data)
-
-    def _write_artifact(self, name: str, data: bytes | None) -> None:
-        with self._database.write() as writer:
-            writing.set_artifact(writer, name, data)
+    def _record_size(self) -> None:
+        with self._database.write() as transaction:
+            stored_centre.record_size(transaction)

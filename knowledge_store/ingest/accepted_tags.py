@@ -1,4 +1,4 @@
-"""Writing the accepted tags of results back to the store, as assignments of its contents."""
+"""Writing the accepted tags of results to the store, as assignments of its contents."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -9,12 +9,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llm4tag.knowledge_store.ingest.contents import CONTENT_COLUMNS, RowId, read_contents
-from llm4tag.knowledge_store.ingest.ingest_report import IngestReport, Rejects, Tally
+from llm4tag.knowledge_store.ingest.ingest_report import IngestReport, IngestTally, Rejects
 from llm4tag.knowledge_store.ingest.ingest_run import in_batches, rejects_folder, require_files
-from llm4tag.knowledge_store.ingest.notices import Seen
-from llm4tag.knowledge_store.ingest.row import Row, RowProblem, from_validation, jsonable
+from llm4tag.knowledge_store.ingest.notices import SeenIds
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem
 from llm4tag.knowledge_store.ingest.row_files import check_rows, read_rows
-from llm4tag.knowledge_store.protocol import KnowledgeStore, Writing
+from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.knowledge_store.records import Writing
 from llm4tag.models.embedder import Progress
 from llm4tag.schema import Assignment, Content, Decision, Provenance, TaggedContent, Vocabulary, now
 
@@ -22,7 +23,7 @@ _BATCH = 64
 
 
 class _Tag(BaseModel):
-    """What is needed of a ``TagDecision``; a person may have edited the line."""
+    """The fields that are needed of a ``TagDecision``; a person may have edited the line."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -32,7 +33,7 @@ class _Tag(BaseModel):
 
 
 class _Result(BaseModel):
-    """What is needed of a ``TagResult``, and the text where the line carries it."""
+    """The fields that are needed of a ``TagResult``, and the text if the line has it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -52,29 +53,29 @@ class _Accepted:
 
 
 class AcceptReport(IngestReport):
-    """What came of accepting results; ``written`` counts contents."""
+    """The report of accepting results; ``written`` counts contents."""
 
     assignments: int = 0
-    """Tags that were written."""
+    """Number of tags that were written."""
     without_tags: int = 0
-    """Results none of whose tags was accepted."""
+    """Number of results of which no tag was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptPlan:
-    """Which tags of a result are accepted, and as whose."""
+    """Which tags of a result are accepted, and with which provenance they are written."""
 
     provenance: Provenance = Provenance.MODEL
     min_confidence: float = 0.0
     include_review: bool = False
 
-    def takes(self, tag: _Tag) -> bool:
-        """Tell whether a tag is accepted."""
+    def accepts(self, tag: _Tag) -> bool:
+        """Return whether a tag is accepted."""
         decided = tag.decision is Decision.ACCEPT or (self.include_review and tag.decision is Decision.REVIEW)
         return decided and tag.confidence >= self.min_confidence
 
     def assignment(self, tag: _Tag, time: datetime) -> Assignment:
-        """Return the assignment; what a human confirms is certain, a model's tag keeps its confidence."""
+        """Return the assignment: its confidence is 1 if a human confirms the tag, otherwise the result's."""
         confidence = 1.0 if self.provenance is Provenance.HUMAN else tag.confidence
         return Assignment(tag=tag.id, provenance=self.provenance, confidence=confidence, time=time)
 
@@ -90,16 +91,16 @@ async def accept_results(
 ) -> AcceptReport:
     """Write the accepted tags of result lines to the store's contents.
 
-    A content that the store lacks is added with the text of its line, or else with that of ``contents``; without
-    either the line is set aside. Other assignments of a content stay as they are.
+    A content that the store lacks is added with the text of its line, or otherwise with that of ``contents``; if
+    neither has it, the line is set aside. Other assignments of a content stay as they are.
 
     Args:
-        store: where to.
-        file: output of ``tag`` (JSONL), or ``-``.
-        plan: which tags are accepted; by default those decided "accept", as the model's.
+        store: the store to write to.
+        file: the JSONL file of results, or ``-``.
+        plan: which tags are accepted; by default those with the decision "accept", as the model's.
         contents: the files that were tagged, for contents that the store lacks.
-        rejects: file for the lines set aside; by default one beside the store.
-        progress: called with the count of contents just written.
+        rejects: file for lines that are set aside; by default one next to the store.
+        progress: called with the number of contents just written.
 
     Raises:
         UsageError: a file cannot be read, or no line is usable.
@@ -111,11 +112,11 @@ async def accept_results(
     await asyncio.to_thread(check_rows, contents, CONTENT_COLUMNS, text=True)
     vocabulary = await store.vocabulary()
     with Rejects([file], rejects_folder(store.location), rejects, also_read=contents) as aside:
-        run = _Run(store, vocabulary, plan or AcceptPlan(), Tally("accept", [file], aside), progress)
+        run = _Run(store, vocabulary, plan or AcceptPlan(), IngestTally("accept", [file], aside), progress)
         async for batch in in_batches(run.accepted(file), _BATCH):
             await run.write(batch)
         for path in contents if run.lacking else ():
-            async for found in in_batches(read_contents(path, seen=Seen())):
+            async for found in in_batches(read_contents(path, seen=SeenIds())):
                 await run.write_lacking(found)
         run.give_up_lacking()
         return run.report()
@@ -129,7 +130,7 @@ class _Run:
         store: KnowledgeStore,
         vocabulary: Vocabulary,
         plan: AcceptPlan,
-        tally: Tally,
+        tally: IngestTally,
         progress: Progress | None,
     ) -> None:
         self.lacking: dict[str, _Accepted] = {}
@@ -152,26 +153,24 @@ class _Run:
             try:
                 result = _Result.model_validate(row.data)
             except ValidationError as error:
-                yield from_validation(row.file, row.line, row.data, error)
+                yield row.invalid(error)
                 continue
-            duplicate = seen.duplicate(result.id, row.file, row.line, row.data)
+            duplicate = seen.duplicate(result.id, row)
             if duplicate:
                 yield duplicate
                 continue
             yield from self._chosen(row, result)
 
     def _chosen(self, row: Row, result: _Result) -> Iterator[_Accepted | RowProblem]:
-        taken = [tag for tag in result.tags if self._plan.takes(tag)]
+        taken = [tag for tag in result.tags if self._plan.accepts(tag)]
         usable = [tag for tag in taken if tag.id in self._vocabulary.assignable]
         refused = [tag.id for tag in taken if tag.id not in self._vocabulary.assignable]
         if refused:
-            yield RowProblem(
-                file=row.file,
-                line=row.line,
-                field="tags",
-                problem="; ".join(f"{tag!r} {self._why_not(tag)}" for tag in refused),
-                mend="remove it from the line, or ingest a vocabulary that has it",
-                raw=jsonable({"id": result.id, "tags": refused} if usable else row.data),
+            yield row.problem(
+                "tags",
+                "; ".join(f"{tag!r} {self._why_not(tag)}" for tag in refused),
+                "remove it from the line, or ingest a vocabulary that has it",
+                raw={"id": result.id, "tags": refused} if usable else None,
                 partial=bool(usable),
             )
         if usable or not refused:
@@ -184,12 +183,10 @@ class _Run:
         return "is a group" if tag.group else "is retired"
 
     async def write(self, batch: Sequence[_Accepted | RowProblem]) -> None:
-        """Write what can be written now; contents that neither store nor line has wait in ``lacking``."""
+        """Write the lines whose content is in the store or in the line; the others wait in ``lacking``."""
         lines: list[_Accepted] = []
-        for item in batch:
-            if isinstance(item, RowProblem):
-                self._tally.problem(item)
-            elif not item.assignments:
+        for item in self._tally.usable(batch):
+            if not item.assignments:
                 self._without_tags += 1
                 self._tally.wrote(Writing(unchanged=1))
             else:
@@ -208,7 +205,7 @@ class _Run:
         await self._add(new, {line.result.id: line for line in lines})
 
     async def write_lacking(self, found: Sequence[Content | RowProblem]) -> None:
-        """Add those contents of the tagged files that wait for their text."""
+        """Add the contents of the tagged files for which lines wait in ``lacking``."""
         new: list[TaggedContent] = []
         lines: dict[str, _Accepted] = {}
         for content in found:
@@ -233,16 +230,13 @@ class _Run:
             self._progress(1)
 
     def give_up_lacking(self) -> None:
-        """Set the lines aside whose content is nowhere."""
+        """Set aside the lines whose content was found nowhere."""
         for line in self.lacking.values():
             self._tally.problem(
-                RowProblem(
-                    file=line.row.file,
-                    line=line.row.line,
-                    field="id",
-                    problem=f"neither the store nor the line has the text of {line.result.id!r}",
-                    mend="name the file that was tagged with --contents",
-                    raw=jsonable(line.row.data),
+                line.row.problem(
+                    "id",
+                    f"neither the store nor the line has the text of {line.result.id!r}",
+                    "give the file that was tagged too, by the option contents",
                 )
             )
 

@@ -1,24 +1,24 @@
-"""Contents to tag, and tagged history, from rows."""
+"""Reading contents to tag, and tagged history, from the rows of files."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from llm4tag.knowledge_store.ingest.input_formats import STDIN
-from llm4tag.knowledge_store.ingest.notices import Notes, Seen
-from llm4tag.knowledge_store.ingest.row import Row, RowProblem, from_validation, jsonable
+from llm4tag.knowledge_store.ingest.notices import Notes, SeenIds
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem
 from llm4tag.knowledge_store.ingest.row_files import read_rows
 from llm4tag.schema import Assignment, Content, Provenance, TaggedContent, Vocabulary, normal_name, now
 
 HISTORY_COLUMNS = ("id", "text", "tags|assignments")
-"""What a table of history needs."""
+"""The columns that a table of history must have."""
 CONTENT_COLUMNS = ("text|title",)
-"""What a table of contents to tag needs."""
+"""The columns that a table of contents to tag must have."""
 
 
 def _number_as_text(value: object) -> object:
@@ -30,9 +30,9 @@ def _in_utc(value: datetime) -> datetime:
 
 
 RowId = Annotated[str, BeforeValidator(_number_as_text)]
-"""An id; a whole number (common in tables) is taken as its digits."""
+"""An id; a whole number, which is common in tables, is read as its digits."""
 Time = Annotated[datetime, AfterValidator(_in_utc)]
-"""A time without a zone is UTC."""
+"""A time; one without a zone is in UTC."""
 
 
 class _ContentRow(BaseModel):
@@ -65,7 +65,7 @@ class _HistoryRow(BaseModel):
     time: Time | None = None
 
     def given(self) -> tuple[_AssignmentRow, ...]:
-        """Return the assignments of either form."""
+        """Return the assignments that the row gives in either form."""
         return (*(self.assignments or ()), *(_AssignmentRow(tag=tag) for tag in self.tags or ()))
 
 
@@ -73,43 +73,37 @@ _KNOWN_FIELDS = frozenset(_HistoryRow.model_fields)
 
 
 def note_unread(row: Row, known: frozenset[str], notes: Notes) -> None:
-    """Note the fields of a row that nothing reads."""
+    """Add a notice for each field of a row that is not read."""
     for name in row.data.keys() - known:
         notes.add("unread", f"the field '{name}' is not read", row.file, row.line)
 
 
 def text_id(title: str, text: str) -> str:
-    """Return the id of a content that came without one: from its words alone, so that a rerun finds it again."""
+    """Return the id for a content without one: it depends on the text alone, so a rerun finds it again."""
     return "sha256:" + hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()[:16]
 
 
-def _problem(row: Row, field: str, problem: str, mend: str) -> RowProblem:
-    return RowProblem(
-        file=row.file, line=row.line, field=field, problem=problem, mend=mend, raw=jsonable(row.data)
-    )
-
-
 def read_contents(
-    file: str, *, notes: Notes | None = None, seen: Seen | None = None
+    file: str, *, notes: Notes | None = None, seen: SeenIds | None = None
 ) -> Iterator[Content | RowProblem]:
-    """Read contents to tag from JSONL, CSV, Parquet, plain text (one a line) or stdin (``-``).
+    """Read contents to tag from JSONL, CSV, Parquet, plain text (one content per line) or stdin (``-``).
 
-    A row without an id gets one from its words (``sha256:…``); where the same words come again, ``-2``, ``-3`` and
-    so on is added, so that every row has a result.
+    A row without an id gets one from its text (``sha256:…``); if the same text occurs again, ``-2``, ``-3`` and so
+    on is added, so that every row has a result.
 
     Args:
-        file: path or ``-``.
-        notes: collects what else there is to say.
-        seen: ids that came up before, in other files of the same run.
+        file: the path, or ``-``.
+        notes: collects notices.
+        seen: the ids that occurred in other files of the same run.
 
     Yields:
-        A content or the problem of its row.
+        A content, or the problem of its row.
 
     Raises:
-        UsageError: the file cannot be opened or is of no accepted format.
+        UsageError: the file cannot be opened or does not have an accepted format.
     """
     notes = notes or Notes()
-    seen = seen or Seen()
+    seen = seen or SeenIds()
     times: Counter[str] = Counter()
     for row in read_rows(file, text=True):
         if isinstance(row, RowProblem):
@@ -119,7 +113,7 @@ def read_contents(
         try:
             fields = _ContentRow.model_validate(row.data)
             if not (fields.text.strip() or fields.title.strip()):
-                yield _problem(row, "text", "is missing or blank", "give the text to tag")
+                yield row.problem("text", "is missing or blank", "give the text to tag")
                 continue
             content_id = fields.id
             if content_id is None:
@@ -129,22 +123,22 @@ def read_contents(
                     content_id += f"-{times[content_id]}"
             content = Content(id=content_id, text=fields.text, title=fields.title)
         except ValidationError as error:
-            yield from_validation(row.file, row.line, row.data, error)
+            yield row.invalid(error)
             continue
-        yield seen.duplicate(content.id, row.file, row.line, row.data) or content
+        yield seen.duplicate(content.id, row) or content
 
 
 class Unmapped(NamedTuple):
-    """Why a label maps to no tag."""
+    """The reason why a label cannot be mapped to a tag, with the remedy."""
 
     problem: str
-    mend: str
+    remedy: str
 
 
 def map_tag(vocabulary: Vocabulary, label: str) -> str | Unmapped:
-    """Return the id of the tag that a label of history means, groups and retired tags included.
+    """Return the id of the tag that a label in a history means; it may be a group or a retired tag.
 
-    An id stands for itself; a name or alias is mapped when it is exactly one assignable tag's.
+    An id means itself; a name or alias is mapped if exactly one assignable tag has it.
     """
     label = label.strip()
     if label in vocabulary:
@@ -163,27 +157,27 @@ def map_tag(vocabulary: Vocabulary, label: str) -> str | Unmapped:
 
 
 class HistoryReader:
-    """Reads tagged contents; labels are mapped to the tags of a vocabulary.
+    """Reads tagged contents and maps their labels to the tags of a vocabulary.
 
-    A row that names tags the vocabulary lacks is stored with the others, and the lacking ones are reported (a
-    partial problem comes just before the content); a row with none left is set aside.
+    A row with labels that the vocabulary lacks is stored with its other tags; the lacking ones are reported as a
+    partial problem just before the content. A row without any known tag is set aside.
 
     Args:
-        vocabulary: the store's.
-        notes: collects what else there is to say.
-        seen: remembers where each id stood.
+        vocabulary: the vocabulary of the store.
+        notes: collects notices.
+        seen: remembers where each id occurred.
     """
 
-    def __init__(self, vocabulary: Vocabulary, notes: Notes | None = None, seen: Seen | None = None) -> None:
+    def __init__(self, vocabulary: Vocabulary, notes: Notes | None = None, seen: SeenIds | None = None) -> None:
         self._vocabulary = vocabulary
         self._notes = notes or Notes()
-        self._seen = Seen() if seen is None else seen
+        self._seen = SeenIds() if seen is None else seen
 
     def read(self, file: str) -> Iterator[TaggedContent | RowProblem]:
-        """Read one file; ids must differ over all files that one reader reads.
+        """Read one file; an id may occur only once in all the files that one reader reads.
 
         Raises:
-            UsageError: the file cannot be opened or is of no accepted format.
+            UsageError: the file cannot be opened or does not have an accepted format.
         """
         default_time = _file_time(file)
         for row in read_rows(file, lists=("tags",)):
@@ -198,15 +192,15 @@ class HistoryReader:
             fields = _HistoryRow.model_validate(row.data)
             content = TaggedContent(id=fields.id, text=fields.text, title=fields.title)
         except ValidationError as error:
-            yield from_validation(row.file, row.line, row.data, error)
+            yield row.invalid(error)
             return
         if not content.full_text.strip():
-            yield _problem(row, "text", "is blank", "give the text that was tagged")
+            yield row.problem("text", "is blank", "give the text that was tagged")
             return
         if not fields.given():
-            yield _problem(row, "tags", "is missing or empty", "give at least one tag, or leave the row out")
+            yield row.problem("tags", "is missing or empty", "give at least one tag, or leave the row out")
             return
-        duplicate = self._seen.duplicate(content.id, row.file, row.line, row.data)
+        duplicate = self._seen.duplicate(content.id, row)
         if duplicate:
             yield duplicate
             return
@@ -227,7 +221,7 @@ class HistoryReader:
                 unmapped[given.tag] = tag
                 continue
             if self._vocabulary[tag].group:
-                message = f"{tag!r} is a group: kept in history, never assigned"
+                message = f"{tag!r} is a group: it stays in the history and is never assigned"
                 self._notes.add("group", message, row.file, row.line)
             assignment = Assignment(
                 tag=tag,
@@ -242,28 +236,25 @@ class HistoryReader:
 def _unmapped_problem(
     row: Row, fields: _HistoryRow, unmapped: Mapping[str, Unmapped], *, partial: bool
 ) -> RowProblem:
-    mends = dict.fromkeys(reason.mend for reason in unmapped.values())
-    raw: Any = {"id": fields.id, "tags": list(unmapped)} if partial else row.data
-    return RowProblem(
-        file=row.file,
-        line=row.line,
-        field="tags" if fields.tags else "assignments",
-        problem="; ".join(reason.problem for reason in unmapped.values()),
-        mend="; or ".join(mends),
-        raw=jsonable(raw),
+    remedies = dict.fromkeys(reason.remedy for reason in unmapped.values())
+    return row.problem(
+        "tags" if fields.tags else "assignments",
+        "; ".join(reason.problem for reason in unmapped.values()),
+        "; or ".join(remedies),
+        raw={"id": fields.id, "tags": list(unmapped)} if partial else None,
         partial=partial,
     )
 
 
 def _file_time(file: str) -> datetime:
-    """Return when a file last changed: the time of its assignments that name none, the same at every rerun."""
+    """Return when a file last changed: the time of assignments without one, which is the same in a rerun."""
     if file == STDIN or not Path(file).exists():
         return now()
     return datetime.fromtimestamp(int(Path(file).stat().st_mtime), UTC)
 
 
 def read_history(
-    files: Iterable[str], vocabulary: Vocabulary, notes: Notes | None = None, seen: Seen | None = None
+    files: Iterable[str], vocabulary: Vocabulary, notes: Notes | None = None, seen: SeenIds | None = None
 ) -> Iterator[TaggedContent | RowProblem]:
     """Read tagged contents from several files with one ``HistoryReader``."""
     reader = HistoryReader(vocabulary, notes, seen)

@@ -1,4 +1,4 @@
-"""Documents read and split by LlamaIndex, which is imported at the first use (it takes seconds)."""
+"""Reading documents and cutting them into passages by LlamaIndex, which takes seconds to import."""
 
 import importlib.util
 import re
@@ -18,19 +18,19 @@ _HTML = frozenset({".html", ".htm"})
 _TEXTS = frozenset({".txt", ".rst"}) | _MARKDOWN | _HTML
 _BY_PACKAGE = frozenset({".pdf", ".docx", ".pptx", ".epub"})
 DOCUMENT_SUFFIXES = _TEXTS | _BY_PACKAGE
-"""All kinds of documents; those that are not text need the package llama-index-readers-file."""
+"""File name endings of all kinds of documents; those that are not text need another package."""
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """The words of one file."""
+class DocumentText:
+    """The title and the text of one file."""
 
     title: str
     text: str
 
 
 def readable_suffixes() -> frozenset[str]:
-    """Return the kinds of documents that can be read with what is installed."""
+    """Return the file name endings of documents that can be read with the installed packages."""
     try:
         installed = importlib.util.find_spec("llama_index.readers.file") is not None
     except ModuleNotFoundError:
@@ -39,29 +39,31 @@ def readable_suffixes() -> frozenset[str]:
 
 
 class Splitter:
-    """Cuts texts into passages at sentences.
+    """Cuts texts into passages at the ends of sentences.
 
     Args:
-        size: tokens of a passage at most.
-        overlap: tokens that a passage shares with the one before.
+        size: the greatest number of tokens of a passage.
+        overlap: number of tokens that a passage shares with the one before.
 
     Raises:
-        UsageError: the sizes do not fit together.
+        UsageError: the overlap is not less than the size.
     """
 
     def __init__(self, size: int, overlap: int) -> None:
         if not 0 <= overlap < size:
             raise UsageError(
-                f"a chunk of {size} tokens cannot overlap by {overlap}; choose an overlap below the size"
+                f"a chunk of {size} tokens cannot overlap by {overlap}",
+                option="chunk_overlap",
+                remedy="choose an overlap below the size",
             )
         self.size = size
         self.overlap = overlap
         self._splitter: SentenceSplitter | None = None
 
     def split(self, text: str) -> list[str]:
-        """Return the passages of a text, in order; none for a blank one."""
+        """Return the passages of a text in their order; a blank text has none."""
         text = text.strip()
-        # No token is shorter than a byte, so that short texts need no splitter.
+        # No token is shorter than a byte, so short texts need no splitter.
         if len(text.encode()) <= self.size:
             return [text] if text else []
         if self._splitter is None:
@@ -71,10 +73,10 @@ class Splitter:
         return [part for part in self._splitter.split_text(text) if part.strip()]
 
 
-def read_document(path: str) -> Document | RowProblem:
-    """Read one document; UTF-8 is expected of all kinds of text.
+def read_document(path: str) -> DocumentText | RowProblem:
+    """Read one document; all kinds of text must be UTF-8.
 
-    The title is the first heading of Markdown, the title of HTML, or else the file's name.
+    The title is the first heading of a Markdown file, the title of an HTML page, or otherwise the file's name.
     """
     from llama_index.core import SimpleDirectoryReader
 
@@ -85,7 +87,7 @@ def read_document(path: str) -> Document | RowProblem:
         ).load_data()
     except UnicodeDecodeError as error:
         return _problem(path, f"not UTF-8 at byte {error.start + 1}", "save the file as UTF-8")
-    # Readers raise what the libraries under them raise.
+    # Readers raise whatever the libraries that they use raise.
     except Exception as error:
         return _problem(path, f"cannot be read ({error})", "check that it opens elsewhere")
     text = "\n\n".join(part.text for part in parts)
@@ -100,15 +102,15 @@ def read_document(path: str) -> Document | RowProblem:
         title = heading.group(1) if heading else title
     if not text.strip():
         return _problem(path, "holds no text", "remove it, or give one with text")
-    return Document(title=title, text=text)
+    return DocumentText(title=title, text=text)
 
 
-def _problem(path: str, problem: str, mend: str) -> RowProblem:
-    return RowProblem(file=path, line=None, field="", problem=problem, mend=mend)
+def _problem(path: str, problem: str, remedy: str) -> RowProblem:
+    return RowProblem(file=path, line=None, field="", problem=problem, remedy=remedy)
 
 
 class _Page(HTMLParser):
-    """The visible words of a page."""
+    """Collects the visible words of an HTML page."""
 
     _HIDDEN = frozenset({"script", "style", "template", "noscript"})
     _INLINE = frozenset(
@@ -143,6 +145,6 @@ class _Page(HTMLParser):
             self._words.append(data)
 
     def text(self) -> str:
-        """Return the words, a block a line."""
+        """Return the words, with one line for each block."""
         lines = (" ".join(line.split()) for line in "".join(self._words).splitlines())
         return "\n".join(line for line in lines if line)

@@ -1,7 +1,7 @@
-"""Runners: they read files in batches and hand each batch to the store.
+"""Ingesting vocabulary and history: files are read in batches, and each batch is handed to the store.
 
-A batch that the store has acknowledged survives a kill. A rerun starts over, and what is stored already costs
-little: the store reports it as unchanged.
+A batch that the store has acknowledged survives a kill. A rerun starts from the beginning; what is already stored
+costs little, since the store finds it unchanged.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from llm4tag.knowledge_store.ingest.contents import HISTORY_COLUMNS, read_history
-from llm4tag.knowledge_store.ingest.ingest_report import IngestReport, Rejects, Tally
+from llm4tag.knowledge_store.ingest.ingest_report import IngestReport, IngestTally, Rejects
 from llm4tag.knowledge_store.ingest.row import RowProblem
 from llm4tag.knowledge_store.ingest.row_files import check_rows
 from llm4tag.knowledge_store.ingest.vocabulary_files import check_vocabulary_files, read_vocabulary
@@ -19,16 +19,16 @@ from llm4tag.knowledge_store.location import is_address
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.knowledge_store.store_embedding import NO_EMBEDDING
 from llm4tag.models.embedder import Progress
-from llm4tag.schema import TaggedContent, UsageError
+from llm4tag.schema import UsageError
 
 BATCH = 256
 EMBEDDED_BATCH = 64
-"""Where vectors are computed: seconds of work, so that progress is seen and Ctrl-C loses little."""
+"""Batch size if vectors are computed: some seconds of work, so that progress shows and Ctrl-C loses little."""
 T = TypeVar("T")
 
 
 def batch_size(store: KnowledgeStore) -> int:
-    """Return how many objects to hand to a store at once."""
+    """Return the number of objects to hand to a store at once."""
     return BATCH if store.embedding == NO_EMBEDDING else EMBEDDED_BATCH
 
 
@@ -39,24 +39,24 @@ async def in_batches(items: Iterator[T], size: int = BATCH) -> AsyncIterator[lis
 
 
 def rejects_folder(location: str) -> Path:
-    """Return the folder beside an embedded store, or the current one for a server's."""
+    """Return the folder for files of rejects: an embedded store's own, or the current one for others."""
     return Path() if is_address(location) else Path(location).absolute().parent
 
 
 def require_files(files: Sequence[str]) -> None:
-    """Raise UsageError when no file is given, or one twice."""
+    """Raise UsageError if no file is given, or one is given twice."""
     if not files:
-        raise UsageError("no input file; name at least one")
+        raise UsageError("no input file", remedy="name at least one")
     twice = sorted({file for file in files if files.count(file) > 1})
     if twice:
-        raise UsageError(f"{twice[0]} is given twice; name each file once")
+        raise UsageError("is given twice", where=twice[0], remedy="name each file once")
 
 
 def check_vocabulary(files: Sequence[str], groups: Sequence[str] = ()) -> None:
-    """Make sure that the files of a vocabulary can be read; nothing of a store is needed.
+    """Make sure that the files of a vocabulary can be read; this needs no store.
 
     Raises:
-        UsageError: no file is given, one twice, or one cannot be read.
+        UsageError: no file is given, one is given twice, or one cannot be read.
     """
     inputs = [*files, *groups]
     require_files(inputs)
@@ -76,13 +76,13 @@ async def ingest_vocabulary(
     """Ingest tags and groups.
 
     Args:
-        store: where to.
+        store: the store to write to.
         files: JSONL, CSV, Parquet or SKOS files of tags.
-        groups: files of tags that stand only as parents and are never assigned.
-        replace: retire the tags that no file has; not done when a row was set aside, as it might be one of them.
-        language: of names in SKOS.
-        rejects: file for the rows set aside; by default one an input, beside the store.
-        progress: called with the count of tags just written.
+        groups: files of tags that are only parents of others and are never assigned.
+        replace: retire the tags that no file has; none is, if a row was set aside, as it might be its tag.
+        language: language of the names to take from SKOS.
+        rejects: file for rows that are set aside; by default one for each input, next to the store.
+        progress: called with the number of tags just written.
 
     Raises:
         UsageError: a file cannot be read, or nothing in them is usable.
@@ -93,7 +93,7 @@ async def ingest_vocabulary(
     inputs = [*files, *groups]
     known = await store.vocabulary()
     with Rejects(inputs, rejects_folder(store.location), rejects) as aside:
-        tally = Tally("vocabulary", inputs, aside)
+        tally = IngestTally("vocabulary", inputs, aside)
         found = await asyncio.to_thread(
             read_vocabulary, files, groups, known=known, language=language, notes=tally.notes, seen=tally.seen
         )
@@ -123,10 +123,10 @@ async def ingest_history(
     """Ingest tagged contents.
 
     Args:
-        store: where to; it must have its vocabulary.
-        files: JSONL, CSV or Parquet, ``-`` for JSONL on stdin.
-        rejects: file for the rows set aside; by default one an input, beside the store.
-        progress: called with the count of rows just stored or set aside.
+        store: the store to write to; it must have a vocabulary.
+        files: JSONL, CSV or Parquet files; ``-`` is JSONL on stdin.
+        rejects: file for rows that are set aside; by default one for each input, next to the store.
+        progress: called with the number of rows just stored or set aside.
 
     Raises:
         UsageError: a file cannot be read, the store has no tags, or nothing in the files is usable.
@@ -137,17 +137,14 @@ async def ingest_history(
     await asyncio.to_thread(check_rows, files, HISTORY_COLUMNS)
     vocabulary = await store.vocabulary()
     if not vocabulary:
-        raise UsageError(f"{store.location} has no tags yet; ingest a vocabulary first")
+        raise UsageError(
+            "has no tags yet", where=store.location, remedy="{ingest_vocabulary}", store=store.location
+        )
     with Rejects(files, rejects_folder(store.location), rejects) as aside:
-        tally = Tally("history", files, aside)
+        tally = IngestTally("history", files, aside)
         rows = read_history(files, vocabulary, tally.notes, tally.seen)
         async for batch in in_batches(rows, batch_size(store)):
-            contents: list[TaggedContent] = []
-            for item in batch:
-                if isinstance(item, RowProblem):
-                    tally.problem(item)
-                else:
-                    contents.append(item)
+            contents = tally.usable(batch)
             if contents:
                 tally.wrote(await store.upsert_contents(contents), contents)
             if progress:

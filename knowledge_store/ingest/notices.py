@@ -1,19 +1,19 @@
-"""What a reader has to say beside its rows."""
+"""What a reader reports in addition to its rows: notices, and ids that occur twice."""
 
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.knowledge_store.ingest.row import RowProblem, jsonable
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem
 
 
 class Notice(BaseModel):
-    """Something worth knowing that sets no row aside."""
+    """Something worth knowing, for which no row is set aside."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: str
     message: str
     file: str = ""
-    """Where it was first seen."""
+    """The file in which it first occurred."""
     line: int | None = None
     count: int = 1
 
@@ -24,13 +24,13 @@ class Notice(BaseModel):
 
 
 class Notes:
-    """Collects notices; the same one seen again is counted, not repeated."""
+    """Collects notices; a notice that occurs again is counted and not repeated."""
 
     def __init__(self) -> None:
         self._notices: dict[tuple[str, str], Notice] = {}
 
     def add(self, kind: str, message: str, file: str = "", line: int | None = None) -> None:
-        """Note something."""
+        """Add a notice, or count it if it occurred before."""
         known = self._notices.get((kind, message))
         self._notices[kind, message] = (
             known.model_copy(update={"count": known.count + 1})
@@ -40,40 +40,32 @@ class Notes:
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """All notices, in the order they first came up."""
+        """All notices, in the order in which they first occurred."""
         return tuple(self._notices.values())
 
 
-class Seen:
-    """Remembers which ids came up where, over all files of one run."""
+class SeenIds:
+    """Remembers in which rows ids occurred, over all files of one run."""
 
     def __init__(self) -> None:
         self._places: dict[str, tuple[str, int | None]] = {}
 
-    def first(self, row_id: str, file: str, line: int | None) -> str | None:
-        """Return where the id stood before, or None and remember this place."""
-        if row_id not in self._places:
-            self._places[row_id] = (file, line)
-            return None
-        first_file, first_line = self._places[row_id]
-        if first_file == file and first_line is not None:
-            return f"line {first_line}"
-        return first_file if first_line is None else f"{first_file}:{first_line}"
-
     def place(self, row_id: str) -> tuple[str, int | None] | None:
-        """Return the file and line of an id, or None."""
+        """Return the file and line of an id, or None if it did not occur."""
         return self._places.get(row_id)
 
-    def duplicate(self, row_id: str, file: str, line: int | None, raw: object) -> RowProblem | None:
-        """Return the problem if the id came up before, or None and remember it."""
-        first = self.first(row_id, file, line)
-        if first is None:
+    def duplicate(self, row_id: str, row: Row) -> RowProblem | None:
+        """Return the problem of a row whose id occurred before, or None and remember the id."""
+        if row_id not in self._places:
+            self._places[row_id] = (row.file, row.line)
             return None
-        return RowProblem(
-            file=file,
-            line=line,
-            field="id",
-            problem=f"the id {row_id!r} stands already at {first}",
-            mend="give every row an id of its own, or remove one of the two",
-            raw=jsonable(raw),
+        file, line = self._places[row_id]
+        if file == row.file and line is not None:
+            first = f"line {line}"
+        else:
+            first = file if line is None else f"{file}:{line}"
+        return row.problem(
+            "id",
+            f"the id {row_id!r} is already used at {first}",
+            "give every row an id of its own, or remove one of the two",
         )

@@ -1,4 +1,4 @@
-"""Background knowledge from JSONL, and from documents through LlamaIndex readers and splitter."""
+"""Ingesting background knowledge: passages from JSONL, and from documents that are cut into passages."""
 
 import asyncio
 import hashlib
@@ -13,18 +13,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llm4tag.knowledge_store.ingest.contents import RowId, note_unread
 from llm4tag.knowledge_store.ingest.documents import DOCUMENT_SUFFIXES, Splitter, read_document, readable_suffixes
-from llm4tag.knowledge_store.ingest.ingest_report import IngestReport, Rejects, Tally
+from llm4tag.knowledge_store.ingest.ingest_report import IngestReport, IngestTally, Rejects
 from llm4tag.knowledge_store.ingest.ingest_run import batch_size, in_batches, rejects_folder, require_files
-from llm4tag.knowledge_store.ingest.input_formats import check_file
-from llm4tag.knowledge_store.ingest.row import RowProblem, from_validation
+from llm4tag.knowledge_store.ingest.input_formats import check_file, unknown_format
+from llm4tag.knowledge_store.ingest.row import RowProblem
 from llm4tag.knowledge_store.ingest.row_files import read_rows
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.models.embedder import Progress
 from llm4tag.schema import Passage, UsageError
 
 CHUNK_SIZE = 256
-"""Tokens (as GPT counts them) of a passage."""
+"""The greatest number of tokens (as GPT counts them) of a passage."""
 CHUNK_OVERLAP = 32
+"""Number of tokens that a passage shares with the one before."""
 _ROWS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
 
@@ -41,7 +42,7 @@ _KNOWN_FIELDS = frozenset(_PassageRow.model_fields)
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """One file of knowledge; ``key`` names it in the store, wherever it is called from."""
+    """One file of knowledge; ``key`` names it in the store, whatever the current folder is."""
 
     path: str
     key: str
@@ -69,19 +70,19 @@ async def ingest_knowledge(
     rejects: Path | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
-    """Ingest passages; a file that is as it was is skipped, a changed one replaces its passages.
+    """Ingest passages; a file that has not changed is skipped, and a changed one replaces its passages.
 
     Args:
-        store: where to.
-        paths: JSONL of ``{"id", "title", "text"}``, documents, or folders (searched in depth) of both.
+        store: the store to write to.
+        paths: JSONL files of ``{"id", "title", "text"}``, documents, or folders of both, at any depth.
         replace: remove the passages of files that have vanished from a folder since it was ingested.
-        chunk_size: tokens of a passage; longer texts are cut at sentences.
-        chunk_overlap: tokens that a passage shares with the one before.
-        rejects: file for the rows and documents set aside; by default one an input, beside the store.
-        progress: called with the count of passages just written.
+        chunk_size: the greatest number of tokens of a passage; longer texts are cut at sentences.
+        chunk_overlap: number of tokens that a passage shares with the one before.
+        rejects: file for rows and documents that are set aside; by default one for each input, next to the store.
+        progress: called with the number of passages just written.
 
     Raises:
-        UsageError: a path cannot be read, or nothing in them is usable.
+        UsageError: a path cannot be read, or nothing in the files is usable.
         StoreError: the store failed.
         ModelError: the embedding model failed.
     """
@@ -90,7 +91,7 @@ async def ingest_knowledge(
     found = await asyncio.to_thread(_sources, paths)
     sources = [source for _, of_path, _ in found for source in of_path]
     with Rejects([source.path for source in sources], rejects_folder(store.location), rejects) as aside:
-        run = _Run(store, splitter, Tally("knowledge", paths, aside), replace, progress)
+        run = _Run(store, splitter, IngestTally("knowledge", paths, aside), replace, progress)
         for path, _, unread in found:
             run.note_unread_files(path, unread)
         for folder, of_folder in [(path, of_path) for path, of_path, _ in found if path in folders]:
@@ -102,16 +103,16 @@ async def ingest_knowledge(
 
 
 def check_knowledge(paths: Sequence[str]) -> None:
-    """Make sure that files and folders can be read; nothing of a store is needed.
+    """Make sure that files and folders can be read; this needs no store.
 
     Raises:
-        UsageError: no path is given, one twice, or one cannot be read.
+        UsageError: no path is given, one is given twice, or one cannot be read.
     """
     _sources(paths)
 
 
 def _sources(paths: Sequence[str]) -> list[tuple[str, list[_Source], Counter[str]]]:
-    """Return for each path its files, and how many of a folder's are of a kind that is not read."""
+    """Return for each path its files, and the number of a folder's files of each kind that is not read."""
     require_files(paths)
     readable = readable_suffixes()
     found: list[tuple[str, list[_Source], Counter[str]]] = []
@@ -152,9 +153,8 @@ def _require_readable(path: str, readable: frozenset[str]) -> None:
     if suffix in readable:
         return
     if suffix in DOCUMENT_SUFFIXES:
-        raise UsageError(f"{path}: reading {suffix} needs another package; pip install llama-index-readers-file")
-    kinds = ", ".join(sorted({*readable, *_ROWS}))
-    raise UsageError(f"{path}: cannot tell the format by its name; accepted are {kinds}, and folders")
+        raise UsageError(f"reading {suffix} needs another package", where=path, remedy="{install_readers}")
+    raise unknown_format(path, f"{', '.join(sorted({*readable, *_ROWS}))}, and folders")
 
 
 class _Run:
@@ -164,7 +164,7 @@ class _Run:
         self,
         store: KnowledgeStore,
         splitter: Splitter,
-        tally: Tally,
+        tally: IngestTally,
         replace: bool,
         progress: Progress | None,
     ) -> None:
@@ -175,12 +175,12 @@ class _Run:
         self._progress = progress
 
     def note_unread_files(self, path: str, unread: Counter[str]) -> None:
-        """Note which files of a folder are of a kind that is not read."""
+        """Add notices for the files of a folder that are of a kind that is not read."""
         for suffix, count in sorted(unread.items()):
             self.tally.notes.add("unread", f"{count} files not read: {suffix}", path)
 
     async def follow_folder(self, folder: str, sources: Sequence[_Source]) -> None:
-        """Compare a folder with what was ingested from it before."""
+        """Compare a folder with its files when it was last ingested."""
         root = Path(folder).resolve().as_posix()
         mark = f"knowledge:folder:{root}"
         before: list[str] = json.loads(await self._store.get_mark(mark) or "[]")
@@ -189,13 +189,13 @@ class _Run:
         for key in vanished:
             if not self._replace:
                 self.tally.notes.add(
-                    "vanished", "no longer there; its passages are kept (--replace removes them)", key
+                    "vanished", "no longer there; its passages stay (the option replace removes them)", key
                 )
                 continue
             self.tally.removed += await self._store.delete_passages(await self._store.passage_ids(key))
             await self._store.set_mark(_mark(key), None)
-        kept = [] if self._replace else vanished
-        await self._store.set_mark(mark, json.dumps(sorted({*present, *kept})))
+        remembered = present if self._replace else {*present, *vanished}
+        await self._store.set_mark(mark, json.dumps(sorted(remembered)))
 
     async def source(self, source: _Source) -> None:
         """Bring one file up to date."""
@@ -207,13 +207,8 @@ class _Run:
         stale = set(await self._store.passage_ids(source.key))
         problems = written = 0
         async for batch in in_batches(self._passages(source), batch_size(self._store)):
-            passages: list[Passage] = []
-            for item in batch:
-                if isinstance(item, RowProblem):
-                    self.tally.problem(item)
-                    problems += 1
-                else:
-                    passages.append(item)
+            passages = self.tally.usable(batch)
+            problems += len(batch) - len(passages)
             if passages:
                 writing = await self._store.upsert_passages(passages)
                 self.tally.wrote(writing, passages)
@@ -223,10 +218,10 @@ class _Run:
             if self._progress:
                 self._progress(len(passages))
         if problems:
-            # Its stale passages may be those of the bad rows, and a rerun must report these again.
+            # The stale passages may be those of the bad rows, and a rerun must report these again.
             if stale:
                 self.tally.notes.add(
-                    "stale", f"{len(stale)} passages of before are kept until its bad rows are mended", source.path
+                    "stale", f"{len(stale)} earlier passages stay until its bad rows are corrected", source.path
                 )
             return
         if stale:
@@ -245,9 +240,9 @@ class _Run:
             try:
                 fields = _PassageRow.model_validate(row.data)
             except ValidationError as error:
-                yield from_validation(row.file, row.line, row.data, error)
+                yield row.invalid(error)
                 continue
-            duplicate = self.tally.seen.duplicate(fields.id, row.file, row.line, row.data)
+            duplicate = self.tally.seen.duplicate(fields.id, row)
             if duplicate:
                 yield duplicate
                 continue

@@ -1,63 +1,98 @@
-"""A row as it was read, and what can be wrong with it."""
+"""A row as it was read from a file, and the problems that it can have."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from pydantic_core import ErrorDetails, to_jsonable_python
 
+from llm4tag.schema import UsageError
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: where it stood and its fields. Fields that are null, and empty cells, are left out."""
+    """One row: its place and its fields. Fields that are null, and empty cells, are left out."""
 
     file: str
     line: int | None
-    """From 1; None where the format has no lines (RDF)."""
+    """Its number from 1; None if the format has no lines (RDF)."""
     data: dict[str, Any]
+
+    def problem(
+        self, field: str, problem: str, remedy: str, *, raw: object = None, partial: bool = False
+    ) -> "RowProblem":
+        """Return a problem of this row.
+
+        Args:
+            field: name of the field, empty for the whole row.
+            problem: a clause that says what is wrong.
+            remedy: what to do about it.
+            raw: the part of the row that is not stored; None means all of it.
+            partial: whether the rest of the row is stored.
+        """
+        return RowProblem(
+            file=self.file,
+            line=self.line,
+            field=field,
+            problem=problem,
+            remedy=remedy,
+            raw=jsonable(self.data if raw is None else raw),
+            partial=partial,
+        )
+
+    def invalid(self, error: ValidationError) -> "RowProblem":
+        """Return the problem of fields that pydantic refused: it names the first one, then the others."""
+        (field, problem, remedy), *others = map(_described, error.errors(include_url=False))
+        more = "".join(f"; also field '{name}': {what}" for name, what, _ in others)
+        return self.problem(field, problem + more, remedy)
 
 
 class RowProblem(BaseModel):
-    """A row that is set aside, or stored without a part of it, and what would mend it."""
+    """A row that is set aside, or stored without a part of it, with the remedy."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
     line: int | None
-    """From 1; the row's number in a Parquet file; None where the format has no lines."""
+    """Its number from 1; in a Parquet file the row's number; None if the format has no lines."""
     field: str
-    """Empty when the whole row is meant."""
+    """Name of the field; empty for the whole row."""
     problem: str
-    mend: str
+    remedy: str
     raw: JsonValue = None
     """The row as it was read, for the file of rejects."""
     partial: bool = False
-    """Whether the rest of the row is stored all the same."""
+    """Whether the rest of the row is stored."""
 
     def __str__(self) -> str:
+        return str(self.as_error())
+
+    def as_error(self) -> UsageError:
+        """Return the error for a file in which no row may be set aside."""
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        field = f" field '{self.field}':" if self.field else ""
-        return f"{place}:{field} {self.problem}; {self.mend}"
+        return UsageError(
+            self.problem, where=f"{place}: field '{self.field}'" if self.field else place, remedy=self.remedy
+        )
 
 
 Rows = Iterator[Row | RowProblem]
 
 
 def jsonable(value: object) -> JsonValue:
-    """Return what JSON can hold of a row; what it cannot is turned into text."""
+    """Return a value as JSON can hold it; what JSON cannot hold becomes text."""
     result: JsonValue = to_jsonable_python(value, fallback=str, bytes_mode="base64", inf_nan_mode="strings")
     return result
 
 
 def bad_utf8(file: str, line: int, position: int, raw: str) -> RowProblem:
-    """Return the problem of a line that is not UTF-8; ``position`` is the byte, from 1."""
+    """Return the problem of a line that is not UTF-8; ``position`` is the number of the byte in it, from 1."""
     return RowProblem(
         file=file,
         line=line,
         field="",
         problem=f"not UTF-8 at byte {position} of the line",
-        mend="save the file as UTF-8",
+        remedy="save the file as UTF-8",
         raw=raw,
     )
 
@@ -71,8 +106,8 @@ _WRONG_TYPES = {
     "float_parsing": "is not a number",
     "float_type": "is not a number",
 }
-"""Where pydantic would name Python's types."""
-_MENDS = {
+"""Problems in other words than pydantic's, which name Python's types."""
+_REMEDIES = {
     "missing": "add it",
     "string_type": "make it a text",
     "string_too_short": "fill it in",
@@ -89,7 +124,8 @@ _MENDS = {
 _TIME = "use ISO 8601, such as 2026-11-23T09:00:00Z"
 
 
-def _told(error: ErrorDetails) -> tuple[str, str, str]:
+def _described(error: ErrorDetails) -> tuple[str, str, str]:
+    """Return the field, the problem and the remedy of an error of pydantic."""
     field = ".".join(str(part) for part in error["loc"])
     kind = error["type"]
     if kind == "missing":
@@ -98,15 +134,5 @@ def _told(error: ErrorDetails) -> tuple[str, str, str]:
         problem = error["msg"].removeprefix("Value error, ")
     else:
         problem = _WRONG_TYPES.get(kind) or error["msg"][0].lower() + error["msg"][1:]
-    mend = _TIME if kind.startswith(("datetime", "timezone", "date_")) else _MENDS.get(kind, "correct it")
-    return field, problem, mend
-
-
-def from_validation(file: str, line: int | None, data: Mapping[str, Any], error: ValidationError) -> RowProblem:
-    """Turn the errors of one row into its problem: the first leads, the others are named after it."""
-    told = [_told(details) for details in error.errors(include_url=False)]
-    field, problem, mend = told[0]
-    others = "".join(f"; also field '{name}': {what}" for name, what, _ in told[1:])
-    return RowProblem(
-        file=file, line=line, field=field, problem=problem + others, mend=mend, raw=jsonable(dict(data))
-    )
+    remedy = _TIME if kind.startswith(("datetime", "timezone", "date_")) else _REMEDIES.get(kind, "correct it")
+    return field, problem, remedy

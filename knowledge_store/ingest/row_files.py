@@ -1,6 +1,6 @@
-"""Rows of JSONL, CSV, Parquet and plain text files, read as a stream.
+"""Reading the rows of JSONL, CSV, Parquet and plain text files as a stream.
 
-Every row comes out as a ``Row`` or as the ``RowProblem`` that says why it could not be read.
+Every row is yielded as a ``Row``, or as the ``RowProblem`` that says why it could not be read.
 """
 
 import json
@@ -19,20 +19,20 @@ from llm4tag.knowledge_store.ingest.input_formats import (
     open_lines,
 )
 from llm4tag.knowledge_store.ingest.row import Row, RowProblem, Rows, bad_utf8
-from llm4tag.knowledge_store.ingest.tables import Cells, check_header, csv_rows, open_parquet, parquet_rows
+from llm4tag.knowledge_store.ingest.tables import CsvReader, check_header, csv_rows, open_parquet, parquet_rows
 from llm4tag.schema import UsageError
 
 
 def check_rows(files: Iterable[str], required: Collection[str], *, text: bool = False) -> None:
-    """Make sure, before anything is written, that files can be opened and tables have the columns needed.
+    """Make sure, before anything is written, that files can be opened and tables have the required columns.
 
     Args:
         files: paths, or ``-``.
-        required: columns without which no row of a CSV or Parquet file is usable; ``a|b`` means one of them.
+        required: columns without which no row of a CSV or Parquet file is usable; ``a|b`` means one of the two.
         text: whether plain text is accepted.
 
     Raises:
-        UsageError: naming the file and what is wrong.
+        UsageError: a file cannot be read, has another format, or lacks a column.
     """
     for file in files:
         if file == STDIN:
@@ -44,9 +44,9 @@ def check_rows(files: Iterable[str], required: Collection[str], *, text: bool = 
         elif form in (Format.CSV, Format.TSV):
             try:
                 with open_lines(file) as lines:
-                    header = next(Cells(lines, form).cells, [])
+                    header = next(CsvReader(lines, form).cells, [])
             except BROKEN_GZIP as error:
-                raise UsageError(f"{file}: not a gzip file ({error}); compress it again") from error
+                raise UsageError(f"not a gzip file ({error})", where=file, remedy="compress it again") from error
             check_header(file, header, required)
 
 
@@ -54,15 +54,15 @@ def read_rows(file: str, *, text: bool = False, lists: Collection[str] = ()) -> 
     """Read one file, or stdin (``-``: JSONL when the first line begins with ``{``, else plain text).
 
     Args:
-        file: path, its format told by its extension.
+        file: the path; the ending of its name gives the format.
         text: whether plain text is accepted: each line becomes ``{"text": line}``.
         lists: columns of CSV and Parquet files whose text is a list separated by ``|``.
 
     Yields:
-        Rows in order, and a problem for each that cannot be read. Blank lines are no rows.
+        The rows in their order, and a problem for each that cannot be read. Blank lines are skipped.
 
     Raises:
-        UsageError: the file cannot be opened or is of no accepted format.
+        UsageError: the file cannot be opened or does not have an accepted format.
     """
     check_file(file)
     form = None if file == STDIN else format_of(file, text)
@@ -81,12 +81,12 @@ def read_rows(file: str, *, text: bool = False, lists: Collection[str] = ()) -> 
             line=line + 1,
             field="",
             problem=f"the compressed file is broken from here on ({error})",
-            mend="compress it again",
+            remedy="compress it again",
         )
 
 
 def count_rows(files: Iterable[str]) -> int | None:
-    """Return about how many rows files have, for a progress bar; None where that is unknown or costs too much."""
+    """Return about how many rows files have, for a progress bar; None if that is unknown or takes too long."""
     total = 0
     for file in files:
         try:
@@ -132,8 +132,8 @@ def _decoded_rows(file: str, lines: Iterator[bytes], parse: Callable[[str], dict
         try:
             data = parse(line)
         except (ValueError, RecursionError) as error:
-            problem, mend = _json_problem(error)
-            yield RowProblem(file=file, line=number, field="", problem=problem, mend=mend, raw=line)
+            problem, remedy = _json_problem(error)
+            yield RowProblem(file=file, line=number, field="", problem=problem, remedy=remedy, raw=line)
             continue
         yield Row(file, number, {name: value for name, value in data.items() if value is not None})
 
@@ -160,7 +160,7 @@ def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(data) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the field '{twice}' stands twice")
+        raise ValueError(f"the field '{twice}' is there twice")
     return data
 
 

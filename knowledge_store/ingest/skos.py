@@ -1,4 +1,4 @@
-"""SKOS concepts as rows of a vocabulary, by rdflib."""
+"""Reading SKOS concepts as rows of a vocabulary, by rdflib."""
 
 import json
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ from llm4tag.knowledge_store.ingest.input_formats import check_file
 from llm4tag.knowledge_store.ingest.notices import Notes
 from llm4tag.knowledge_store.ingest.row import Row, RowProblem, Rows
 from llm4tag.schema import UsageError
+from llm4tag.schema.text import visible
 
 if TYPE_CHECKING:
     from rdflib import Graph
@@ -26,23 +27,24 @@ SKOS_SUFFIXES = {
 
 
 def check_skos(file: str) -> None:
-    """Make sure that an RDF file can be opened and needs nothing from elsewhere.
+    """Make sure that an RDF file can be opened and needs nothing from the network.
 
     Raises:
-        UsageError: it cannot be opened, or is JSON-LD with a context that lies elsewhere.
+        UsageError: the file cannot be opened, or it is JSON-LD with a context outside the file.
     """
     check_file(file)
     if Path(file).suffix.lower() == ".jsonld":
         try:
             data = json.loads(Path(file).read_bytes())
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"{file}: not JSON-LD ({error}); correct it") from error
+            raise UsageError(f"not JSON-LD ({error})", where=file, remedy="correct it") from error
         remote = _remote_context(data)
         if remote:
             # rdflib would fetch it.
             raise UsageError(
-                f"{file}: its @context lies elsewhere ({remote}); write the context into the file, or convert "
-                "it to Turtle"
+                f"its @context is outside the file ({remote})",
+                where=file,
+                remedy="write the context into the file, or convert it to Turtle",
             )
 
 
@@ -65,14 +67,15 @@ def _remote_context(data: Any) -> str | None:
 
 
 def read_skos(file: str, language: str, notes: Notes) -> Rows:
-    """Read the concepts of an RDF file, in order of their URIs.
+    """Read the concepts of an RDF file, in the order of their URIs.
 
-    The URI is the id, prefLabel the name, altLabel and hiddenLabel the aliases, definition (else scopeNote) the
-    description, broader (and narrower, seen from the other side) the parents; a deprecated concept is retired.
-    Labels are taken in ``language``; a concept without one takes the language it has, which is noted.
+    The URI becomes the id, prefLabel the name, altLabel and hiddenLabel the aliases, definition (or else
+    scopeNote) the description, and broader (or narrower of the parent) the parents; a deprecated concept is
+    retired. Labels are taken in ``language``; for a concept without a name in it another language is used, with a
+    notice.
 
     Raises:
-        UsageError: the file is no RDF or holds no concept.
+        UsageError: the file is not RDF or holds no concept.
     """
     from rdflib import OWL, RDF, SKOS, URIRef
 
@@ -80,7 +83,7 @@ def read_skos(file: str, language: str, notes: Notes) -> Rows:
     graph = _parsed(file)
     concepts = sorted(set(graph.subjects(RDF.type, SKOS.Concept)), key=str)
     if not concepts:
-        raise UsageError(f"{file}: holds no skos:Concept; give a SKOS vocabulary")
+        raise UsageError("holds no skos:Concept", where=file, remedy="give a SKOS vocabulary")
     for concept in concepts:
         if not isinstance(concept, URIRef):
             yield RowProblem(
@@ -88,7 +91,7 @@ def read_skos(file: str, language: str, notes: Notes) -> Rows:
                 line=None,
                 field="id",
                 problem="a concept without a URI",
-                mend="give it one",
+                remedy="give it one",
                 raw=[str(label) for label in graph.objects(concept, SKOS.prefLabel)],
             )
             continue
@@ -121,13 +124,14 @@ def _parsed(file: str) -> "Graph":
     form = SKOS_SUFFIXES[path.suffix.lower()]
     try:
         if form == _JSON_LD:
-            # Graph.parse, and a store with named graphs, would warn of what rdflib itself uses.
+            # Graph.parse, and a store with named graphs, would warn about what rdflib itself uses.
             return to_rdf(json.loads(path.read_bytes()), Graph(store="SimpleMemory")) or Graph()
         return Graph().parse(path.absolute(), format=form)
-    # rdflib's parsers raise what their own libraries raise (SAXParseException, BadSyntax, ValueError, ...).
+    # rdflib's parsers raise whatever their libraries raise (SAXParseException, BadSyntax, ValueError, ...).
     except Exception as error:
-        told = " ".join(str(error).split())[:200]
-        raise UsageError(f"{file}: not valid RDF ({told}); correct it") from error
+        raise UsageError(
+            f"not valid RDF ({visible(str(error))[:200]})", where=file, remedy="correct it"
+        ) from error
 
 
 def _language(value: "Node") -> str:
@@ -140,7 +144,7 @@ def _speaks(label: "Node", language: str) -> bool:
 
 
 def _best(values: Iterable["Node"], language: str) -> tuple[str | None, str]:
-    """Return the text in the language wanted, else of none, else of the first by name; with its language."""
+    """Return the text in the wanted language, else in none, else in the first by name; and its language."""
 
     def rank(value: "Node") -> tuple[int, str, str]:
         spoken = _language(value)

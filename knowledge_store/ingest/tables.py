@@ -1,4 +1,4 @@
-"""Rows of CSV and Parquet files."""
+"""Reading the rows of CSV and Parquet files."""
 
 import csv
 from collections.abc import Collection, Iterable, Iterator
@@ -11,8 +11,8 @@ from llm4tag.schema import UsageError
 _LARGEST_CELL = 64 * 2**20
 
 
-class Cells:
-    """A CSV reader that remembers which lines were not UTF-8."""
+class CsvReader:
+    """Reads the cells of CSV and remembers the lines that are not UTF-8."""
 
     def __init__(self, lines: Iterator[bytes], form: Format) -> None:
         csv.field_size_limit(_LARGEST_CELL)
@@ -29,26 +29,36 @@ class Cells:
 
 
 def check_header(file: str, header: list[str], required: Collection[str]) -> None:
-    """Raise UsageError unless the columns have names of their own and those required are there.
+    """Check the names of a table's columns.
 
-    ``a|b`` requires one of the two.
+    Args:
+        file: the file, for messages.
+        header: the names.
+        required: the columns that the table must have; ``a|b`` means one of the two.
+
+    Raises:
+        UsageError: two columns have the same name, or a required one is missing.
     """
     names = [name.strip() for name in header]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"{file}: the column {twice[0]!r} stands twice; give each column a name of its own")
+        raise UsageError(
+            f"the column {twice[0]!r} is there twice", where=file, remedy="give each column a name of its own"
+        )
     for column in required if names else ():
         if not set(column.split("|")) & set(names):
             wanted = " or ".join(repr(name) for name in column.split("|"))
             raise UsageError(
-                f"{file}: no column {wanted}; it has {', '.join(map(repr, names))}: rename one, "
-                "or check the separator (.csv: comma, .tsv: tab)"
+                f"no column {wanted}",
+                where=file,
+                remedy=f"it has {', '.join(map(repr, names))}: rename one, or check the separator (.csv: comma, "
+                ".tsv: tab)",
             )
 
 
 def csv_rows(file: str, lines: Iterator[bytes], form: Format, lists: Collection[str]) -> Rows:
     """Read the lines of a CSV or TSV file whose first line names the columns."""
-    reader = Cells(lines, form)
+    reader = CsvReader(lines, form)
     records = reader.cells
     header = [name.strip() for name in next(records, [])]
     check_header(file, header, ())
@@ -64,7 +74,7 @@ def csv_rows(file: str, lines: Iterator[bytes], form: Format, lists: Collection[
                 line=first,
                 field="",
                 problem=f"not CSV: {error}",
-                mend='quote a cell that holds quotes, separators or line breaks, and double its quotes ("")',
+                remedy='quote a cell that holds quotes, separators or line breaks, and double its quotes ("")',
             )
             continue
         bad = next((line for line in range(first, records.line_num + 1) if line in reader.bad), None)
@@ -76,7 +86,7 @@ def csv_rows(file: str, lines: Iterator[bytes], form: Format, lists: Collection[
                 line=first,
                 field="",
                 problem=f"{len(cells)} cells where the header has {len(header)}",
-                mend="add or remove cells, or put a cell that holds the separator in quotes",
+                remedy="add or remove cells, or put a cell that holds the separator in quotes",
                 raw=list(cells),
             )
         elif any(cells):
@@ -84,7 +94,7 @@ def csv_rows(file: str, lines: Iterator[bytes], form: Format, lists: Collection[
 
 
 def _split(fields: Iterable[tuple[str, Any]], lists: Collection[str]) -> dict[str, Any]:
-    """Drop what is empty and cut list columns at ``|``."""
+    """Leave out empty cells and cut the cells of list columns at ``|``."""
     return {
         name: [part.strip() for part in value.split("|") if part.strip()]
         if name in lists and isinstance(value, str)
@@ -95,18 +105,18 @@ def _split(fields: Iterable[tuple[str, Any]], lists: Collection[str]) -> dict[st
 
 
 def open_parquet(file: str) -> Any:
-    """Open a ``pyarrow.parquet.ParquetFile``, or raise UsageError if it is none."""
+    """Open a file as a ``pyarrow.parquet.ParquetFile``, or raise UsageError if it is not Parquet."""
     import pyarrow
     import pyarrow.parquet
 
     try:
         return pyarrow.parquet.ParquetFile(file)
     except pyarrow.ArrowInvalid as error:
-        raise UsageError(f"{file}: not a Parquet file ({error}); write it anew") from error
+        raise UsageError(f"not a Parquet file ({error})", where=file, remedy="write it again") from error
 
 
 def parquet_rows(file: str, lists: Collection[str]) -> Rows:
-    """Read a Parquet file in batches; a row's line is its number, from 1."""
+    """Read a Parquet file in batches; the line of a row is its number, from 1."""
     import pyarrow
 
     line = 0
@@ -122,5 +132,5 @@ def parquet_rows(file: str, lists: Collection[str]) -> Rows:
             line=line + 1,
             field="",
             problem=f"the Parquet file is broken from here on ({error})",
-            mend="write it anew",
+            remedy="write it again",
         )

@@ -1,4 +1,4 @@
-"""Vocabularies from JSONL, CSV, Parquet and SKOS files, with their groups."""
+"""Reading vocabularies, tags and groups, from JSONL, CSV, Parquet and SKOS files."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,13 +7,21 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llm4tag.knowledge_store.ingest.contents import RowId, note_unread
-from llm4tag.knowledge_store.ingest.notices import Notes, Seen
-from llm4tag.knowledge_store.ingest.row import Row, RowProblem, from_validation
+from llm4tag.knowledge_store.ingest.input_formats import (
+    STDIN,
+    accepted_endings,
+    check_file,
+    has_format,
+    unknown_format,
+)
+from llm4tag.knowledge_store.ingest.notices import Notes, SeenIds
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem
 from llm4tag.knowledge_store.ingest.row_files import check_rows, read_rows
 from llm4tag.knowledge_store.ingest.skos import SKOS_SUFFIXES, check_skos, read_skos
-from llm4tag.schema import Tag, UsageError, Vocabulary, normal_name
+from llm4tag.schema import Tag, Vocabulary, normal_name
 
 VOCABULARY_COLUMNS = ("id", "name")
+"""The columns that a table of tags must have."""
 _LISTS = ("aliases", "parents")
 _EXAMPLES = 5
 
@@ -30,7 +38,7 @@ class _TagRow(BaseModel):
     retired: bool = Field(default=False)
 
     def tag(self, group: bool) -> Tag:
-        """Return the tag, its lists stripped and without repetitions."""
+        """Return the tag; its aliases and parents are stripped and without repetitions."""
         name = self.name.strip()
         aliases = dict.fromkeys(alias.strip() for alias in self.aliases if alias.strip())
         parents = dict.fromkeys(parent.strip() for parent in self.parents if parent.strip())
@@ -50,14 +58,14 @@ _KNOWN_FIELDS = frozenset(_TagRow.model_fields)
 
 @dataclass(frozen=True, slots=True)
 class VocabularyFiles:
-    """What vocabulary files hold: tags (groups first) and the problems of rows set aside."""
+    """The contents of vocabulary files: tags (groups first), and the problems of rows that are set aside."""
 
     tags: tuple[Tag, ...]
     problems: tuple[RowProblem, ...]
 
 
 def is_skos(file: str) -> bool:
-    """Tell by its extension whether a file is RDF."""
+    """Return whether the ending of a file's name says that it is RDF."""
     return Path(file).suffix.lower() in SKOS_SUFFIXES
 
 
@@ -65,18 +73,16 @@ def check_vocabulary_files(files: Iterable[str]) -> None:
     """Make sure that all files can be read.
 
     Raises:
-        UsageError: naming the file and what is wrong.
+        UsageError: a file cannot be read, has another format, or lacks a column.
     """
     for file in files:
         if is_skos(file):
             check_skos(file)
             continue
-        try:
-            check_rows([file], VOCABULARY_COLUMNS)
-        except UsageError as error:
-            if "cannot tell the format" not in str(error):
-                raise
-            raise UsageError(f"{error}, and SKOS: {', '.join(SKOS_SUFFIXES)}") from error
+        check_file(file)
+        if file != STDIN and not has_format(file, text=False):
+            raise unknown_format(file, f"{accepted_endings()}, and SKOS: {', '.join(SKOS_SUFFIXES)}")
+        check_rows([file], VOCABULARY_COLUMNS)
 
 
 def read_vocabulary(
@@ -86,27 +92,27 @@ def read_vocabulary(
     known: Mapping[str, Tag] | None = None,
     language: str = "en",
     notes: Notes | None = None,
-    seen: Seen | None = None,
+    seen: SeenIds | None = None,
 ) -> VocabularyFiles:
-    """Read tags, and groups that are never assigned.
+    """Read tags, and groups, which are never assigned.
 
-    Noted but kept: parents that nothing defines, circles among parents, labels that name several tags.
+    There are notices for parents that nothing defines, for circles among parents and for labels that name several
+    tags; the tags stay as they are.
 
     Args:
-        files: JSONL, CSV, Parquet or SKOS.
-        groups: the same, read as groups.
-        known: tags that the store has already; they may be parents.
-        language: of names and aliases in SKOS, where a concept has several.
-        notes: collects what else there is to say.
-        seen: remembers where each id stood.
+        files: JSONL, CSV, Parquet or SKOS files of tags.
+        groups: such files of groups.
+        known: tags that the store already has; they may be parents.
+        language: language of the names and aliases to take from SKOS, if a concept has several.
+        notes: collects notices.
+        seen: remembers where each id occurred.
 
     Raises:
-        UsageError: a file cannot be opened, is of no accepted format or is no RDF.
+        UsageError: a file cannot be opened, does not have an accepted format or is not RDF.
     """
     notes = notes or Notes()
-    seen = Seen() if seen is None else seen
+    seen = SeenIds() if seen is None else seen
     tags: dict[str, Tag] = {}
-    places: dict[str, tuple[str, int | None]] = {}
     problems: list[RowProblem] = []
     for file, group in [*((file, True) for file in groups), *((file, False) for file in files)]:
         for item in _tags(file, group, language, notes):
@@ -114,15 +120,14 @@ def read_vocabulary(
                 problems.append(item)
                 continue
             row, tag = item
-            duplicate = seen.duplicate(tag.id, row.file, row.line, row.data)
+            duplicate = seen.duplicate(tag.id, row)
             if duplicate:
                 problems.append(duplicate)
                 continue
             tags[tag.id] = tag
-            places[tag.id] = (row.file, row.line)
     merged = {**(known or {}), **tags}
-    _note_parents(tags, merged, places, notes)
-    _note_circles(tags, merged, places, notes)
+    _note_parents(tags, merged, seen, notes)
+    _note_circles(tags, merged, seen, notes)
     _note_shared_labels(tags, merged, notes)
     return VocabularyFiles(tags=tuple(tags.values()), problems=tuple(problems))
 
@@ -137,28 +142,19 @@ def _tags(file: str, group: bool, language: str, notes: Notes) -> Iterator[tuple
         try:
             yield row, _TagRow.model_validate(row.data).tag(group)
         except ValidationError as error:
-            yield from_validation(row.file, row.line, row.data, error)
+            yield row.invalid(error)
 
 
-def _note_parents(
-    tags: Mapping[str, Tag],
-    merged: Mapping[str, Tag],
-    places: Mapping[str, tuple[str, int | None]],
-    notes: Notes,
-) -> None:
+def _note_parents(tags: Mapping[str, Tag], merged: Mapping[str, Tag], seen: SeenIds, notes: Notes) -> None:
     for tag in tags.values():
         for parent in tag.parents:
             if parent not in merged:
-                notes.add("parent", f"the parent {parent!r} is neither a tag nor a group; kept", *places[tag.id])
+                place = seen.place(tag.id) or ("", None)
+                notes.add("parent", f"the parent {parent!r} is neither a tag nor a group", *place)
 
 
-def _note_circles(
-    tags: Mapping[str, Tag],
-    merged: Mapping[str, Tag],
-    places: Mapping[str, tuple[str, int | None]],
-    notes: Notes,
-) -> None:
-    """Walk up the parents of every tag, depth first, and note each circle once."""
+def _note_circles(tags: Mapping[str, Tag], merged: Mapping[str, Tag], seen: SeenIds, notes: Notes) -> None:
+    """Walk up the parents of every tag, depth first, and add a notice for each circle once."""
     done: set[str] = set()
     for start in tags:
         path: list[str] = []
@@ -171,8 +167,8 @@ def _note_circles(
                 done.add(tag_id)
             elif tag_id in on_path:
                 circle = [*path[path.index(tag_id) :], tag_id]
-                place = places.get(tag_id, ("", None))
-                notes.add("circle", f"parents run in a circle: {' → '.join(circle)}; kept", *place)
+                place = seen.place(tag_id) or ("", None)
+                notes.add("circle", f"parents run in a circle: {' → '.join(circle)}", *place)
             elif tag_id not in done and tag_id in merged:
                 path.append(tag_id)
                 on_path.add(tag_id)
@@ -185,4 +181,4 @@ def _note_shared_labels(tags: Mapping[str, Tag], merged: Mapping[str, Tag], note
     for label, ids in Vocabulary(merged.values()).ambiguous.items():
         if label in mine:
             named = ", ".join(sorted(ids)[:_EXAMPLES]) + (", …" if len(ids) > _EXAMPLES else "")
-            notes.add("ambiguous", f"{label!r} names several tags ({named}); never used to map")
+            notes.add("ambiguous", f"{label!r} names several tags ({named}); it is never used to map")

@@ -1,4 +1,4 @@
-"""The connection to one server: asynchronous, on a loop of its own, with all failures told in plain words."""
+"""The connection to one server: it is asynchronous, runs on its own event loop and raises StoreError."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.collections import CollectionAsync
 
-from llm4tag.knowledge_store.weaviate.address import WeaviateLocation
+from llm4tag.knowledge_store.location import WeaviateLocation
 from llm4tag.knowledge_store.weaviate.server_errors import CollectionGone, refused_key, weaviate_errors
 from llm4tag.models.event_loops import LoopThread
 from llm4tag.schema import StoreError, StoreUnreachableError
@@ -20,9 +20,9 @@ from llm4tag.schema import StoreError, StoreUnreachableError
 T = TypeVar("T")
 P = ParamSpec("P")
 S = TypeVar("S")
-Collection = CollectionAsync[Any, Any]
+ServerCollection = CollectionAsync[Any, Any]
 
-# The client belongs to the loop it was made on, and callers come with loops of their own.
+# The client belongs to the loop on which it was made, and callers have their own loops.
 LOOP = LoopThread("llm4tag-weaviate")
 
 _POLL_SECONDS = 0.2
@@ -31,7 +31,7 @@ _POLL_SECONDS = 0.2
 def on_loop(
     method: Callable[Concatenate[S, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
-    """Run a method on the loop that clients belong to, whichever loop the caller is on."""
+    """Run a method on the loop to which clients belong, whichever loop the caller is on."""
 
     @wraps(method)
     async def called(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -41,12 +41,12 @@ def on_loop(
 
 
 class Connection:
-    """An open client. All methods run on ``LOOP``.
+    """Holds an open client. All methods run on ``LOOP``.
 
     Args:
         location: the server and the settings.
-        client: connected.
-        version: the server's.
+        client: the client, connected.
+        version: the version of the server.
     """
 
     def __init__(self, location: WeaviateLocation, client: weaviate.WeaviateAsyncClient, version: str) -> None:
@@ -57,10 +57,10 @@ class Connection:
 
     @classmethod
     async def open(cls, location: WeaviateLocation) -> "Connection":
-        """Connect, once the server is there with its schema.
+        """Connect as soon as the server is there and has read its schema.
 
         Raises:
-            StoreError: it is not there, refuses the key, or does not get ready in time.
+            StoreError: the server is not there, refuses the key, or is not ready in time.
         """
         version = await _wait_for_schema(location)
         settings = location.settings
@@ -72,10 +72,10 @@ class Connection:
             grpc_port=settings.grpc_port,
             grpc_secure=settings.tls,
             auth_credentials=Auth.api_key(settings.api_key.get_secret_value()) if settings.api_key else None,
-            # Its own checks ask a package index for news.
+            # The client's own checks ask a package index for newer versions.
             skip_init_checks=True,
             additional_config=AdditionalConfig(
-                # SSL_CERT_FILE and the proxy variables hold for it as for every other client.
+                # SSL_CERT_FILE and the proxy variables apply to it as to every other client.
                 trust_env=True,
                 timeout=Timeout(
                     init=settings.connect_timeout, query=settings.query_timeout, insert=settings.insert_timeout
@@ -91,9 +91,9 @@ class Connection:
         return cls(location, client, version)
 
     async def call(self, work: Callable[[weaviate.WeaviateAsyncClient], Awaitable[T]]) -> T:
-        """Do something with the client; its errors come as StoreError.
+        """Run some work with the client; its errors are raised as StoreError.
 
-        A collection that is missing may only not be back yet after a restart of the server: then it is done again.
+        A missing collection may mean that the server has restarted and not read it yet: the work then runs again.
         """
         self._refuse_closed()
         try:
@@ -104,10 +104,10 @@ class Connection:
         with weaviate_errors(self.location):
             return await work(self._client)
 
-    def collection(self, name: str) -> Collection:
-        """Return a handle on a collection, for this tenant and consistency."""
+    def collection(self, name: str) -> ServerCollection:
+        """Return a handle on a collection, for the location's tenant and consistency."""
         self._refuse_closed()
-        handle: Collection = self._client.collections.use(name)
+        handle: ServerCollection = self._client.collections.use(name)
         if self.location.settings.tenant:
             handle = handle.with_tenant(self.location.settings.tenant)
         if self.location.settings.consistency:
@@ -116,7 +116,7 @@ class Connection:
 
     def _refuse_closed(self) -> None:
         if self._closed:
-            raise StoreError(f"{self.location.text}: the store was closed; open it again")
+            raise StoreError("the store was closed", where=self.location.text, remedy="open it again")
 
     async def close(self) -> None:
         """Close the client; idempotent."""
@@ -126,7 +126,7 @@ class Connection:
 
 
 async def _wait_for_return(location: WeaviateLocation) -> None:
-    """Wait for the schema of a server that answers gRPC already; when it starts, HTTP comes after that."""
+    """Wait for the schema of a server that already answers gRPC; when it starts, HTTP is ready later."""
     end = time.monotonic() + location.settings.connect_timeout
     while True:
         try:
@@ -139,10 +139,10 @@ async def _wait_for_return(location: WeaviateLocation) -> None:
 
 
 async def _wait_for_schema(location: WeaviateLocation) -> str:
-    """Return the server's version, once it has read its schema back.
+    """Return the server's version as soon as it has read its schema.
 
-    After a restart a server says "ready" seconds before its collections are there again: whoever asks too early
-    finds none, and might make a second, empty store.
+    After a restart a server says "ready" seconds before its collections are there again: a caller that comes too
+    early finds none, and might make a second, empty store.
     """
     key = location.settings.api_key
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
@@ -157,18 +157,19 @@ async def _wait_for_schema(location: WeaviateLocation) -> str:
                 raise refused_key(location)
             version = _version(location, meta) if meta.status_code == httpx.codes.OK else ""
             if version and _schema_is_back(cluster):
-                await _knock(location)
+                await _check_grpc_port(location)
                 return version
             if time.monotonic() > end:
                 raise StoreError(
-                    f"{location.text}: the server answers but is not ready after {limit:g} s (HTTP "
-                    f"{meta.status_code}); look at its log, or raise LLM4TAG_WEAVIATE_CONNECT_TIMEOUT (seconds)"
+                    f"the server answers but is not ready after {limit:g} s (HTTP {meta.status_code})",
+                    where=location.text,
+                    remedy="look at its log, or raise LLM4TAG_WEAVIATE_CONNECT_TIMEOUT (seconds)",
                 )
             await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _knock(location: WeaviateLocation) -> None:
-    """Look whether anybody listens on the gRPC port; the client would try for a minute."""
+async def _check_grpc_port(location: WeaviateLocation) -> None:
+    """Make sure that something listens on the gRPC port; the client would try for a minute."""
     with weaviate_errors(location):
         async with asyncio.timeout(location.settings.connect_timeout):
             _, writer = await asyncio.open_connection(location.grpc_host, location.settings.grpc_port)
@@ -181,13 +182,13 @@ def _version(location: WeaviateLocation, meta: httpx.Response) -> str:
         return str(meta.json()["version"])
     except (ValueError, KeyError, TypeError):
         raise StoreError(
-            f"{location.text}: what answers there is no Weaviate server; check host and port"
+            "what answers there is no Weaviate server", where=location.text, remedy="check host and port"
         ) from None
 
 
 def _schema_is_back(cluster: httpx.Response) -> bool:
     if cluster.status_code in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND):
-        # A key without the right to look at the cluster: the queries will tell.
+        # The key has no right to look at the cluster: the queries will show whether it is ready.
         return True
     try:
         nodes = cluster.json()["statistics"]

@@ -1,4 +1,4 @@
-"""The collections of a store: their names, properties and vectors."""
+"""The collections of a store on the server: their names, properties and vectors."""
 
 from enum import StrEnum
 
@@ -8,55 +8,59 @@ from weaviate.classes.config import Configure, DataType, Property, StopwordsPres
 from llm4tag.knowledge_store.protocol import PROPERTIES
 from llm4tag.knowledge_store.protocol import Collection as Searched
 from llm4tag.knowledge_store.weaviate.connection import Connection
-from llm4tag.knowledge_store.weaviate.server_errors import told
+from llm4tag.knowledge_store.weaviate.server_errors import wrong_tenancy
 
 SCHEMA_VERSION = "1"
 WORDS = "words_"
-"""Prefix of a property's tokens, joined by spaces: every backend sees the same words (knowledge_store.tokens)."""
+"""Prefix of the properties that hold tokens joined by spaces: every backend searches the same words."""
 RAW = "raw"
-"""The vector as the embedder gave it; kept, not indexed."""
+"""Name of the vector as the embedder returned it; it is stored and not indexed."""
 SEARCH = "search"
-"""The vector that is searched: for contents centred, else as it was given."""
+"""Name of the vector that is searched: centred for contents, otherwise equal to the raw one."""
 
-# Exact enough that rankings agree with the embedded backend's exact search; docs/weaviate.md has what it costs.
+# Rankings then agree with the embedded backend's exact search; docs/weaviate.md says at what cost.
 _EF_CONSTRUCTION = 256
 _MAX_CONNECTIONS = 32
 _EF = 512
 
 
-class Part(StrEnum):
-    """The kinds of collections. All but FACTS come in generations, so that they can be replaced at a stroke."""
+class StorePart(StrEnum):
+    """The parts of a store, each in a collection.
 
-    FACTS = "Facts"
+    All but KEY_VALUES have generations, so that a new collection can replace the old one at once.
+    """
+
+    KEY_VALUES = "Facts"
+    """State, marks and artifacts."""
     VOCABULARY = "Vocabulary"
-    """Every tag, whole: the truth."""
+    """Every tag, whole; what is searched is made from it."""
     TAGS = "Tags"
-    """Assignable tags, to be searched."""
+    """Assignable tags, as they are searched."""
     UNITS = "Units"
     CONTENTS = "Contents"
     PASSAGES = "Passages"
 
 
-GENERATIONAL = tuple(part for part in Part if part is not Part.FACTS)
-SEARCHED: dict[Searched, Part] = {
-    Searched.TAGS: Part.TAGS,
-    Searched.UNITS: Part.UNITS,
-    Searched.CONTENTS: Part.CONTENTS,
-    Searched.PASSAGES: Part.PASSAGES,
+GENERATIONAL = tuple(part for part in StorePart if part is not StorePart.KEY_VALUES)
+SEARCHED: dict[Searched, StorePart] = {
+    Searched.TAGS: StorePart.TAGS,
+    Searched.UNITS: StorePart.UNITS,
+    Searched.CONTENTS: StorePart.CONTENTS,
+    Searched.PASSAGES: StorePart.PASSAGES,
 }
 
 
-def collection_name(store: str, part: Part, generation: int = 0) -> str:
+def collection_name(store: str, part: StorePart, generation: int = 0) -> str:
     """Return the name of a collection on the server."""
-    suffix = "" if part is Part.FACTS else f"_{generation}"
+    suffix = "" if part is StorePart.KEY_VALUES else f"_{generation}"
     return f"Llm4tag_{store}_{part}{suffix}"
 
 
-def _kept(name: str, kind: DataType = DataType.TEXT) -> Property:
+def _unindexed(name: str, kind: DataType = DataType.TEXT) -> Property:
     return Property(name=name, data_type=kind, index_filterable=False, index_searchable=False)
 
 
-def _matched(name: str, kind: DataType = DataType.TEXT) -> Property:
+def _filterable(name: str, kind: DataType = DataType.TEXT) -> Property:
     return Property(name=name, data_type=kind, tokenization=Tokenization.FIELD, index_searchable=False)
 
 
@@ -77,29 +81,29 @@ def _words(searched: Searched) -> list[Property]:
     ]
 
 
-def properties(part: Part) -> list[Property]:
+def properties(part: StorePart) -> list[Property]:
     """Return the properties of a part's collections."""
-    found = [_matched("key")]
-    if part is Part.FACTS:
-        return [*found, _matched("kind"), _kept("value")]
-    if part is Part.VOCABULARY:
-        return [*found, _kept("tag"), _order(), _kept("revision")]
-    if part is Part.TAGS:
+    found = [_filterable("key")]
+    if part is StorePart.KEY_VALUES:
+        return [*found, _filterable("kind"), _unindexed("value")]
+    if part is StorePart.VOCABULARY:
+        return [*found, _unindexed("tag"), _order(), _unindexed("revision")]
+    if part is StorePart.TAGS:
         return [*found, *_words(Searched.TAGS)]
-    if part is Part.UNITS:
-        return [*found, _matched("tag"), _kept("text"), _kept("kind"), *_words(Searched.UNITS)]
-    found += [_kept("title"), _kept("text"), _order(), _kept("revision")]
-    if part is Part.PASSAGES:
-        return [*found, _matched("source"), *_words(Searched.PASSAGES)]
-    lists = [_matched(name, DataType.TEXT_ARRAY) for name in ("human_tags", "model_tags", "tagged_by")]
-    return [*found, _kept("assignments"), *lists, *_words(Searched.CONTENTS)]
+    if part is StorePart.UNITS:
+        return [*found, _filterable("tag"), _unindexed("text"), _unindexed("kind"), *_words(Searched.UNITS)]
+    found += [_unindexed("title"), _unindexed("text"), _order(), _unindexed("revision")]
+    if part is StorePart.PASSAGES:
+        return [*found, _filterable("source"), *_words(Searched.PASSAGES)]
+    lists = [_filterable(name, DataType.TEXT_ARRAY) for name in ("human_tags", "model_tags", "tagged_by")]
+    return [*found, _unindexed("assignments"), *lists, *_words(Searched.CONTENTS)]
 
 
-def _vectors(part: Part) -> list[object]:
+def _vectors(part: StorePart) -> list[object]:
     raw = Configure.Vectors.self_provided(name=RAW, vector_index_config=Configure.VectorIndex.none())
     search = Configure.Vectors.self_provided(
         name=SEARCH,
-        # The server's default would compress, and rank otherwise than exact search.
+        # The server's default would compress vectors, and rankings would differ from exact search.
         quantizer=Configure.VectorIndex.Quantizer.none(),
         vector_index_config=Configure.VectorIndex.hnsw(
             distance_metric=VectorDistances.COSINE,
@@ -109,15 +113,15 @@ def _vectors(part: Part) -> list[object]:
         ),
     )
     return {
-        Part.VOCABULARY: [raw],
-        Part.TAGS: [search],
-        Part.CONTENTS: [raw, search],
-        Part.PASSAGES: [raw, search],
+        StorePart.VOCABULARY: [raw],
+        StorePart.TAGS: [search],
+        StorePart.CONTENTS: [raw, search],
+        StorePart.PASSAGES: [raw, search],
     }.get(part, [])
 
 
-async def make_collection(connection: Connection, part: Part, generation: int = 0) -> None:
-    """Make a collection (and this tenant in it) where it is not there yet."""
+async def make_collection(connection: Connection, part: StorePart, generation: int = 0) -> None:
+    """Make a collection, and this tenant in it, if they do not exist yet."""
     settings = connection.location.settings
     name = collection_name(connection.location.name, part, generation)
 
@@ -139,8 +143,8 @@ async def make_collection(connection: Connection, part: Part, generation: int = 
     await connection.call(make)
 
 
-async def drop_collection(connection: Connection, part: Part, generation: int) -> None:
-    """Drop a collection; of one with tenants, this tenant's part."""
+async def drop_collection(connection: Connection, part: StorePart, generation: int) -> None:
+    """Drop a collection; if it has tenants, only this tenant's part."""
     tenant = connection.location.settings.tenant
     name = collection_name(connection.location.name, part, generation)
 
@@ -155,9 +159,9 @@ async def drop_collection(connection: Connection, part: Part, generation: int) -
     await connection.call(drop)
 
 
-async def is_there(connection: Connection) -> bool:
+async def store_exists(connection: Connection) -> bool:
     """Return whether the store, or this tenant's part of it, has been begun on the server."""
-    name = collection_name(connection.location.name, Part.FACTS)
+    name = collection_name(connection.location.name, StorePart.KEY_VALUES)
     tenant = connection.location.settings.tenant
 
     async def look(client: weaviate.WeaviateAsyncClient) -> bool:
@@ -166,7 +170,7 @@ async def is_there(connection: Connection) -> bool:
         handle = client.collections.use(name)
         with_tenants = (await handle.config.get()).multi_tenancy_config.enabled
         if with_tenants != (tenant is not None):
-            raise told(connection.location, "multi-tenancy")
+            raise wrong_tenancy(connection.location)
         return tenant is None or await handle.tenants.exists(tenant)
 
     return await connection.call(look)

@@ -1,4 +1,4 @@
-"""Reading objects: by id, by scan, and in the order they were added."""
+"""Reading objects: by id, all of a collection, or those that match a filter in the order they were added in."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -8,45 +8,48 @@ from weaviate.classes.query import Filter, Sort
 
 from llm4tag.knowledge_store.items import Item
 from llm4tag.knowledge_store.weaviate.connection import Connection
-from llm4tag.knowledge_store.weaviate.layout import RAW, Part
-from llm4tag.knowledge_store.weaviate.objects import TRUTH_PROPERTIES, item_of, raw_vector, uuid_of
+from llm4tag.knowledge_store.weaviate.layout import RAW, StorePart
+from llm4tag.knowledge_store.weaviate.objects import WHOLE_PROPERTIES, item_of, raw_vector, uuid_of
 from llm4tag.models.embedder import Vector
 
 PAGE = 500
-"""Objects a request; the server's limit is 10,000, and they come with their texts."""
+"""Number of objects in one request; the server's limit is 10,000, and objects come with their texts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredObject:
     """An object as it is on the server."""
 
     item: Item
     order: int
+    """Its place in the order in which objects were added."""
     revision: str
+    """Differs after every write of the object."""
     vector: Vector | None
+    """The raw vector, if it was read."""
 
 
 async def by_id(
-    connection: Connection, part: Part, name: str, ids: Sequence[str], *, vectors: bool = False
-) -> dict[str, Stored]:
-    """Return the objects that are there, by id.
+    connection: Connection, part: StorePart, name: str, ids: Sequence[str], *, vectors: bool = False
+) -> dict[str, StoredObject]:
+    """Return the objects that exist, by id.
 
     Args:
-        connection: to the server.
-        part: what kind of objects.
-        name: the collection.
-        ids: of the objects.
+        connection: the connection to the server.
+        part: the part of the store that the collection holds.
+        name: name of the collection.
+        ids: ids of the objects.
         vectors: whether to read the raw vectors too.
     """
     collection = connection.collection(name)
-    found: dict[str, Stored] = {}
+    found: dict[str, StoredObject] = {}
     for at in range(0, len(ids), PAGE):
         uuids = [uuid_of(part, object_id) for object_id in ids[at : at + PAGE]]
         page = await connection.call(
             lambda _, uuids=uuids: collection.query.fetch_objects_by_ids(  # type: ignore[misc]
                 uuids,
                 limit=len(uuids),
-                return_properties=TRUTH_PROPERTIES[part],
+                return_properties=WHOLE_PROPERTIES[part],
                 include_vector=[RAW] if vectors else False,
             )
         )
@@ -56,9 +59,11 @@ async def by_id(
     return found
 
 
-async def scan(connection: Connection, part: Part, name: str, *, vectors: bool) -> AsyncIterator[list[Stored]]:
-    """Yield all objects of a collection in pages, by UUID: as good as in random order."""
-    async for page in _pages(connection, name, TRUTH_PROPERTIES[part], vectors=vectors):
+async def scan(
+    connection: Connection, part: StorePart, name: str, *, vectors: bool
+) -> AsyncIterator[list[StoredObject]]:
+    """Yield all objects of a collection in pages, ordered by UUID, which is as good as random order."""
+    async for page in _pages(connection, name, WHOLE_PROPERTIES[part], vectors=vectors):
         yield [_stored(part, each) for each in page]
 
 
@@ -92,7 +97,7 @@ async def _pages(
 
 
 async def matching(connection: Connection, name: str, where: Any, properties: list[str]) -> AsyncIterator[Any]:
-    """Yield the objects that a filter finds, in the order they were added, however many."""
+    """Yield all objects that a filter finds, in the order in which they were added."""
     collection = connection.collection(name)
     last, seen = -1, set[Any]()
     while True:
@@ -110,20 +115,20 @@ async def matching(connection: Connection, name: str, where: Any, properties: li
             yield each
         if len(page.objects) < PAGE or not new:
             return
-        # Two processes may have given the same number.
+        # Two processes may have used the same number.
         last = int(new[-1].properties["order"])
         seen = {each.uuid for each in page.objects if int(each.properties["order"]) == last}
 
 
 async def count(connection: Connection, name: str, where: Any = None) -> int:
-    """Count objects."""
+    """Count the objects of a collection that a filter finds, or all."""
     collection = connection.collection(name)
     found = await connection.call(lambda _: collection.aggregate.over_all(filters=where, total_count=True))
     return int(found.total_count or 0)
 
 
-def _stored(part: Part, each: Any) -> Stored:
-    return Stored(
+def _stored(part: StorePart, each: Any) -> StoredObject:
+    return StoredObject(
         item=item_of(part, each.properties),
         order=int(each.properties["order"]),
         revision=str(each.properties["revision"]),

@@ -1,4 +1,4 @@
-"""Putting objects into the collections of a store, and taking them out: each whole or not at all."""
+"""Writing objects into the collections of a store and deleting them; each is written whole or not at all."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -8,46 +8,61 @@ from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter
 from weaviate.exceptions import WeaviateInsertManyAllFailedError
 
-from llm4tag.knowledge_store.items import Item, Kind, unit_id
-from llm4tag.knowledge_store.protocol import Refused
+from llm4tag.knowledge_store.items import Item, ItemKind, unit_id
+from llm4tag.knowledge_store.records import Refused
 from llm4tag.knowledge_store.weaviate.connection import Connection
-from llm4tag.knowledge_store.weaviate.layout import Part
-from llm4tag.knowledge_store.weaviate.object_reads import Stored
-from llm4tag.knowledge_store.weaviate.objects import Orders, search_objects, truth_object, uuid_of
-from llm4tag.knowledge_store.weaviate.server_errors import concerns_all, told
-from llm4tag.knowledge_store.weaviate.store_state import State
+from llm4tag.knowledge_store.weaviate.layout import StorePart
+from llm4tag.knowledge_store.weaviate.object_reads import StoredObject
+from llm4tag.knowledge_store.weaviate.objects import OrderNumbers, search_objects, uuid_of, whole_object
+from llm4tag.knowledge_store.weaviate.server_errors import concerns_all, store_error
+from llm4tag.knowledge_store.weaviate.store_state import WeaviateState
 from llm4tag.models.embedder import Vector
 from llm4tag.schema import StoreError, Tag
 
-PART_OF = {Kind.TAG: Part.VOCABULARY, Kind.CONTENT: Part.CONTENTS, Kind.PASSAGE: Part.PASSAGES}
+PART_OF = {
+    ItemKind.TAG: StorePart.VOCABULARY,
+    ItemKind.CONTENT: StorePart.CONTENTS,
+    ItemKind.PASSAGE: StorePart.PASSAGES,
+}
 _DELETED_AT_ONCE = 1000
 _AT_ONCE = 2
-"""Requests that a batch is written in, side by side: the client packs one while the server stores the other."""
+"""Number of simultaneous requests that write a batch: the client packs one while the server stores the other."""
 
 
-class Putter:
-    """Puts objects into one store.
+class ObjectWriter:
+    """Writes objects into one store and deletes them.
 
     Args:
-        connection: to its server.
+        connection: the connection to the store's server.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._orders = Orders()
+        self._orders = OrderNumbers()
 
-    async def put(
+    async def write(
         self,
-        kind: Kind,
-        state: State,
+        kind: ItemKind,
+        state: WeaviateState,
         items: Sequence[Item],
         vectors: Mapping[str, Vector | None],
-        before: Mapping[str, Stored],
+        before: Mapping[str, StoredObject],
     ) -> list[Refused]:
-        """Write objects whole into the collections of a state; return those that the server refused one by one."""
-        centre = state.shape.centre_vector
-        truths = [
-            truth_object(
+        """Write objects whole.
+
+        Args:
+            kind: the kind of all the objects.
+            state: the state of the store; it names the collections.
+            items: the objects.
+            vectors: their raw vectors by id.
+            before: the objects as they were stored before; their places in the order stay.
+
+        Returns:
+            The objects that the server refused one by one.
+        """
+        centre = state.metadata.centre_vector
+        objects = [
+            whole_object(
                 item,
                 before[item.id].order if item.id in before else self._orders.next(),
                 vectors.get(item.id),
@@ -56,21 +71,21 @@ class Putter:
             for item in items
         ]
         refused: list[Refused] = []
-        if kind is Kind.TAG:
-            # What a tag is searched by comes first: a rerun after a kill then finds the tag itself still to do.
-            refused = await self._put_searched(state, items, vectors, before)
+        if kind is ItemKind.TAG:
+            # What is searched is written first: after a kill, a rerun finds that the tag is still missing.
+            refused = await self._write_searched(state, items, vectors, before)
         lost = {each.id for each in refused}
         refused += await self._insert(
-            state, PART_OF[kind], [each for item, each in zip(items, truths, strict=True) if item.id not in lost]
+            state, PART_OF[kind], [each for item, each in zip(items, objects, strict=True) if item.id not in lost]
         )
         return refused
 
-    async def _put_searched(
+    async def _write_searched(
         self,
-        state: State,
+        state: WeaviateState,
         items: Sequence[Item],
         vectors: Mapping[str, Vector | None],
-        before: Mapping[str, Stored],
+        before: Mapping[str, StoredObject],
     ) -> list[Refused]:
         wholes: list[DataObject[Any, Any]] = []
         units: list[DataObject[Any, Any]] = []
@@ -80,26 +95,28 @@ class Putter:
             if not isinstance(tag, Tag):
                 continue
             old = before[tag.id].item if tag.id in before else None
-            had = 1 + len(old.aliases) if isinstance(old, Tag) and old.assignable else 0
-            has = 1 + len(tag.aliases) if tag.assignable else 0
-            if has:
-                whole, own = search_objects(tag, vectors.get(tag.id))
+            units_before = 1 + len(old.aliases) if isinstance(old, Tag) and old.assignable else 0
+            units_now = 1 + len(tag.aliases) if tag.assignable else 0
+            if units_now:
+                whole, of_tag = search_objects(tag, vectors.get(tag.id))
                 wholes.append(whole)
-                units += own
-            elif had:
+                units += of_tag
+            elif units_before:
                 gone_tags.append(tag.id)
-            gone_units += [unit_id(tag.id, number) for number in range(has, had)]
-        await self.delete(state, Part.UNITS, gone_units)
-        await self.delete(state, Part.TAGS, gone_tags)
-        refused = await self._insert(state, Part.TAGS, wholes)
-        of_units = await self._insert(state, Part.UNITS, units)
+            gone_units += [unit_id(tag.id, number) for number in range(units_now, units_before)]
+        await self._delete(state, StorePart.UNITS, gone_units)
+        await self._delete(state, StorePart.TAGS, gone_tags)
+        refused = await self._insert(state, StorePart.TAGS, wholes)
+        of_units = await self._insert(state, StorePart.UNITS, units)
         lost = {each.id: each for each in refused}
         for each in of_units:
             owner = each.id.rpartition("#")[0]
             lost.setdefault(owner, Refused(id=owner, reason=each.reason))
         return list(lost.values())
 
-    async def _insert(self, state: State, part: Part, objects: Sequence[DataObject[Any, Any]]) -> list[Refused]:
+    async def _insert(
+        self, state: WeaviateState, part: StorePart, objects: Sequence[DataObject[Any, Any]]
+    ) -> list[Refused]:
         collection = self._connection.collection(state.name(self._connection.location.name, part))
         size = max(1, -(-len(objects) // _AT_ONCE))
         pieces = [objects[at : at + size] for at in range(0, len(objects), size)]
@@ -114,8 +131,8 @@ class Putter:
             refusals = {at: each.message for at, each in result.errors.items()}
             for message in refusals.values():
                 if concerns_all(message):
-                    # Told here, inside the call: it waits where the server is only not ready yet.
-                    raise told(self._connection.location, message)
+                    # Raised inside the call, which waits and tries again if the server is not ready yet.
+                    raise store_error(self._connection.location, message)
             return refusals
 
         refused: list[Refused] = []
@@ -128,16 +145,16 @@ class Putter:
             ]
         return refused
 
-    async def take_out(self, kind: Kind, state: State, items: Sequence[Item]) -> int:
-        """Delete objects with what they are searched by; return how many were there."""
+    async def delete(self, kind: ItemKind, state: WeaviateState, items: Sequence[Item]) -> int:
+        """Delete objects, tags with the objects by which they are searched; return how many existed."""
         tags = [item for item in items if isinstance(item, Tag)]
         units = [unit_id(tag.id, number) for tag in tags for number in range(1 + len(tag.aliases))]
-        await self.delete(state, Part.UNITS, units)
-        await self.delete(state, Part.TAGS, [tag.id for tag in tags])
-        return await self.delete(state, PART_OF[kind], [item.id for item in items])
+        await self._delete(state, StorePart.UNITS, units)
+        await self._delete(state, StorePart.TAGS, [tag.id for tag in tags])
+        return await self._delete(state, PART_OF[kind], [item.id for item in items])
 
-    async def delete(self, state: State, part: Part, ids: Sequence[str]) -> int:
-        """Delete objects of one collection; return how many were there."""
+    async def _delete(self, state: WeaviateState, part: StorePart, ids: Sequence[str]) -> int:
+        """Delete objects of one collection; return how many existed."""
         collection = self._connection.collection(state.name(self._connection.location.name, part))
         gone = 0
         for at in range(0, len(ids), _DELETED_AT_ONCE):
@@ -146,15 +163,17 @@ class Putter:
                 lambda _, where=where: collection.data.delete_many(where=where)  # type: ignore[misc]
             )
             if done.failed:
-                raise StoreError(f"{self._connection.location.text}: {done.failed} objects could not be deleted")
+                raise StoreError(
+                    f"{done.failed} objects could not be deleted", where=self._connection.location.text
+                )
             gone += done.successful
         return gone
 
 
 def require_all(connection: Connection, refused: Sequence[Refused]) -> None:
-    """Raise StoreError where any object was refused."""
+    """Raise StoreError if any object was refused."""
     if refused:
         raise StoreError(
-            f"{connection.location.text}: {len(refused)} objects were refused, the first "
-            f"{refused[0].id!r}: {refused[0].reason}"
+            f"{len(refused)} objects were refused, the first {refused[0].id!r}: {refused[0].reason}",
+            where=connection.location.text,
         )

@@ -8,13 +8,13 @@ from typing import Any
 from weaviate.classes.query import Filter, HybridFusion, MetadataQuery
 
 from llm4tag.knowledge_store.hybrid_fusion import LEG_LIMIT, FusedHit, LegHit, fuse, object_uuid
-from llm4tag.knowledge_store.protocol import PROPERTIES, Collection, Filters, Hit, SearchQuery, UnitHit
+from llm4tag.knowledge_store.protocol import PROPERTIES, Collection, Filters, Hit, SearchQuery
 from llm4tag.knowledge_store.query_checks import boosts, check_dimensions, check_filters, tags_under
 from llm4tag.knowledge_store.store_embedding import NO_EMBEDDING, StoreEmbedding
 from llm4tag.knowledge_store.weaviate.connection import Connection
 from llm4tag.knowledge_store.weaviate.layout import SEARCH, SEARCHED, WORDS
-from llm4tag.knowledge_store.weaviate.objects import centred
-from llm4tag.knowledge_store.weaviate.store_state import State
+from llm4tag.knowledge_store.weaviate.objects import search_vector
+from llm4tag.knowledge_store.weaviate.store_state import WeaviateState
 from llm4tag.knowledge_store.word_tokens import segmented
 from llm4tag.models.embedder import Vector
 from llm4tag.schema import StoreError, Vocabulary
@@ -24,12 +24,12 @@ _LEG = re.compile(r"Result Set (keyword|vector)[^)]*\) Document \S+ original sco
 _Filter = Any
 
 
-class Searcher:
+class ServerSearcher:
     """Searches one store.
 
     Args:
-        connection: to its server.
-        embedding: its embedder; vectors of another are refused.
+        connection: the connection to the store's server.
+        embedding: the store's embedder; query vectors of another one are refused.
     """
 
     def __init__(self, connection: Connection, embedding: StoreEmbedding) -> None:
@@ -37,11 +37,15 @@ class Searcher:
         self._embedding = embedding
 
     async def search(
-        self, state: State, vocabulary: Vocabulary | None, collection: Collection, queries: Sequence[SearchQuery]
+        self,
+        state: WeaviateState,
+        vocabulary: Vocabulary | None,
+        collection: Collection,
+        queries: Sequence[SearchQuery],
     ) -> list[list[Hit]]:
-        """Run queries against one state; the vocabulary is needed where a filter says ``within``."""
+        """Run queries against one state of the store; the vocabulary is needed if a filter says ``within``."""
         if any(query.vector is not None for query in queries):
-            self._embedding.check(state.shape.embedding, self._embedding.name)
+            self._embedding.check(state.metadata.embedding, self._embedding.name)
         slots = asyncio.Semaphore(_AT_ONCE)
 
         async def one(query: SearchQuery) -> list[Hit]:
@@ -51,22 +55,24 @@ class Searcher:
         return list(await asyncio.gather(*(one(query) for query in queries)))
 
     async def _search(
-        self, state: State, vocabulary: Vocabulary | None, collection: Collection, query: SearchQuery
+        self, state: WeaviateState, vocabulary: Vocabulary | None, collection: Collection, query: SearchQuery
     ) -> list[Hit]:
         check_filters(collection, query.filters)
-        asked = _Asked(self._connection, state, collection, query)
+        prepared = _ServerQuery(self._connection, state, collection, query)
         where = _where(collection, query.filters, vocabulary)
         if where is _NOTHING:
             return []
-        if asked.words and asked.vector is not None and query.fusion == "relative":
-            return await asked.hybrid(where)
-        return await asked.by_legs(where)
+        if prepared.words and prepared.vector is not None and query.fusion == "relative":
+            return await prepared.hybrid(where)
+        return await prepared.by_legs(where)
 
 
-class _Asked:
-    """One query, made ready for the server."""
+class _ServerQuery:
+    """One query, prepared for the server."""
 
-    def __init__(self, connection: Connection, state: State, collection: Collection, query: SearchQuery) -> None:
+    def __init__(
+        self, connection: Connection, state: WeaviateState, collection: Collection, query: SearchQuery
+    ) -> None:
         self._connection = connection
         self._collection = collection
         self._query = query
@@ -82,14 +88,18 @@ class _Asked:
         """Whether the keyword leg runs."""
         self.words = segmented(query.text) if self.by_word else ""
 
-    def _by_vector(self, state: State) -> Vector | None:
+    def _by_vector(self, state: WeaviateState) -> Vector | None:
         vector = self._query.vector
         if vector is None or self._query.alpha == 0.0 or self._collection is Collection.UNITS:
             return None
-        if not state.dimensions or state.shape.embedding == NO_EMBEDDING:
+        if not state.dimensions or state.metadata.embedding == NO_EMBEDDING:
             return None
         check_dimensions(vector, state.dimensions)
-        return centred(vector, state.shape.centre_vector) if self._collection is Collection.CONTENTS else vector
+        return (
+            search_vector(vector, state.metadata.centre_vector)
+            if self._collection is Collection.CONTENTS
+            else vector
+        )
 
     @property
     def _properties(self) -> list[str]:
@@ -115,9 +125,9 @@ class _Asked:
         return [self._hit(each.properties, _explained(each)) for each in found.objects]
 
     async def by_legs(self, where: _Filter) -> list[Hit]:
-        """Run the legs one beside the other and fuse them here.
+        """Run the legs at the same time and fuse them here.
 
-        A single leg has nothing to fuse; of ranked fusion the server does not tell the raw scores.
+        A single leg needs no fusion, and for ranked fusion the server does not report the raw scores.
         """
         by_word, by_vector = await asyncio.gather(self._keyword_leg(where), self._vector_leg(where))
         rows = {**(by_word or {}), **(by_vector or {})}
@@ -171,27 +181,17 @@ class _Asked:
         }
 
     def _hit(self, properties: Any, fused: FusedHit) -> Hit:
-        values = {
-            "id": str(properties["key"]),
-            "score": fused.score,
-            "keyword_score": fused.keyword_score,
-            "vector_score": fused.vector_score,
-            "keyword_part": fused.keyword_part,
-            "vector_part": fused.vector_part,
-        }
         if self._collection is Collection.UNITS:
-            return UnitHit.model_validate(
-                {**values, "tag": properties["tag"], "text": properties["text"], "kind": properties["kind"]}
-            )
-        return Hit.model_validate(values)
+            return fused.as_unit_hit(properties["tag"], properties["text"], properties["kind"])
+        return fused.as_hit()
 
 
 def _explained(each: Any) -> FusedHit:
     legs = {name: (float(raw), float(part)) for name, raw, part in _LEG.findall(each.metadata.explain_score or "")}
     if not legs:
         raise StoreError(
-            f"the server explains a score as {each.metadata.explain_score!r}, which this version cannot read; "
-            "use the Weaviate version that docs/weaviate.md names"
+            f"the server explains a score as {each.metadata.explain_score!r}, which this version cannot read",
+            remedy="use the Weaviate version that docs/weaviate.md names",
         )
     keyword, vector = legs.get("keyword"), legs.get("vector")
     return FusedHit(
@@ -205,11 +205,11 @@ def _explained(each: Any) -> FusedHit:
 
 
 _NOTHING = object()
-"""A filter that no object passes."""
+"""The filter that no object passes."""
 
 
 def _where(collection: Collection, filters: Filters, vocabulary: Vocabulary | None) -> _Filter:
-    """Return the server's filter, None for none, or ``_NOTHING``."""
+    """Return the server's filter, None if there is none, or ``_NOTHING``."""
     key = "tag" if collection is Collection.UNITS else "key"
     allowed = filters.ids
     if filters.within is not None and vocabulary is not None:

@@ -1,4 +1,4 @@
-"""Failures of the server and the network, told so that the user knows what to do."""
+"""Failures of the server and of the network, as StoreError with the remedy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,63 +7,86 @@ import grpc
 import httpx
 from weaviate import exceptions
 
-from llm4tag.knowledge_store.weaviate.address import WeaviateLocation
+from llm4tag.knowledge_store.location import WeaviateLocation
 from llm4tag.schema import StoreError, StoreUnreachableError
 
-_KEPT = "what was acknowledged is kept: run the same command again"
+_SAFE = "what was acknowledged is saved: run the same command again"
 _ABSENT = (
     *("not present in schema", "could not find class", "not found in schema", "class not found"),
-    # A server that starts knows a collection some moments before it has opened what is in it.
+    # A server that starts knows a collection some moments before it has opened the collection's data.
     *("non-existing index", "could not find index", "cannot find index"),
 )
 
 
 class CollectionGone(StoreError):
-    """A collection, or this tenant's part of it, is not there: another process may just have replaced it."""
+    """A collection, or this tenant's part of it, does not exist: another process may just have replaced it."""
+
+
+class ObjectExists(StoreError):
+    """An object that was to be new exists already."""
 
 
 @contextmanager
 def weaviate_errors(location: WeaviateLocation) -> Iterator[None]:
-    """Turn what the client and the network raise into StoreError, with the mend."""
+    """Turn the errors of the client and of the network into StoreError, with the remedy."""
     try:
         yield
     except (exceptions.WeaviateBaseError, grpc.RpcError, httpx.HTTPError, OSError) as error:
-        raise told(location, error) from error
+        raise store_error(location, error) from error
 
 
-def told(location: WeaviateLocation, error: BaseException | str) -> StoreError:
-    """Return the error that a user reads for one of the client's, or for a message of the server's."""
+def store_error(location: WeaviateLocation, error: BaseException | str) -> StoreError:
+    """Return the StoreError for an error of the client, or for a message of the server.
+
+    Args:
+        location: the store, for the message.
+        error: the error, or the server's message about one object.
+    """
     message = _message(error)
     low = message.lower()
     place = location.text
     if _any(low, *_ABSENT) or ("tenant" in low and "not found" in low):
-        return CollectionGone(f"{place}: {message}")
+        return CollectionGone(message, where=place)
     if _any(low, "multi-tenancy", "multi tenancy"):
-        return StoreError(
-            f"{place}: the store was made {'without' if location.settings.tenant else 'with'} tenants; "
-            "leave tenant (LLM4TAG_WEAVIATE_TENANT) out or set it, as the store was made"
-        )
+        return wrong_tenancy(location)
     if _any(low, "read-only", "readonly"):
-        return StoreError(f"{place}: the server is read-only (is its disk full?): free some space there; {_KEPT}")
+        return StoreError(
+            "the server is read-only (is its disk full?)", where=place, remedy=f"free some space there: {_SAFE}"
+        )
     if isinstance(error, (exceptions.WeaviateTimeoutError, httpx.TimeoutException)) or "deadline" in low:
         return StoreError(
-            f"{place}: the server did not answer in time; try again, or raise LLM4TAG_WEAVIATE_QUERY_TIMEOUT "
-            f"or LLM4TAG_WEAVIATE_INSERT_TIMEOUT (seconds); {_KEPT}"
+            "the server did not answer in time",
+            where=place,
+            remedy="try again, or raise LLM4TAG_WEAVIATE_QUERY_TIMEOUT or LLM4TAG_WEAVIATE_INSERT_TIMEOUT "
+            f"(seconds): {_SAFE}",
         )
     if _any(low, "unauthorized", "unauthenticated", "anonymous access not enabled", "401"):
         return refused_key(location)
     if _any(low, "forbidden", "permission"):
-        return StoreError(f"{place}: the key may not do this: {message}; give it the right, or use another key")
-    if _unreachable(error, low):
-        return StoreUnreachableError(
-            f"{place}: the server cannot be reached ({message}); start it, check host, port and grpc_port "
-            f"({location.grpc_host}:{location.settings.grpc_port}); {_KEPT}"
+        return StoreError(
+            f"the key may not do this: {message}", where=place, remedy="give it the right, or use another key"
         )
-    return StoreError(f"{place}: {message}")
+    if _unreachable(error, low):
+        ports = f"{location.grpc_host}:{location.settings.grpc_port}"
+        return StoreUnreachableError(
+            f"the server cannot be reached ({message})",
+            where=place,
+            remedy=f"start it, check host, port and grpc_port ({ports}): {_SAFE}",
+        )
+    return (ObjectExists if "already exists" in low else StoreError)(message, where=place)
+
+
+def wrong_tenancy(location: WeaviateLocation) -> StoreError:
+    """Return the error for a tenant that is given for a store without tenants, or missing for one with tenants."""
+    return StoreError(
+        f"the store was made {'without' if location.settings.tenant else 'with'} tenants",
+        where=location.text,
+        remedy="leave tenant (LLM4TAG_WEAVIATE_TENANT) out or set it, as the store was made",
+    )
 
 
 def concerns_all(message: str) -> bool:
-    """Return whether a message about one object speaks of the server or the collection: no other fares better."""
+    """Return whether a message about one object is about the server or the collection, so about all objects."""
     return _any(
         message.lower(),
         *_ABSENT,
@@ -73,9 +96,13 @@ def concerns_all(message: str) -> bool:
 
 
 def refused_key(location: WeaviateLocation) -> StoreError:
-    """Return the error for a key that the server does not take."""
-    have = "the key in LLM4TAG_WEAVIATE_API_KEY" if location.settings.api_key else "a request without a key"
-    return StoreError(f"{location.text}: the server refuses {have}; set LLM4TAG_WEAVIATE_API_KEY to one it knows")
+    """Return the error for a key that the server does not accept."""
+    given = "the key in LLM4TAG_WEAVIATE_API_KEY" if location.settings.api_key else "a request without a key"
+    return StoreError(
+        f"the server refuses {given}",
+        where=location.text,
+        remedy="set LLM4TAG_WEAVIATE_API_KEY to one that it knows",
+    )
 
 
 def _message(error: BaseException | str) -> str:

@@ -5,20 +5,26 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from llm4tag.knowledge_store.items import Kind
-from llm4tag.knowledge_store.weaviate.address import WeaviateLocation
+from llm4tag.knowledge_store.items import ItemKind
+from llm4tag.knowledge_store.location import WeaviateLocation
 from llm4tag.knowledge_store.weaviate.connection import Connection
-from llm4tag.knowledge_store.weaviate.layout import GENERATIONAL, SCHEMA_VERSION, Part, is_there, make_collection
+from llm4tag.knowledge_store.weaviate.layout import (
+    GENERATIONAL,
+    SCHEMA_VERSION,
+    StorePart,
+    make_collection,
+    store_exists,
+)
 from llm4tag.knowledge_store.weaviate.rebuilder import Rebuilder
-from llm4tag.knowledge_store.weaviate.store_state import Keeper, Shape
+from llm4tag.knowledge_store.weaviate.store_state import StateManager, StoreMetadata
 from llm4tag.schema import StoreError, StoreNotFoundError, StoreVersionError
 
 MIGRATES_FROM = frozenset({"0"})
-"""Versions whose objects this one can still read: they are written anew in today's layout."""
+"""Versions whose objects this one can still read; migrating writes them again in the present layout."""
 
 
 class _Recorded(BaseModel):
-    """What can be read of a shape of any version."""
+    """The metadata that stores of all versions have."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -26,75 +32,93 @@ class _Recorded(BaseModel):
     embedding: str
 
 
-async def opened(
+async def connected_store(
     location: WeaviateLocation, name_for_new: Callable[[], str], *, create: bool, migrate: bool
-) -> tuple[Connection, Keeper, str]:
-    """Connect and find the store, or make it; return its recorded embedding too.
+) -> tuple[Connection, StateManager, str]:
+    """Connect to a store on a server, or make it.
+
+    Args:
+        location: the store.
+        name_for_new: returns the name of the embedding of a new store; called only if one is made.
+        create: make the store if there is none.
+        migrate: bring a store of an older version up to date.
+
+    Returns:
+        The connection, the manager of the store's state, and the name of the embedding that the store recorded.
 
     Raises:
-        StoreNotFoundError: no store there, and ``create`` is false.
-        StoreVersionError: a store of another version.
+        StoreNotFoundError: there is no store, and ``create`` is false.
+        StoreVersionError: the store has another version.
         StoreError: the server failed.
     """
     connection = await Connection.open(location)
     try:
-        keeper = Keeper(connection)
-        recorded = await _recorded(connection, keeper)
+        manager = StateManager(connection)
+        recorded = await _recorded(connection, manager)
         if recorded is None:
             if not create:
                 raise StoreNotFoundError(
-                    f"no store at {location.text}; make one with `llm4tag store init --store {location.text}` "
-                    "or `llm4tag ingest vocabulary FILE --store …`"
+                    f"no store at {location.text}",
+                    remedy="{make_store}, or {ingest_vocabulary}",
+                    store=location.text,
                 )
-            await _make(connection, keeper, await asyncio.to_thread(name_for_new))
-            recorded = await _recorded(connection, keeper)
+            await _make(connection, manager, await asyncio.to_thread(name_for_new))
+            recorded = await _recorded(connection, manager)
         if recorded is None:
             raise StoreError(
-                f"{location.text}: the store that was just made is not there; look at the server's log"
+                "the store that was just made is not there",
+                where=location.text,
+                remedy="look at the server's log",
             )
         if recorded.schema_version != SCHEMA_VERSION:
-            await _migrate(connection, keeper, recorded.schema_version, migrate=migrate)
-        return connection, keeper, recorded.embedding
+            await _migrate(connection, manager, recorded.schema_version, migrate=migrate)
+        return connection, manager, recorded.embedding
     except BaseException:
         await connection.close()
         raise
 
 
-async def _recorded(connection: Connection, keeper: Keeper) -> _Recorded | None:
-    """Return what a store says of itself; None where there is none, or one whose making was cut short."""
-    if not await is_there(connection):
+async def _recorded(connection: Connection, manager: StateManager) -> _Recorded | None:
+    """Return the metadata of a store, or None if there is none or if making it was interrupted."""
+    if not await store_exists(connection):
         return None
-    text = await keeper.read_shape()
+    text = await manager.read_metadata()
     try:
         return None if text is None else _Recorded.model_validate_json(text)
     except ValidationError:
         raise StoreVersionError(
-            f"{connection.location.text}: the store's state cannot be read by this version; use the llm4tag that "
-            "wrote it, or `llm4tag store export` there and `import` here"
+            "this version cannot read the store's state",
+            where=connection.location.text,
+            remedy="{move_store}",
+            store=connection.location.text,
         ) from None
 
 
-async def _make(connection: Connection, keeper: Keeper, embedding: str) -> None:
-    """Make all collections; the store is complete when its state stands, which two processes may both write."""
-    await asyncio.gather(*(make_collection(connection, part, 1) for part in Part))
-    if await keeper.read_shape() is None:
-        await keeper.begin(Shape(embedding=embedding, generations=dict.fromkeys(GENERATIONAL, 1)))
+async def _make(connection: Connection, manager: StateManager, embedding: str) -> None:
+    """Make all collections, then write the metadata, which completes the store; two processes may do so."""
+    await asyncio.gather(*(make_collection(connection, part, 1) for part in StorePart))
+    if await manager.read_metadata() is None:
+        await manager.begin(StoreMetadata(embedding=embedding, generations=dict.fromkeys(GENERATIONAL, 1)))
 
 
-async def _migrate(connection: Connection, keeper: Keeper, version: str, *, migrate: bool) -> None:
+async def _migrate(connection: Connection, manager: StateManager, version: str, *, migrate: bool) -> None:
     place = connection.location.text
     if version not in MIGRATES_FROM:
         raise StoreVersionError(
-            f"{place}: written with store version {version}, this llm4tag reads version {SCHEMA_VERSION}; "
-            "use the llm4tag that wrote it, or `llm4tag store export` there and `import` here"
+            f"written with store version {version}, this llm4tag reads version {SCHEMA_VERSION}",
+            where=place,
+            remedy="{move_store}",
+            store=place,
         )
     if not migrate:
         raise StoreVersionError(
-            f"{place}: written with store version {version}, this llm4tag has version {SCHEMA_VERSION}; "
-            f"bring it up to date with `llm4tag store init --store {place}` (nothing is embedded anew)"
+            f"written with store version {version}, this llm4tag has version {SCHEMA_VERSION}",
+            where=place,
+            remedy="{migrate_store}",
+            store=place,
         )
-    rebuilder = Rebuilder(connection, keeper)
-    async with keeper.rebuilding(patient=True):
-        new = await rebuilder.copy(list(Kind))
-        async with keeper.writers_out():
+    rebuilder = Rebuilder(connection, manager)
+    async with manager.rebuilding(patient=True):
+        new = await rebuilder.copy(list(ItemKind))
+        async with manager.writers_out():
             await rebuilder.swap(await rebuilder.catch_up(new))

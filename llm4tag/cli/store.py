@@ -11,7 +11,8 @@ from llm4tag.schema.text import printable
 
 if TYPE_CHECKING:
     from llm4tag.calibration.passport import Passport
-    from llm4tag.knowledge_store.protocol import StoreStatistics, Writing
+    from llm4tag.knowledge_store.protocol import StoreStatistics
+    from llm4tag.knowledge_store.records import Writing
 
 app = typer.Typer(no_args_is_help=True, help="Look at a store, move it, embed it anew.", rich_markup_mode="rich")
 
@@ -131,7 +132,7 @@ def copy(
     llm4tag store copy my.store weaviate://localhost:8080/news
     llm4tag store copy weaviate://localhost:8080/news backup.store
     """
-    from llm4tag.knowledge_store.store_copy import copy_store
+    from llm4tag.knowledge_store.stores import copy_store
 
     with progress_bar("copying", unit="objects") as bar:
         writing = run_async(copy_store(source, target, bar))

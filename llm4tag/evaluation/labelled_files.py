@@ -1,4 +1,4 @@
-"""Labelled files: contents with their gold tags, and samples of them."""
+"""LabelledContent files: contents with their gold tags, and samples of them."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from llm4tag.knowledge_store.ingest.contents import RowId, Unmapped, map_tag
-from llm4tag.knowledge_store.ingest.notices import Notes, Seen
-from llm4tag.knowledge_store.ingest.row import Row, RowProblem, from_validation, jsonable
+from llm4tag.knowledge_store.ingest.notices import Notes, SeenIds
+from llm4tag.knowledge_store.ingest.row import Row, RowProblem
 from llm4tag.knowledge_store.ingest.row_files import read_rows
 from llm4tag.schema import Content, Provenance, Vocabulary
 
@@ -47,7 +47,7 @@ class LabelledContent:
 
 
 def read_labelled(
-    file: str, vocabulary: Vocabulary, notes: Notes, seen: Seen
+    file: str, vocabulary: Vocabulary, notes: Notes, seen: SeenIds
 ) -> Iterator[LabelledContent | RowProblem]:
     """Read labelled contents from JSONL, CSV, Parquet or stdin (``-``), in the form of tagged history.
 
@@ -66,17 +66,17 @@ def read_labelled(
             yield _labelled(row, vocabulary, notes, seen)
 
 
-def _labelled(row: Row, vocabulary: Vocabulary, notes: Notes, seen: Seen) -> LabelledContent | RowProblem:
+def _labelled(row: Row, vocabulary: Vocabulary, notes: Notes, seen: SeenIds) -> LabelledContent | RowProblem:
     try:
         fields = _LabelledRow.model_validate(row.data)
         content = Content(id=fields.id, text=fields.text, title=fields.title)
     except ValidationError as error:
-        return from_validation(row.file, row.line, row.data, error)
+        return row.invalid(error)
     if not content.full_text.strip():
-        return _problem(row, "text", "is missing or blank", "give the text to tag")
+        return row.problem("text", "is missing or blank", "give the text to tag")
     if not fields.labels():
-        return _problem(row, "tags", "is missing or empty", "give at least one right tag, or leave the row out")
-    duplicate = seen.duplicate(content.id, row.file, row.line, row.data)
+        return row.problem("tags", "is missing or empty", "give at least one right tag, or leave the row out")
+    duplicate = seen.duplicate(content.id, row)
     if duplicate:
         return duplicate
     return LabelledContent(content, frozenset(_gold(label, row, vocabulary, notes) for label in fields.labels()))
@@ -93,14 +93,8 @@ def _gold(label: str, row: Row, vocabulary: Vocabulary, notes: Notes) -> str:
     return tag
 
 
-def _problem(row: Row, field: str, problem: str, mend: str) -> RowProblem:
-    return RowProblem(
-        file=row.file, line=row.line, field=field, problem=problem, mend=mend, raw=jsonable(row.data)
-    )
-
-
 def narrow(labelled: list[LabelledContent], tags: frozenset[str]) -> tuple[list[LabelledContent], int]:
-    """Restrict the gold tags to ``tags``, and the contents to those that still have any.
+    """Keep the gold tags among ``tags`` and the contents that have any.
 
     Returns:
         The contents, and the number of gold tags that were left out.

@@ -101,7 +101,7 @@ def test_new_contents_take_their_text_from_the_line_or_the_contents(filled: Path
     (row,) = written(tmp_path / "out.jsonl.rejected.jsonl")
     assert (row["line"], row["field"]) == (4, "id")
     assert "neither the store nor the line has the text of 'c'" in row["problem"]
-    assert "--contents" in row["mend"]
+    assert "the option contents" in row["remedy"]
     assert statistics(filled).contents == 4
 
 

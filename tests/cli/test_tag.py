@@ -75,7 +75,7 @@ def test_bad_rows_are_set_aside_and_give_3(full: Path, tmp_path: Path) -> None:
     assert ids(out) == ["1"]
     rejects = written(out.parent / "new.jsonl.rejected.jsonl")
     assert [(row["line"], row["field"]) for row in rejects] == [(2, ""), (3, "text"), (4, "id")]
-    assert all(row["mend"] for row in rejects)
+    assert all(row["remedy"] for row in rejects)
     assert f"set aside: {file}:2: not JSON" in done.stderr
     assert "3 set aside in" in done.stderr
     elsewhere = tmp_path / "bad.jsonl"

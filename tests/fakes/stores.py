@@ -14,11 +14,11 @@ async def open_fake(
     """Open the store at a location, or make it."""
     if not location.startswith("weaviate://"):
         return await EmbeddedStore.open(Path(location), fake_embedder, embedding=embedding, create=create)
+    from llm4tag.knowledge_store.location import parse_weaviate_location
     from llm4tag.knowledge_store.weaviate import WeaviateStore
-    from llm4tag.knowledge_store.weaviate.address import parse_location
 
     return await WeaviateStore.open(
-        parse_location(location), fake_embedder, embedding=embedding, create=create, migrate=migrate
+        parse_weaviate_location(location), fake_embedder, embedding=embedding, create=create, migrate=migrate
     )
 
 

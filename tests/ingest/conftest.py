@@ -1,3 +1,5 @@
+"""Stores that the tests of ingest share."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 

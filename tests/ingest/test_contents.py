@@ -64,8 +64,8 @@ def test_contents_bad_rows(tmp_path: Path) -> None:
         (4, "text"),
         (5, "id"),
     ]
-    assert "stands already at line 1" in problems[0].problem
-    assert all(problem.mend for problem in problems)
+    assert "is already used at line 1" in problems[0].problem
+    assert all(problem.remedy for problem in problems)
     assert [str(notice) for notice in notes.notices] == [f"{file}:6: the field 'url' is not read"]
 
 
@@ -90,7 +90,7 @@ def test_history_sets_unknown_and_ambiguous_tags_aside(tmp_path: Path) -> None:
     assert (partial.file, partial.line, partial.field, partial.partial) == (file, 1, "tags", True)
     assert "'klingon' is no tag of the vocabulary" in partial.problem
     assert "'TONGUE' names several tags (lang:en, organ)" in partial.problem
-    assert "give the id" in partial.mend
+    assert "give the id" in partial.remedy
     assert partial.raw == {"id": "a", "tags": ["klingon", "TONGUE"]}
     assert (whole.line, whole.partial) == (2, False)
     assert whole.raw == {"id": "b", "text": "t", "tags": ["klingon"]}
@@ -109,7 +109,7 @@ def test_history_keeps_groups_and_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "field", "told"),
+    ("row", "field", "message"),
     [
         ({"text": "t", "tags": ["old"]}, "id", "is missing"),
         ({"id": "a", "tags": ["old"]}, "text", "is missing"),
@@ -126,13 +126,13 @@ def test_history_keeps_groups_and_says_so(tmp_path: Path) -> None:
         ({"id": 1.5, "text": 2, "tags": ["old"]}, "id", "also field 'text'"),
     ],
 )
-def test_history_bad_rows(tmp_path: Path, row: dict[str, object], field: str, told: str) -> None:
+def test_history_bad_rows(tmp_path: Path, row: dict[str, object], field: str, message: str) -> None:
     contents, problems = history(jsonl(tmp_path / "a.jsonl", row))
     assert contents == []
     (problem,) = problems
     assert problem.field == field
-    assert told in problem.problem
-    assert problem.mend
+    assert message in problem.problem
+    assert problem.remedy
     assert problem.raw == row
 
 
@@ -188,4 +188,4 @@ def test_ids_must_differ_over_all_files(tmp_path: Path) -> None:
     one, two = jsonl(tmp_path / "one.jsonl", row), jsonl(tmp_path / "two.jsonl", row)
     items = list(read_history([one, two], VOCABULARY))
     assert isinstance(items[1], RowProblem)
-    assert f"stands already at {one}:1" in items[1].problem
+    assert f"is already used at {one}:1" in items[1].problem

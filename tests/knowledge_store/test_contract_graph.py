@@ -1,4 +1,4 @@
-"""The contract of every backend: who carries which tag, and what is there."""
+"""The contract of every backend: which contents carry which tags, and the numbers of its objects."""
 
 from datetime import UTC, datetime, timedelta
 

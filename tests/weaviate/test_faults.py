@@ -1,4 +1,4 @@
-"""What goes wrong with a real server: killed, frozen, full, closed to us; and that a rerun completes."""
+"""Failures of a real server: it is killed, frozen, full or refuses the key; a rerun completes the work."""
 
 import json
 import subprocess
@@ -54,8 +54,8 @@ async def test_a_wrong_grpc_port_is_named(weaviate: WeaviateServer) -> None:
         await open_fake(f"{base}/x?grpc_port=9", embedding="fake", create=True)
 
 
-async def test_an_absent_store_is_told_from_an_absent_server(weaviate: WeaviateServer) -> None:
-    with pytest.raises(StoreNotFoundError, match="llm4tag store init"):
+async def test_an_absent_store_differs_from_an_absent_server(weaviate: WeaviateServer) -> None:
+    with pytest.raises(StoreNotFoundError, match="make the store"):
         await open_fake(weaviate.store("neverwas"))
 
 
@@ -171,10 +171,10 @@ async def test_keys(server_ready: None, tmp_path: Path, monkeypatch: pytest.Monk
 
 async def test_a_store_of_an_older_layout_is_migrated_by_init(weaviate: WeaviateServer) -> None:
     """A store whose contents lack a property that this version searches by, as version 0 would have left it."""
-    from llm4tag.knowledge_store.weaviate.address import parse_location
+    from llm4tag.knowledge_store.location import parse_weaviate_location
     from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
-    from llm4tag.knowledge_store.weaviate.layout import RAW, Part, collection_name
-    from llm4tag.knowledge_store.weaviate.store_state import Keeper, Shape
+    from llm4tag.knowledge_store.weaviate.layout import RAW, StorePart, collection_name
+    from llm4tag.knowledge_store.weaviate.store_state import StateManager, StoreMetadata
 
     location = weaviate.store("older")
     contents = [TaggedContent(id=str(n), text=f"water {n}", assignments=(Assignment(tag="a"),)) for n in range(5)]
@@ -183,19 +183,21 @@ async def test_a_store_of_an_older_layout_is_migrated_by_init(weaviate: Weaviate
         await store.upsert_contents(contents)
 
     async def age() -> None:
-        connection = await Connection.open(parse_location(location))
-        handle = connection.collection(collection_name("older", Part.CONTENTS, 1))
+        connection = await Connection.open(parse_weaviate_location(location))
+        handle = connection.collection(collection_name("older", StorePart.CONTENTS, 1))
         for found in (await handle.query.fetch_objects(limit=10, include_vector=True)).objects:
-            kept = {name: found.properties[name] for name in found.properties if not name.startswith("words_")}
-            kept.pop("tagged_by")
-            await handle.data.replace(found.uuid, properties=kept, vector={RAW: found.vector[RAW]})
-        keeper = Keeper(connection)
-        shape = Shape.model_validate_json(await keeper.read_shape() or "")
-        await keeper.set_shape(shape.model_copy(update={"schema_version": "0"}))
+            properties = {
+                name: found.properties[name] for name in found.properties if not name.startswith("words_")
+            }
+            properties.pop("tagged_by")
+            await handle.data.replace(found.uuid, properties=properties, vector={RAW: found.vector[RAW]})
+        manager = StateManager(connection)
+        metadata = StoreMetadata.model_validate_json(await manager.read_metadata() or "")
+        await manager.set_metadata(metadata.model_copy(update={"schema_version": "0"}))
         await connection.close()
 
     await LOOP.run(age())
-    with pytest.raises(StoreVersionError, match=r"version 0.*llm4tag store init"):
+    with pytest.raises(StoreVersionError, match=r"version 0.*bring the store up to date"):
         await open_fake(location)
     async with await open_fake(location, migrate=True) as store:
         assert await store.get_contents([each.id for each in contents]) == contents
@@ -208,19 +210,19 @@ async def test_a_store_of_an_older_layout_is_migrated_by_init(weaviate: Weaviate
 
 
 async def test_a_store_of_an_unknown_version_is_refused(weaviate: WeaviateServer) -> None:
-    from llm4tag.knowledge_store.weaviate.address import parse_location
+    from llm4tag.knowledge_store.location import parse_weaviate_location
     from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
-    from llm4tag.knowledge_store.weaviate.store_state import Keeper
+    from llm4tag.knowledge_store.weaviate.store_state import StateManager
 
     location = weaviate.store("newer")
     async with await open_fake(location, embedding="fake", create=True):
         pass
 
     async def outdate() -> None:
-        connection = await Connection.open(parse_location(location))
-        shape = json.loads(await Keeper(connection).read_shape() or "")
-        await Keeper(connection).facts.set_many(
-            {("state", "state"): json.dumps({**shape, "schema_version": "99"})}
+        connection = await Connection.open(parse_weaviate_location(location))
+        metadata = json.loads(await StateManager(connection).read_metadata() or "")
+        await StateManager(connection).key_values.set_many(
+            {("state", "state"): json.dumps({**metadata, "schema_version": "99"})}
         )
         await connection.close()
 
@@ -233,16 +235,16 @@ async def test_what_the_server_refuses_one_by_one_is_reported(weaviate: Weaviate
     """Somebody has put a vector of another length into the collection: objects with vectors are refused."""
     from weaviate.classes.data import DataObject
 
-    from llm4tag.knowledge_store.weaviate.address import parse_location
+    from llm4tag.knowledge_store.location import parse_weaviate_location
     from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
-    from llm4tag.knowledge_store.weaviate.layout import SEARCH, Part, collection_name
+    from llm4tag.knowledge_store.weaviate.layout import SEARCH, StorePart, collection_name
 
     location = weaviate.store("refusing")
     async with await open_fake(location, embedding="fake", create=True) as store:
 
         async def spoil() -> None:
-            connection = await Connection.open(parse_location(location))
-            handle = connection.collection(collection_name("refusing", Part.CONTENTS, 1))
+            connection = await Connection.open(parse_weaviate_location(location))
+            handle = connection.collection(collection_name("refusing", StorePart.CONTENTS, 1))
             await handle.data.insert_many(
                 [DataObject(properties={"key": "stranger"}, vector={SEARCH: [1.0, 2.0]})]
             )

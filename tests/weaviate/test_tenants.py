@@ -1,4 +1,4 @@
-"""One tenant a customer: the same store name, nothing in common."""
+"""Tenants: stores of the same name that have nothing in common."""
 
 import pytest
 

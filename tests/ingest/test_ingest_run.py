@@ -10,7 +10,8 @@ import pytest
 from llm4tag.knowledge_store.embedded import EmbeddedStore
 from llm4tag.knowledge_store.ingest.ingest_run import BATCH, ingest_history, ingest_vocabulary
 from llm4tag.knowledge_store.ingest.passages import ingest_knowledge
-from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery, Writing
+from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery
+from llm4tag.knowledge_store.records import Writing
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import TaggedContent, UsageError
 from tests.fakes.embedder import fake_embedder
@@ -90,7 +91,7 @@ async def test_history_rows_are_stored_or_set_aside(tagged: KnowledgeStore, tmp_
         (4, "tags", False),
         (5, "id", False),
     ]
-    assert all(row["file"] == file and row["problem"] and row["mend"] for row in rows)
+    assert all(row["file"] == file and row["problem"] and row["remedy"] for row in rows)
     assert rows[1]["raw"] == '{"id": "3", "te'
     assert rows[2]["raw"] == {"id": "4", "text": "t", "tags": ["gone"]}
     stored = await tagged.get_contents(["1", "2"])
@@ -100,7 +101,7 @@ async def test_history_rows_are_stored_or_set_aside(tagged: KnowledgeStore, tmp_
     assert [hit.id for hit in hits] == ["1"]
 
 
-async def test_mended_file_removes_its_rejects(tagged: KnowledgeStore, tmp_path: Path) -> None:
+async def test_corrected_file_removes_its_rejects(tagged: KnowledgeStore, tmp_path: Path) -> None:
     good = {"id": "1", "text": "t", "tags": ["web"]}
     file = jsonl(tmp_path / "h.jsonl", good, "broken")
     await ingest_history(tagged, [file])
@@ -134,7 +135,7 @@ async def test_nothing_usable(tagged: KnowledgeStore, tmp_path: Path, content: s
 
 async def test_history_needs_a_vocabulary(store: KnowledgeStore, tmp_path: Path) -> None:
     file = jsonl(tmp_path / "h.jsonl", {"id": "1", "text": "t", "tags": ["web"]})
-    with pytest.raises(UsageError, match="has no tags yet; ingest a vocabulary first"):
+    with pytest.raises(UsageError, match="has no tags yet; ingest a vocabulary into the store"):
         await ingest_history(store, [file])
 
 

@@ -1,4 +1,4 @@
-"""Facts: small objects by key, in a collection of their own. State, marks and artifacts are kept in them."""
+"""Values by kind and key, in a collection of their own: the store's state, marks and artifacts."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,14 @@ from weaviate.classes.query import Filter
 
 from llm4tag.knowledge_store.hybrid_fusion import object_uuid
 from llm4tag.knowledge_store.weaviate.connection import Connection
-from llm4tag.knowledge_store.weaviate.layout import Part, collection_name
+from llm4tag.knowledge_store.weaviate.layout import StorePart, collection_name
+from llm4tag.knowledge_store.weaviate.server_errors import ObjectExists, store_error
 from llm4tag.schema import StoreError
 
 MARK = "mark"
 ARTIFACT = "artifact"
 _CHUNK = 4_000_000
-"""Bytes of an artifact in one object."""
+"""Number of bytes of an artifact in one object."""
 _PAGE = 200
 
 
@@ -22,19 +23,19 @@ def _uuid(kind: str, key: str) -> str:
     return object_uuid("facts", f"{kind}:{key}")
 
 
-class Facts:
-    """The facts of one store.
+class KeyValues:
+    """Reads and writes the values of one store.
 
     Args:
-        connection: to its server.
+        connection: the connection to the store's server.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._name = collection_name(connection.location.name, Part.FACTS)
+        self._name = collection_name(connection.location.name, StorePart.KEY_VALUES)
 
     async def get_many(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """Return the values of facts, each named by kind and key, that are there."""
+        """Return the values that exist, by kind and key."""
         ids = [_uuid(kind, key) for kind, key in keys]
         found = await self._connection.call(
             lambda _: self._connection.collection(self._name).query.fetch_objects_by_ids(ids, limit=len(ids))
@@ -45,11 +46,11 @@ class Facts:
         }
 
     async def get(self, kind: str, key: str) -> str | None:
-        """Return the value of a fact, or None."""
+        """Return a value, or None if there is none."""
         return (await self.get_many([(kind, key)])).get((kind, key))
 
     async def set_many(self, values: Mapping[tuple[str, str], str]) -> None:
-        """Set facts, in place of those of the same kind and key."""
+        """Save values, in place of those of the same kind and key."""
         objects = [
             DataObject(properties={"kind": kind, "key": key, "value": value}, uuid=_uuid(kind, key))
             for (kind, key), value in values.items()
@@ -58,31 +59,33 @@ class Facts:
             lambda _: self._connection.collection(self._name).data.insert_many(objects)
         )
         if result.has_errors:
-            raise StoreError(f"{self._connection.location.text}: {next(iter(result.errors.values())).message}")
+            raise store_error(self._connection.location, next(iter(result.errors.values())).message)
 
     async def remove(self, kind: str, keys: Sequence[str]) -> None:
-        """Remove facts."""
+        """Remove values."""
         where = Filter.by_id().contains_any([_uuid(kind, key) for key in keys])
         await self._connection.call(
             lambda _: self._connection.collection(self._name).data.delete_many(where=where)
         )
 
     async def claim(self, kind: str, key: str, value: str) -> bool:
-        """Set a fact that must not be there yet; return whether it was not, so that one process alone wins."""
+        """Save a value if there is none yet; of several processes that try, only one succeeds.
+
+        Returns:
+            Whether this process saved it.
+        """
         collection = self._connection.collection(self._name)
         if await self.get(kind, key) is not None:
             return False
         properties = {"kind": kind, "key": key, "value": value}
         try:
             await self._connection.call(lambda _: collection.data.insert(properties, uuid=_uuid(kind, key)))
-        except StoreError as error:
-            if "already exists" in str(error):
-                return False
-            raise
+        except ObjectExists:
+            return False
         return True
 
     async def all_of(self, kind: str) -> dict[str, str]:
-        """Return all facts of a kind, by key."""
+        """Return all values of a kind, by key."""
         collection = self._connection.collection(self._name)
         found: dict[str, str] = {}
         while True:
@@ -97,17 +100,19 @@ class Facts:
                 return found
 
     async def get_artifact(self, name: str) -> bytes | None:
-        """Return an artifact, or None."""
+        """Return an artifact, or None if there is none."""
         count = await self.get(ARTIFACT, name)
         if count is None:
             return None
         parts = [await self.get(f"{ARTIFACT} part", f"{name}#{number}") for number in range(int(count))]
         if None in parts:
-            raise StoreError(f"{self._connection.location.text}: artifact {name!r} is not whole; fit it again")
+            raise StoreError(
+                f"the artifact {name!r} is incomplete", where=self._connection.location.text, remedy="fit it again"
+            )
         return b"".join(base64.b64decode(part or "") for part in parts)
 
     async def set_artifact(self, name: str, data: bytes | None) -> None:
-        """Keep an artifact, or remove it with None; half-written, it is none."""
+        """Save an artifact, None removes it; a half-written one does not count as an artifact."""
         before = int(await self.get(ARTIFACT, name) or 0)
         await self.remove(ARTIFACT, [name])
         chunks = [] if data is None else [data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK)]

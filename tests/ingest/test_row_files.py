@@ -41,25 +41,25 @@ def test_byte_order_mark_is_tolerated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ('{"id": "c", "text": ', "not JSON: Expecting value at character 21"),
         ('["a"]', "holds a list, not an object"),
         ("17", "holds a int, not an object"),
-        ('{"id": "c", "id": "d"}', "the field 'id' stands twice"),
+        ('{"id": "c", "id": "d"}', "the field 'id' is there twice"),
         ('{"id": "c", "n": NaN}', "NaN is no JSON"),
         ('{"id": "c", "text": "\\ud800"}', "half a character"),
         ("[" * 100_000, "nested too deeply"),
     ],
 )
-def test_broken_line_is_a_problem_and_the_rest_is_read(tmp_path: Path, line: str, told: str) -> None:
+def test_broken_line_is_a_problem_and_the_rest_is_read(tmp_path: Path, line: str, message: str) -> None:
     file = jsonl(tmp_path / "a.jsonl", {"id": "a"}, {"id": "b"}, line, {"id": "d"})
     rows, problems = read(file)
     assert [row.data["id"] for row in rows] == ["a", "b", "d"]
     (problem,) = problems
     assert (problem.file, problem.line) == (file, 3)
-    assert told in problem.problem
-    assert problem.mend
+    assert message in problem.problem
+    assert problem.remedy
     assert problem.raw == line
 
 
@@ -182,20 +182,20 @@ def test_stdin_by_look(monkeypatch: pytest.MonkeyPatch, given: bytes, data: list
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("a.xlsx", b"", r"a\.xlsx: cannot tell the format by its name; accepted are \.jsonl"),
         ("a.csv", b"id;text\n1;x\n", r"no column 'tags' or 'assignments'; it has 'id;text'"),
-        ("a.csv", b"id,tags,id\n", r"the column 'id' stands twice"),
+        ("a.csv", b"id,tags,id\n", r"the column 'id' is there twice"),
         ("a.csv.gz", b"no gzip", r"not a gzip file"),
     ],
 )
 def test_files_are_checked_before_anything_is_written(
-    tmp_path: Path, name: str, content: bytes, told: str
+    tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     file = tmp_path / name
     file.write_bytes(content)
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         check_rows([str(file)], ("tags|assignments", "id"))
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llm4tag.knowledge_store.embedded import index as index_module
-from llm4tag.knowledge_store.embedded.index import CollectionIndex, Document
+from llm4tag.knowledge_store.embedded.index import CollectionIndex, IndexEntry
 from llm4tag.knowledge_store.word_tokens import tokens
 from llm4tag.models.embedder import Vector
 
@@ -75,7 +75,7 @@ def test_scores_after_any_writes(
                 documents[key] = both
         gone = [key for key, both in last.items() if both is None]
         changed = [
-            (key, [Document(key, key, both, vector_of(both))]) for key, both in last.items() if both is not None
+            (key, [IndexEntry(key, key, both, vector_of(both))]) for key, both in last.items() if both is not None
         ]
         index.apply(gone, changed)
     snapshot = index.snapshot
@@ -92,7 +92,7 @@ def test_scores_after_any_writes(
 def _check_vectors(index: CollectionIndex, documents: dict[str, tuple[str, str]], centre: Vector) -> None:
     snapshot = index.snapshot
     query = np.array([0.5, 0.5, -0.5, 0.5], dtype=np.float32)
-    (cosines,) = snapshot.towards([query])
+    (cosines,) = snapshot.cosines([query])
     aimed = (query - centre) / np.linalg.norm(query - centre)
     for slot in np.flatnonzero(snapshot.corpus.alive).tolist():
         blob = vector_of(documents[snapshot.ids[slot]])
@@ -104,11 +104,11 @@ def _check_vectors(index: CollectionIndex, documents: dict[str, tuple[str, str]]
 
 def test_a_snapshot_in_use_never_changes() -> None:
     index = CollectionIndex(1)
-    index.apply([], [(f"{n}", [Document(f"{n}", f"{n}", (f"word{n} common",))]) for n in range(50)])
+    index.apply([], [(f"{n}", [IndexEntry(f"{n}", f"{n}", (f"word{n} common",))]) for n in range(50)])
     before = index.snapshot
     scores = before.corpus.scores("common word7", [1.0])
     for n in range(3000):
-        index.apply([f"{n}"], [(f"{n + 50}", [Document(f"{n + 50}", f"{n + 50}", ("common new",))])])
+        index.apply([f"{n}"], [(f"{n + 50}", [IndexEntry(f"{n + 50}", f"{n + 50}", ("common new",))])])
     assert before.corpus.documents == 50
     assert np.array_equal(before.corpus.scores("common word7", [1.0]), scores)
     assert index.snapshot.corpus.documents == 50
@@ -118,9 +118,9 @@ def test_a_snapshot_in_use_never_changes() -> None:
 
 def test_units_of_one_owner_go_together() -> None:
     index = CollectionIndex(1)
-    index.apply([], [("t", [Document("t#0", "t", ("c++",)), Document("t#1", "t", ("cpp",))])])
+    index.apply([], [("t", [IndexEntry("t#0", "t", ("c++",)), IndexEntry("t#1", "t", ("cpp",))])])
     assert index.mask(["t", "absent"]).sum() == 2
-    index.apply([], [("t", [Document("t#0", "t", ("cee",))])])
+    index.apply([], [("t", [IndexEntry("t#0", "t", ("cee",))])])
     assert index.snapshot.corpus.documents == 1
     assert not index.snapshot.corpus.scores("cpp", [1.0])[index.snapshot.corpus.alive].any()
     index.apply([], [("t", [])])
@@ -130,4 +130,4 @@ def test_units_of_one_owner_go_together() -> None:
 def test_an_empty_index_scores_nothing() -> None:
     snapshot = CollectionIndex(2).snapshot
     assert snapshot.corpus.scores("water", [1.0, 1.0]).shape == (0,)
-    assert snapshot.towards([np.ones(3, dtype=np.float32)]).shape == (1, 0)
+    assert snapshot.cosines([np.ones(3, dtype=np.float32)]).shape == (1, 0)

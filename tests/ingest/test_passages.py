@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from llm4tag.knowledge_store.ingest.passages import ingest_knowledge
-from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery, Writing
+from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery
+from llm4tag.knowledge_store.records import Writing
 from llm4tag.schema import UsageError
 from tests.fakes.jsonl_files import jsonl, written
 
@@ -61,11 +62,11 @@ async def test_a_file_with_bad_rows_removes_nothing_and_is_read_again(
     for _ in range(2):
         report = await ingest_knowledge(store, [str(file)])
         assert (report.set_aside, report.removed, report.unchanged_files) == (1, 0, 0)
-        assert any("kept until its bad rows are mended" in notice.message for notice in report.notices)
+        assert any("stay until its bad rows are corrected" in notice.message for notice in report.notices)
     assert len(await store.get_passages(["a", "b"])) == 2
 
 
-async def test_other_passage_sizes_cut_anew(store: KnowledgeStore, tmp_path: Path) -> None:
+async def test_other_passage_sizes_cut_again(store: KnowledgeStore, tmp_path: Path) -> None:
     file = jsonl(tmp_path / "k.jsonl", {"id": "long", "text": LONG})
     few = await ingest_knowledge(store, [file], chunk_size=512, chunk_overlap=0)
     many = await ingest_knowledge(store, [file], chunk_size=64, chunk_overlap=0)
@@ -120,7 +121,7 @@ async def test_files_that_vanish_from_a_folder(store: KnowledgeStore, tmp_path: 
     assert (await ingest_knowledge(store, [str(folder)])).written == Writing(added=1)
 
 
-async def test_a_file_named_beside_its_folder_is_read_once(store: KnowledgeStore, tmp_path: Path) -> None:
+async def test_a_file_named_next_to_its_folder_is_read_once(store: KnowledgeStore, tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("alpha")
     (tmp_path / "docs").mkdir()
@@ -132,12 +133,12 @@ async def test_a_file_named_beside_its_folder_is_read_once(store: KnowledgeStore
 async def test_what_cannot_be_read(store: KnowledgeStore, tmp_path: Path) -> None:
     (tmp_path / "a.doc").write_text("")
     (tmp_path / "empty").mkdir()
-    for path, told in (
+    for path, message in (
         ("a.doc", r"a\.doc: cannot tell the format by its name; accepted are .*\.md"),
         ("none.txt", "no such file"),
         ("empty", "nothing in it to read"),
     ):
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(UsageError, match=message):
             await ingest_knowledge(store, [str(tmp_path / path)])
     empty = jsonl(tmp_path / "empty.jsonl")
     for _ in range(2):
