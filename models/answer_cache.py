@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from llm4tag.models.disk_cache import GIBIBYTE, DiskStore
-from llm4tag.models.language_model import Answer, Ask
+from llm4tag.models.language_model import Answer, Question
 from llm4tag.schema import Usage
 
 
@@ -21,7 +21,7 @@ class AnswerCache:
         self._store = DiskStore(cache_dir / "answers", 4 * GIBIBYTE)
         self._identity = identity
 
-    async def get(self, question: Ask) -> Answer | None:
+    async def get(self, question: Question) -> Answer | None:
         """Return the kept answer, its usage that of a replay; None when there is none, or it cannot be read.
 
         Raises:
@@ -36,7 +36,7 @@ class AnswerCache:
         except ValidationError:
             return None
 
-    async def put(self, question: Ask, answer: Answer) -> None:
+    async def put(self, question: Question, answer: Answer) -> None:
         """Keep an answer.
 
         Raises:

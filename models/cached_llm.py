@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from llm4tag.models.answer_cache import AnswerCache, replayed
 from llm4tag.models.event_loops import on_provider_loop
 from llm4tag.models.judge_adapter import Adapter
-from llm4tag.models.language_model import Answer, Ask
+from llm4tag.models.language_model import Answer, Question
 from llm4tag.models.model_spans import asking
 
 
@@ -15,7 +15,7 @@ class _Chat(Protocol):
     @property
     def notes(self) -> tuple[str, ...]: ...
 
-    def ask(self, question: Ask) -> Coroutine[Any, Any, Answer]: ...
+    def ask(self, question: Question) -> Coroutine[Any, Any, Answer]: ...
 
 
 class CachedModel:
@@ -71,7 +71,7 @@ class CachedModel:
         """What was asked for and left out because the provider does not take it, for the user to read."""
         return self._chat.notes
 
-    async def ask(self, question: Ask) -> Answer:
+    async def ask(self, question: Question) -> Answer:
         """Ask, or replay the kept answer. Give samples of one prompt different seeds, or they are one question.
 
         Refusals and answers cut short are returned (and kept); errors are raised, and never kept.
@@ -95,7 +95,7 @@ class CachedModel:
         if self._release is not None:
             await self._release()
 
-    async def _ask_once(self, question: Ask, cache: AnswerCache) -> Answer:
+    async def _ask_once(self, question: Question, cache: AnswerCache) -> Answer:
         key = question.key(self._identity)
         flight = self._in_flight.get(key)
         first = flight is None
@@ -109,7 +109,7 @@ class CachedModel:
                 del self._in_flight[key]
         return answer if first else replayed(answer)
 
-    async def _look_up_or_ask(self, question: Ask, cache: AnswerCache) -> Answer:
+    async def _look_up_or_ask(self, question: Question, cache: AnswerCache) -> Answer:
         kept = await cache.get(question)
         if kept is not None:
             return kept

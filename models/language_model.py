@@ -26,7 +26,7 @@ class Message(BaseModel):
         return without_surrogates(value)
 
 
-class Ask(BaseModel):
+class Question(BaseModel):
     """A rendered prompt with its sampling parameters: all that an answer depends on, besides the model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,7 +89,7 @@ class LanguageModel(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What was asked for and left out because the provider does not take it, for the user to read."""
 
-    async def ask(self, question: Ask) -> Answer:
+    async def ask(self, question: Question) -> Answer:
         """Ask, or replay the cached answer.
 
         Raises:

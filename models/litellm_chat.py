@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from llm4tag.models.language_model import Answer, Ask
+from llm4tag.models.language_model import Answer, Question
 from llm4tag.models.provider import NO_RETRIES, key_to_send, litellm, model_error, with_retries
 from llm4tag.schema import ModelSetupError, Usage
 from llm4tag.schema.text import without_surrogates
@@ -77,7 +77,7 @@ class LiteLLMChat:
             if name in self._refused & self._sent
         )
 
-    async def ask(self, question: Ask) -> Answer:
+    async def ask(self, question: Question) -> Answer:
         """Ask once, trying again only after transient errors.
 
         Raises:
@@ -101,7 +101,7 @@ class LiteLLMChat:
                 self._refused |= refused
         return self._answer(result, time.monotonic() - started)
 
-    def _with_adapter(self, question: Ask) -> dict[str, Any]:
+    def _with_adapter(self, question: Question) -> dict[str, Any]:
         """Turn the server's adapter on or off; a request that does not say would be answered with it."""
         if question.adapter not in (None, self._adapter):
             raise ModelSetupError(
@@ -150,7 +150,7 @@ def _supported(model: str) -> set[str]:
         return set(_OPTIONAL)
 
 
-def _parameters(question: Ask) -> dict[str, Any]:
+def _parameters(question: Question) -> dict[str, Any]:
     parameters: dict[str, Any] = {"max_tokens": question.max_tokens, "temperature": question.temperature}
     if question.seed is not None:
         parameters["seed"] = question.seed

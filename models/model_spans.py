@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from llm4tag.models.language_model import Answer, Ask
+from llm4tag.models.language_model import Answer, Question
 from llm4tag.models.tracing import Span, span
 
 _SHOWN_TEXTS = 20
@@ -41,7 +41,7 @@ class Asking:
 
 
 @contextmanager
-def asking(model: str, question: Ask) -> Iterator[Asking]:
+def asking(model: str, question: Question) -> Iterator[Asking]:
     """Trace a question, as part of a run.
 
     Args:
@@ -54,7 +54,7 @@ def asking(model: str, question: Ask) -> Iterator[Asking]:
         yield Asking(traced)
 
 
-def _tell(traced: Span, model: str, question: Ask) -> None:
+def _tell(traced: Span, model: str, question: Question) -> None:
     from openinference.instrumentation import Message as Told
     from openinference.instrumentation import get_llm_attributes
 

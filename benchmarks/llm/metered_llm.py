@@ -10,7 +10,7 @@ from llm4tag.models.answer_cache import AnswerCache
 from llm4tag.models.cached_llm import CachedModel
 from llm4tag.models.cost import count_tokens
 from llm4tag.models.judge_adapter import Adapter
-from llm4tag.models.language_model import Answer, Ask, LanguageModel
+from llm4tag.models.language_model import Answer, LanguageModel, Question
 from llm4tag.models.llm_registry import open_llm
 from llm4tag.schema import Content, ModelSetupError, Settings, TagResult
 from llm4tag.tagger import Tagger
@@ -58,7 +58,7 @@ class Metered:
         """For the user to read."""
         return self.inner.notes
 
-    async def ask(self, question: Ask) -> Answer:
+    async def ask(self, question: Question) -> Answer:
         """Ask, and count."""
         started = time.perf_counter()
         answer = await self.inner.ask(question)
@@ -79,7 +79,7 @@ class Unknown:
 
     notes: tuple[str, ...] = ()
 
-    async def ask(self, question: Ask) -> Answer:
+    async def ask(self, question: Question) -> Answer:
         """Refuse.
 
         Raises:

@@ -7,7 +7,7 @@ from llm4tag.models.answer_cache import AnswerCache
 from llm4tag.models.cached_llm import CachedModel
 from llm4tag.models.event_loops import on_provider_loop
 from llm4tag.models.judge_adapter import Adapter
-from llm4tag.models.language_model import Answer, Ask
+from llm4tag.models.language_model import Answer, Question
 from llm4tag.models.litellm_chat import LiteLLMChat
 from llm4tag.models.local.adapter_conversion import with_adapter
 from llm4tag.models.local.model_files import ModelFile, find_model, model_sha256
@@ -58,7 +58,7 @@ class LocalChat:
         running = self._running
         return running.chat.notes if running else ()
 
-    async def ask(self, question: Ask) -> Answer:
+    async def ask(self, question: Question) -> Answer:
         """Ask when its turn has come.
 
         Raises:

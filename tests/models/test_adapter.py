@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from llm4tag.models.judge_adapter import SHIPPED_FOLDER, open_adapter, read_adapter
-from llm4tag.models.language_model import Ask, Message
+from llm4tag.models.language_model import Message, Question
 from llm4tag.models.litellm_chat import LiteLLMChat
 from llm4tag.models.local.adapter_conversion import check_base, convert, converted_path, tensor_count, with_adapter
 from llm4tag.models.local.adapter_weights import matrix, matrix_names, opened, shrink
@@ -19,7 +19,7 @@ from llm4tag.schema import Llm4tagError, ModelSetupError, Settings, UsageError, 
 from tests.fakes.adapters import FORM, GENERIC, adapter_folder, base_file, sha256, tensors
 from tests.fakes.openai_server import FakeOpenAI
 
-QUESTION = Ask(messages=(Message(role="user", content="Is it?"),), max_tokens=1, top_logprobs=20)
+QUESTION = Question(messages=(Message(role="user", content="Is it?"),), max_tokens=1, top_logprobs=20)
 
 
 @pytest.fixture

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from llm4tag.models import Answer, Ask, CachedModel, Message, open_llm
+from llm4tag.models import Answer, CachedModel, Message, Question, open_llm
 from llm4tag.schema import ModelError, ModelSetupError, Settings
 from tests.fakes.openai_server import Failure, FakeOpenAI, Garbage, Reply, in_turn
 
 SCHEMA = {"type": "object", "properties": {"tags": {"type": "array"}}, "required": ["tags"]}
 
 
-def question(text: str = "Is Paris a city?", **parameters: Any) -> Ask:
+def question(text: str = "Is Paris a city?", **parameters: Any) -> Question:
     parameters.setdefault("max_tokens", 5)
-    return Ask(
+    return Question(
         messages=(Message(role="system", content="You tag."), Message(role="user", content=text)), **parameters
     )
 

