@@ -53,7 +53,7 @@ def read_judgement(answer: Answer) -> Judgement:
 def tuned_judge_question(context: PromptContext, tag: Tag, adapter: Adapter) -> Question:
     """Return the question whether one tag fits the content, for a fine-tuned judge."""
     messages = tuned_judge_messages(context, tag, adapter.form, adapter.card.limits)
-    return Question(messages=messages, max_tokens=1, top_logprobs=_ALTERNATIVES, adapter=adapter.beside)
+    return Question(messages=messages, max_tokens=1, top_logprobs=_ALTERNATIVES, adapter=adapter.lora_sha256)
 
 
 def read_tuned_judgement(answer: Answer, words: AdapterAnswer) -> Judgement:

@@ -8,10 +8,9 @@ from typing import Any
 from llm4tag.graphs.context import TagOptions
 from llm4tag.models.answer_cache import AnswerCache
 from llm4tag.models.cached_llm import CachedModel
-from llm4tag.models.cost import count_tokens
 from llm4tag.models.judge_adapter import Adapter
 from llm4tag.models.language_model import Answer, LanguageModel, Question
-from llm4tag.models.llm_registry import open_llm
+from llm4tag.models.llm_registry import count_tokens, open_llm
 from llm4tag.schema import Content, ModelSetupError, Settings, TagResult
 from llm4tag.tagger import Tagger
 
@@ -54,9 +53,9 @@ class Metered:
         return self.inner.adapter
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def limitations(self) -> tuple[str, ...]:
         """For the user to read."""
-        return self.inner.notes
+        return self.inner.limitations
 
     async def ask(self, question: Question) -> Answer:
         """Ask, and count."""
@@ -77,7 +76,7 @@ class Metered:
 class Unknown:
     """Stands where a model would be asked."""
 
-    notes: tuple[str, ...] = ()
+    limitations: tuple[str, ...] = ()
 
     async def ask(self, question: Question) -> Answer:
         """Refuse.

@@ -72,7 +72,7 @@ def test_examples_of_two_stores_are_exported_and_read_back(full: Path, tmp_path:
     assert sum(chat["messages"][-1]["content"] == "Yes" for chat in chats) == sum(tag.right for tag in asked)
     again = llm4tag(*args)
     assert again.exit_code == 2
-    assert f"{out} exists; name another file, or replace it with --overwrite" in again.stderr
+    assert f"{out}: it exists already; name another file, or replace it with --overwrite" in again.stderr
     assert llm4tag(*args, "--overwrite").exit_code == 0
 
 

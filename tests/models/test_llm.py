@@ -100,7 +100,7 @@ async def test_refused_parameter_is_left_out_and_told(llm: CachedModel, fake: Fa
     for text in ("one", "two"):
         assert (await llm.ask(question(text, json_schema=SCHEMA))).text == '{"tags": []}'
     assert ["response_format" in request for request in fake.chat_requests] == [True, False, False]
-    (note,) = llm.notes
+    (note,) = llm.limitations
     assert "response_format" in note
 
 
@@ -108,15 +108,15 @@ async def test_refused_logprobs_leave_both_parameters_out(llm: CachedModel, fake
     fake.chat = in_turn(Failure(400, "logprobs are not supported"), Reply("Yes"))
     assert (await llm.ask(question(top_logprobs=5))).first_token is None
     assert "top_logprobs" not in fake.chat_requests[1]
-    assert len(llm.notes) == 2
+    assert len(llm.limitations) == 2
 
 
 async def test_another_bad_request_is_an_error_at_once(llm: CachedModel, fake: FakeOpenAI) -> None:
     fake.chat = lambda _: Failure(400, "messages must not be funny")
-    with pytest.raises(ModelError, match="messages must not be funny; check --model"):
+    with pytest.raises(ModelError, match="messages must not be funny; check model and api_base"):
         await llm.ask(question(json_schema=SCHEMA))
     assert len(fake.chat_requests) == 1
-    assert llm.notes == ()
+    assert llm.limitations == ()
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ async def test_one_retry_layer_only(fake: FakeOpenAI, fake_settings: Settings, s
 async def test_timeout_is_tried_again_and_then_told(fake: FakeOpenAI, fake_settings: Settings) -> None:
     fake.chat = lambda _: Reply("late", delay=3.0)
     model = await open_llm(fake_settings.model_copy(update={"max_attempts": 2, "timeout": 1.0}))
-    with pytest.raises(ModelError, match="no answer in time; allow more time with LLM4TAG_TIMEOUT"):
+    with pytest.raises(ModelError, match="no answer in time; allow more time with timeout or lower concurrency"):
         await model.ask(question())
     await model.close()
     assert len(fake.chat_requests) == 2
@@ -284,11 +284,11 @@ async def test_lone_surrogates_of_a_provider_are_replaced(llm: CachedModel, fake
 
 
 async def test_damaged_cache_entry_is_asked_anew(fake: FakeOpenAI, fake_settings: Settings) -> None:
-    from llm4tag.models.disk_cache import DiskStore
+    from llm4tag.models.disk_cache import DiskCache
 
     model = await open_llm(fake_settings)
     await model.ask(question())
-    store = DiskStore(fake_settings.cache_dir / "answers", 1 << 20)
+    store = DiskCache(fake_settings.cache_dir / "answers", 1 << 20)
     await store.put({question().key(model.identity): json.dumps({"text": 1}).encode()})
     await store.close()
     assert (await model.ask(question())).usage.llm_calls == 1

@@ -104,7 +104,7 @@ async def test_schema_constrains(llm: CachedModel) -> None:
     assert answer.finish_reason == "stop"
     cut = await llm.ask(question("Tag this: Paris and Rome.", max_tokens=3, json_schema=SCHEMA))
     assert cut.finish_reason == "length"
-    assert llm.notes == ()
+    assert llm.limitations == ()
 
 
 @pytest.mark.llm
@@ -243,7 +243,7 @@ def test_file_that_is_no_model_does_not_start(tmp_path: Path) -> None:
 async def test_missing_model_tells_how_to_pull_it() -> None:
     model = await open_llm(settings(model="local/qwen2.5-coder-1.5b"))
     for _ in range(2):
-        with pytest.raises(ModelNotFoundError, match="llm4tag model pull"):
+        with pytest.raises(ModelNotFoundError, match="download the model"):
             await model.ask(question("Is Basel a city?"))
     await model.close()
 
@@ -255,7 +255,7 @@ async def test_kept_answers_need_neither_file_nor_server() -> None:
     await cache.close()
     model = await open_llm(chosen)
     answer = await model.ask(question("Is Bern a city?"))
-    assert (answer.text, answer.usage.cached_answers, model.local, model.notes) == ("Yes", 1, True, ())
+    assert (answer.text, answer.usage.cached_answers, model.local, model.limitations) == ("Yes", 1, True, ())
     await model.close()
 
 

@@ -73,7 +73,7 @@ def test_its_card_says_whom_to_ask(tmp_path: Path, base: Path, folder: Path) -> 
         adapter = open_adapter(settings(model=model, adapter=merged, cache_dir=tmp_path))
         assert adapter is not None
         assert adapter.merged
-        assert adapter.beside is None
+        assert adapter.lora_sha256 is None
         assert adapter.sha256 == sha256(folder / "adapter.safetensors")
         assert with_adapter(given := object(), adapter, tmp_path) is given  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"was merged into judge-test.gguf .* is another file"):

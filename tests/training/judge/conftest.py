@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.training.judge.base_model import Base, BaseFiles, find_base, load_base
+from llm4tag.training.judge.base_model import BaseFiles, LoadedBase, find_base, load_base
 from tests.fakes.adapters import base_file
 
 CHAT = (
@@ -51,7 +51,7 @@ def tiny_files(tiny_model: Path, tmp_path: Path) -> BaseFiles:
 
 
 @pytest.fixture
-def tiny(tiny_files: BaseFiles) -> Base:
+def tiny(tiny_files: BaseFiles) -> LoadedBase:
     import torch
 
     return load_base(tiny_files, torch.device("cpu"))

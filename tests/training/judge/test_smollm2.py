@@ -43,11 +43,11 @@ def served(model: Path, adapter: Path | str, asked: list[dict[str, Any]]) -> lis
 
     async def ask() -> list[float]:
         llm = await open_llm(settings(model=f"local/{model}", adapter=str(adapter), timeout=240.0))
-        beside = llm.adapter.beside if llm.adapter else None
+        lora = llm.adapter.lora_sha256 if llm.adapter else None
         found = []
         for one in asked:
             messages = tuple(Message(**message) for message in one["messages"])
-            question = Question(messages=messages, max_tokens=1, top_logprobs=20, adapter=beside)
+            question = Question(messages=messages, max_tokens=1, top_logprobs=20, adapter=lora)
             answer = read_tuned_judgement(await llm.ask(question), AdapterAnswer(yes=YES, no=NO))
             assert answer.p_yes is not None
             found.append(math.log(answer.p_yes / (1 - answer.p_yes)))
