@@ -112,4 +112,4 @@ def test_an_adapter_is_shrunk_into_a_folder_of_its_own(tmp_path: Path) -> None:
     assert len(gguf.GGUFReader(tmp_path / "small.gguf").tensors) == 8
     again = llm4tag("train", "shrink", folder, "--out", small)
     assert again.exit_code == 2
-    assert "is there already; name a folder that is not" in again.stderr
+    assert "it exists already; name another folder" in again.stderr

@@ -142,7 +142,7 @@ def test_other_models_than_the_base_are_refused(folder: Path, base: Path) -> Non
         open_adapter(chosen(adapter=None, judge_form="generic"))
 
 
-def test_the_shipped_judge_is_asked_where_its_base_is_the_model(base: Path, tmp_path: Path) -> None:
+def test_the_shipped_judge_is_used_where_its_base_is_the_model(base: Path, tmp_path: Path) -> None:
     # The model need not be here: its name says what its file hashes to.
     shipped = open_adapter(settings(model="local/qwen2.5-coder-1.5b", cache_dir=tmp_path))
     assert shipped is not None
@@ -157,7 +157,7 @@ def test_the_shipped_judge_is_asked_where_its_base_is_the_model(base: Path, tmp_
     assert open_adapter(settings(model="openai/gpt", cache_dir=tmp_path)) is None
 
 
-def test_the_shipped_judge_is_whole(tmp_path: Path) -> None:
+def test_the_shipped_judge_is_complete(tmp_path: Path) -> None:
     adapter = read_adapter(SHIPPED_FOLDER, tmp_path)
     assert tensor_count(adapter) == 392
     assert adapter.weights.stat().st_size < 20e6
@@ -172,9 +172,9 @@ def test_bytes_with_a_scale_keep_the_matrices(folder: Path, base: Path, tmp_path
         assert names == sorted(tensors())
         for name in names:
             assert tensors_of.get_tensor(name).dtype == np.int8
-            kept, given = matrix(tensors_of, name, small), tensors()[name]
+            shrunk, given = matrix(tensors_of, name, small), tensors()[name]
             # Half a step of the direction with the largest numbers.
-            assert np.abs(kept - given).max() <= np.abs(given).max() / 127 / 2 + 1e-6
+            assert np.abs(shrunk - given).max() <= np.abs(given).max() / 127 / 2 + 1e-6
     alone = {name: np.zeros((2, 8), dtype=np.int8) for name in tensors() if "lora_A" in name}
     adapter = read_adapter(adapter_folder(tmp_path / "lone", base, alone), tmp_path)
     with pytest.raises(ModelSetupError, match=r"tensor .*scale.*shrink the adapter again"):
@@ -188,8 +188,8 @@ def test_explicit_beats_environment_beats_default(monkeypatch: pytest.MonkeyPatc
     assert settings(adapter="given").adapter == "given"
 
 
-def test_only_judged_answers_are_kept_by_the_adapter() -> None:
-    # Of a version without adapters: what is kept stays good.
+def test_only_the_keys_of_judgements_depend_on_the_adapter() -> None:
+    # The key of a version without adapters, whose answers are still found.
     assert QUESTION.key("local@sha256:00") == "270da0e4b7550d54876f4fe9c21e77f322a77dcd2aa012fc29bdb441f7a9e479"
     keys = {QUESTION.model_copy(update={"adapter": one}).key("x") for one in (None, "a", "b")}
     assert len(keys) == 3
@@ -224,7 +224,7 @@ async def test_each_request_says_whether_the_adapter_answers(fake: FakeOpenAI) -
     assert len(fake.chat_requests) == 3
 
 
-def test_a_server_goes_by_its_adapter_too(folder: Path, base: Path, tmp_path: Path) -> None:
+def test_a_server_is_identified_by_its_adapter_too(folder: Path, base: Path, tmp_path: Path) -> None:
     bare = ModelFile(path=base, sha256=sha256(base))
     adapter = read_adapter(folder, tmp_path)
     tuned = with_adapter(bare, adapter, tmp_path)

@@ -203,7 +203,7 @@ async def test_provider_is_not_sent_empty_texts_or_surrogates(fake: FakeOpenAI) 
     assert fake.embedding_requests[0]["input"] == [" ", "a?"]
 
 
-async def test_provider_vectors_are_kept(fake: FakeOpenAI, tmp_path: Path) -> None:
+async def test_provider_vectors_are_cached(fake: FakeOpenAI, tmp_path: Path) -> None:
     for _ in range(2):
         await provider(fake, tmp_path).embed(["one", "two"], PASSAGE)
     assert len(fake.embedding_requests) == 1

@@ -16,7 +16,7 @@ from llm4tag.schema import Content, Tag, settings
 from llm4tag.schema.adapter_card import TRAINED_FORM, AdapterCard
 
 PAIRS = {True: 24, False: 6}
-"""How many are asked with the adapter, and without it."""
+"""How many questions are sent with the adapter, and without it."""
 SHIPPED_PAIRS = 12
 _SIMILAR = "Similar items and the tags people gave them:\n"
 

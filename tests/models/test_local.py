@@ -108,7 +108,7 @@ async def test_schema_constrains(llm: CachedModel) -> None:
 
 
 @pytest.mark.llm
-async def test_answers_are_kept_by_the_file_not_by_its_path(
+async def test_answers_are_cached_by_the_file_not_by_its_path(
     llm: CachedModel, local_settings: Settings, local_model_path: Path, tmp_path: Path
 ) -> None:
     asked = question("Is Rome a city?")
@@ -124,7 +124,7 @@ async def test_answers_are_kept_by_the_file_not_by_its_path(
 
 
 @pytest.mark.llm
-async def test_too_long_a_prompt_is_told(llm: CachedModel) -> None:
+async def test_too_long_a_prompt_is_reported(llm: CachedModel) -> None:
     with pytest.raises(ModelError, match="too long for this model"):
         await llm.ask(question("word " * 9000))
 
@@ -140,7 +140,7 @@ async def test_cancelled_question_frees_the_model(llm: CachedModel) -> None:
 @pytest.mark.llm
 async def test_models_of_one_process_share_a_server(llm: CachedModel, local_settings: Settings) -> None:
     other = await open_llm(local_settings)
-    assert process._shared == {}, "nobody has asked yet"
+    assert process._shared == {}, "no question was sent yet"
     await asyncio.gather(llm.ask(question("Is Bonn a city?")), other.ask(question("Is Kiel a city?")))
     (shared,) = process._shared.values()
     assert shared.users == 2
@@ -162,7 +162,7 @@ def test_server_ends_with_its_last_user(local_file: ModelFile, tmp_path: Path) -
 
 
 @pytest.mark.llm
-def test_server_that_died_is_started_anew(local_file: ModelFile, tmp_path: Path) -> None:
+def test_server_that_died_is_started_again(local_file: ModelFile, tmp_path: Path) -> None:
     first = acquire_server(local_file, tmp_path)
     os.kill(process._shared[local_file.sha256].process.pid, signal.SIGKILL)
     process._shared[local_file.sha256].process.wait()
@@ -240,7 +240,7 @@ def test_file_that_is_no_model_does_not_start(tmp_path: Path) -> None:
         ServerProcess(ModelFile(path=path, sha256="0" * 64))
 
 
-async def test_missing_model_tells_how_to_pull_it() -> None:
+async def test_the_error_of_a_missing_model_says_how_to_download_it() -> None:
     model = await open_llm(settings(model="local/qwen2.5-coder-1.5b"))
     for _ in range(2):
         with pytest.raises(ModelNotFoundError, match="download the model"):
@@ -248,7 +248,7 @@ async def test_missing_model_tells_how_to_pull_it() -> None:
     await model.close()
 
 
-async def test_kept_answers_need_neither_file_nor_server() -> None:
+async def test_cached_answers_need_neither_file_nor_server() -> None:
     chosen = settings(model="local/qwen2.5-coder-1.5b")
     cache = AnswerCache(chosen.cache_dir, f"local@sha256:{known_model(chosen.model).sha256}")
     await cache.put(question("Is Bern a city?"), Answer(text="Yes", finish_reason="stop"))

@@ -91,7 +91,7 @@ def test_a_wrong_setting_that_was_given_is_named(monkeypatch: pytest.MonkeyPatch
         settings(timeout=-1)
 
 
-def test_what_litellm_drops_when_it_is_cancelled_is_not_complained_of() -> None:
+def test_what_litellm_drops_when_it_is_cancelled_makes_no_warning() -> None:
     script = (
         "import inspect, models.provider; from litellm.llms.openai.openai import OpenAIChatCompletion as Chat\n"
         "for call in (Chat.acompletion, Chat.aembedding): call(*inspect.signature(call).parameters)\n"

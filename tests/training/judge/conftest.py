@@ -15,7 +15,7 @@ CHAT = (
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a llama of two layers and its tokenizer; beside it tiny.gguf, which says so."""
+    """Return a folder with a llama of two layers, its tokenizer, and next to it a tiny.gguf."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast

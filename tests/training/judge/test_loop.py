@@ -26,7 +26,7 @@ QUICK = TrainOptions(passes=6, batch=4, learning_rate=0.02, rank=4, alpha=8.0, m
 
 
 class Watched:
-    """Notes what it is told, and presses Ctrl-C after so many steps."""
+    """Records what it receives, and presses Ctrl-C after some steps."""
 
     def __init__(self, stop_after: int = -1) -> None:
         self.found: list[HeldOutQuality] = []

@@ -1,4 +1,4 @@
-"""One pass over a content and all its candidates judges each as if it had been asked alone."""
+"""One pass over a content and all its candidates judges each as if it were the only one."""
 
 import pytest
 
