@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from llm4tag.schema import ModelNotFoundError
 
 LOCAL = "local/"
-
 """Begins the name of every model on this machine."""
 
 PullProgress = Callable[[int, int], None]

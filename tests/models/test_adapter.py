@@ -209,8 +209,8 @@ async def test_each_request_says_whether_the_adapter_answers(fake: FakeOpenAI) -
 
     judged = QUESTION.model_copy(update={"adapter": "a"})
     with_adapter, without = chat("a"), chat(None)
-    for model, asked in ((with_adapter, judged), (with_adapter, QUESTION), (without, QUESTION)):
-        await model.ask(asked)
+    for model, sent in ((with_adapter, judged), (with_adapter, QUESTION), (without, QUESTION)):
+        await model.ask(sent)
     assert [request.get("lora") for request in fake.chat_requests] == [
         [{"id": 0, "scale": 1.0}],
         [{"id": 0, "scale": 0.0}],

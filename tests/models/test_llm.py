@@ -77,8 +77,8 @@ async def test_provider_without_logprobs(llm: CachedModel, fake: FakeOpenAI) -> 
 
 async def test_impossible_token_is_left_out(llm: CachedModel, fake: FakeOpenAI) -> None:
     fake.chat = lambda _: Reply("Yes", first_token={"Yes": -0.1, "No": float("-inf")})
-    asked = question(top_logprobs=5)
-    first, second = await llm.ask(asked), await llm.ask(asked)
+    repeated = question(top_logprobs=5)
+    first, second = await llm.ask(repeated), await llm.ask(repeated)
     assert first.first_token == second.first_token == {"Yes": -0.1}
 
 
@@ -199,11 +199,11 @@ async def test_the_error_of_an_unknown_provider_says_how_to_name_one() -> None:
 
 async def test_cached_answer_is_replayed_without_a_request(fake: FakeOpenAI, fake_settings: Settings) -> None:
     fake.chat = lambda _: Reply("Yes", first_token={"Yes": -0.1, "No": -2.4}, finish_reason="length")
-    asked = question(top_logprobs=3)
+    repeated = question(top_logprobs=3)
     answers: list[Answer] = []
     for _ in range(2):
         model = await open_llm(fake_settings)
-        answers.append(await model.ask(asked))
+        answers.append(await model.ask(repeated))
         await model.close()
     first, second = answers
     assert len(fake.chat_requests) == 1
@@ -281,8 +281,8 @@ async def test_cancelled_question_is_given_up_and_not_cached(llm: CachedModel, f
 
 async def test_lone_surrogates_of_a_provider_are_replaced(llm: CachedModel, fake: FakeOpenAI) -> None:
     fake.chat = lambda _: Reply("a\ud800b")
-    asked = question()
-    assert [(await llm.ask(asked)).text for _ in range(2)] == ["a?b", "a?b"]
+    repeated = question()
+    assert [(await llm.ask(repeated)).text for _ in range(2)] == ["a?b", "a?b"]
 
 
 async def test_a_damaged_cache_entry_is_replaced(fake: FakeOpenAI, fake_settings: Settings) -> None:

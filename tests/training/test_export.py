@@ -118,9 +118,9 @@ async def test_questions_are_those_of_the_tuned_judge(store: KnowledgeStore, tmp
             context = PromptContext(content=Content(id="x", text=one.text), examples=tuple(shown))
             for tag in one.tags:
                 vocabulary_tag = (await store.vocabulary())[tag.id]
-                asked = tuned_judge_messages(context, vocabulary_tag, IDS[1].prompt, LIMITS)
+                messages = tuned_judge_messages(context, vocabulary_tag, IDS[1].prompt, LIMITS)
                 answer = {"role": "assistant", "content": "Yes" if tag.right else "No"}
-                expected.append({"messages": [*(m.model_dump() for m in asked), answer]})
+                expected.append({"messages": [*(m.model_dump() for m in messages), answer]})
     assert chatted == expected
     with pytest.raises(
         UsageError, match=r"made\.jsonl: it exists already; name another file, or replace it with overwrite"

@@ -36,19 +36,19 @@ def token_sequence(example: TrainingExample, head: TrainingSet, tokenizer: Any, 
         tokenizer: the base's tokenizer, with a chat template.
         shown: how many similar items the questions show.
     """
-    asked = list(example.questions(head, shown))
+    pairs = list(example.questions(head, shown))
     rendered = [
         tokenizer.apply_chat_template(
             [message.model_dump() for message in messages], add_generation_prompt=True, tokenize=False
         )
-        for _, messages in asked
+        for _, messages in pairs
     ]
     questions: list[list[int]] = tokenizer(rendered, add_special_tokens=False)["input_ids"]
     shared = min(_common(questions), min(map(len, questions)) - 1)
     return TokenSequence(
         prefix=questions[0][:shared],
         branches=[question[shared:] for question in questions],
-        right=[tag.right for tag, _ in asked],
+        right=[tag.right for tag, _ in pairs],
     )
 
 

@@ -204,9 +204,9 @@ class Training:
                 sequence = self._sequence(one, 0)
                 batch = token_batch([sequence], self._base.device, self._base.model.dtype)
                 head = self._examples.sets[one.set]
-                asked = one.questions(head, similar_shown(one, head, self._options.seed, 0))
+                questions = one.questions(head, similar_shown(one, head, self._options.seed, 0))
                 for (tag, messages), logit in zip(
-                    asked, answer_logits(self._base, batch)[0].tolist(), strict=True
+                    questions, answer_logits(self._base, batch)[0].tolist(), strict=True
                 ):
                     said = {"set": one.set, "content": one.id, "tag": tag.id, "right": tag.right, "logit": logit}
                     said["messages"] = [message.model_dump() for message in messages]

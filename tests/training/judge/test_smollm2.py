@@ -38,14 +38,14 @@ def short_form(path: Path) -> Path:
     return path
 
 
-def served(model: Path, adapter: Path | str, asked: list[dict[str, Any]]) -> list[float]:
+def served(model: Path, adapter: Path | str, questions: list[dict[str, Any]]) -> list[float]:
     """Return logit(Yes) - logit(No) as the local server answers it with this judge, or with ``none``."""
 
     async def ask() -> list[float]:
         llm = await open_llm(settings(model=f"local/{model}", adapter=str(adapter), timeout=240.0))
         lora = llm.adapter.lora_sha256 if llm.adapter else None
         found = []
-        for one in asked:
+        for one in questions:
             messages = tuple(Message(**message) for message in one["messages"])
             question = Question(messages=messages, max_tokens=1, top_logprobs=20, adapter=lora)
             answer = read_tuned_judgement(await llm.ask(question), AdapterAnswer(yes=YES, no=NO))
