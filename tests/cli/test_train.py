@@ -27,7 +27,7 @@ def test_an_adapter_is_converted_to_a_file_or_to_the_cache(tmp_path: Path) -> No
     assert path.read_bytes() == out.read_bytes()
     unknown = llm4tag("train", "convert", folder)
     assert unknown.exit_code == 1
-    assert "is no model that llm4tag pulls; name its file with --base" in unknown.stderr
+    assert "is no model that llm4tag can download; name its file as --base" in unknown.stderr
     other = llm4tag("train", "convert", folder, "--base", base_file(tmp_path / "other.gguf", "llama"))
     assert other.exit_code == 1
     assert "the adapter was trained on base.gguf" in other.stderr
@@ -84,7 +84,7 @@ def test_an_export_that_cannot_be_is_refused_before_anything_is_done(
         ((out,), "no store; name one with --store, or in LLM4TAG_STORE"),
         ((out, "--store", full, "--store", full), "--name: my, my for 2 stores; give each set a name of its own"),
         ((out, "--store", full, "--form", "other"), "no such prompt form; there are ids, generic, names"),
-        ((tmp_path / "out.json", "--store", full), "give a name that ends in .jsonl"),
+        ((tmp_path / "out.json", "--store", full), "the name does not end in .jsonl; give one that does"),
         ((out, "--store", full, "--fewest-tags", 9), "no content has so many; give a lower number"),
     ):
         done = llm4tag("train", "export", *args)
@@ -97,7 +97,7 @@ def test_training_says_what_to_install(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "torch", None)
     done = llm4tag("train", "run", tmp_path / "data.jsonl", "--out", tmp_path / "judge")
     assert done.exit_code == 1
-    assert "the package torch, which judges are trained with, is not installed" in done.stderr
+    assert "the package torch, which trains judges, is not installed" in done.stderr
     assert "pip install 'llm4tag[train]'" in done.stderr
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llm4tag.cli.error_words import in_words
 from llm4tag.models import Answer, CachedModel, Message, Question, open_llm
 from llm4tag.schema import ModelError, ModelSetupError, Settings
 from tests.fakes.openai_server import Failure, FakeOpenAI, Garbage, Reply, in_turn
@@ -183,7 +184,7 @@ async def test_wrong_key_names_the_variable_and_hides_the_key(llm: CachedModel, 
     fake.key = "another"
     with pytest.raises(ModelError) as caught:
         await llm.ask(question())
-    assert "LLM4TAG_API_KEY" in str(caught.value)
+    assert "set OPENAI_API_KEY or LLM4TAG_API_KEY to a key" in in_words(caught.value)
     assert "Incorrect API key provided: ***" in str(caught.value)
     assert "secret-of-the-test" not in str(caught.value)
     assert caught.value.__cause__ is None
