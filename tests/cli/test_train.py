@@ -45,7 +45,7 @@ def test_an_adapter_for_another_model_is_refused_and_the_option_beats_the_enviro
     given = llm4tag(*args, "--adapter", folder)
     assert given.exit_code == 2, given.output
     assert "was trained on base.gguf" in given.stderr
-    assert f"local/PATH of {base.name}, or --adapter none" in given.stderr
+    assert f"give local/PATH of {base.name} as --model, or none as --adapter" in given.stderr
     environment = llm4tag(*args)
     assert environment.exit_code == 1
     assert f"{tmp_path / 'nowhere' / 'adapter.json'}: no such file" in environment.stderr
@@ -85,7 +85,7 @@ def test_an_export_that_cannot_be_is_refused_before_anything_is_done(
         ((out, "--store", full, "--store", full), "--name: my, my for 2 stores; give each set a name of its own"),
         ((out, "--store", full, "--form", "other"), "no such prompt form; there are ids, generic, names"),
         ((tmp_path / "out.json", "--store", full), "the name does not end in .jsonl; give one that does"),
-        ((out, "--store", full, "--fewest-tags", 9), "no content has so many; give a lower number"),
+        ((out, "--store", full, "--fewest-tags", 9), "--fewest-tags: no content has 9 tags; give a lower number"),
     ):
         done = llm4tag("train", "export", *args)
         assert done.exit_code == 2, done.output
