@@ -51,7 +51,7 @@ def test_an_adapter_for_another_model_is_refused_and_the_option_beats_the_enviro
     assert f"{tmp_path / 'nowhere' / 'adapter.json'}: no such file" in environment.stderr
     remote = llm4tag(*args, "--adapter", folder, "--model", "openai/x")
     assert remote.exit_code == 2
-    assert "merge it into its base (`llm4tag train merge`), serve that, name it with --model" in remote.stderr
+    assert "serve the merged file, name it as --model and its folder as --adapter" in remote.stderr
 
 
 def test_examples_of_two_stores_are_exported_and_read_back(full: Path, tmp_path: Path) -> None:
@@ -83,7 +83,10 @@ def test_an_export_that_cannot_be_is_refused_before_anything_is_done(
     for args, words in (
         ((out,), "no store; name one with --store, or in LLM4TAG_STORE"),
         ((out, "--store", full, "--store", full), "--name: my, my for 2 stores; give each set a name of its own"),
-        ((out, "--store", full, "--form", "other"), "no such prompt form; there are ids, generic, names"),
+        (
+            (out, "--store", full, "--form", "other"),
+            "there is no prompt form 'other'; give one of ids, generic, names",
+        ),
         ((tmp_path / "out.json", "--store", full), "the name does not end in .jsonl; give one that does"),
         ((out, "--store", full, "--fewest-tags", 9), "--fewest-tags: no content has 9 tags; give a lower number"),
     ):
