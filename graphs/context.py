@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from llm4tag.models.cost import LOCAL
+from llm4tag.models.local.known_models import LOCAL
 from llm4tag.schema import Path, Recipe, Settings, UsageError, settings
 from llm4tag.schema.errors import first_fault
 from llm4tag.schema.profile import StepChoices

@@ -57,7 +57,7 @@ class Runs(BaseCallbackHandler):
         if span is None:
             span = tracing.begin(NAME, "chain")
             span.add(_json("input", inputs) if isinstance(inputs, Mapping) else {})
-            span.tell(content=_content_id(inputs))
+            span.describe(content=_content_id(inputs))
             self._wholes.add(run_id)
         self._spans[run_id] = span
 
@@ -105,12 +105,12 @@ async def traced(
     try:
         with tracing.span(name, kind, parent=whole) as span:
             update = await node(state, runtime.override(stream_writer=recorder))
-            span.tell(**recorder.facts)
+            span.describe(**recorder.facts)
             span.add(_documents(update))
             if isinstance(spent := update.get("spent"), Usage):
-                span.tell(**_usage(spent.model_dump()))
+                span.describe(**_usage(spent.model_dump()))
             if failure := update.get("llm_failure"):
-                span.tell(llm_failed=True, reason=failure.words if tracing.shows_texts() else None)
+                span.describe(llm_failed=True, reason=failure.words if tracing.shows_texts() else None)
             return update
     finally:
         tracing.content.reset(token)
@@ -148,8 +148,10 @@ def _describe_result(span: Span, result: Mapping[str, Any]) -> None:
     shown = [{name: tag[name] for name in ("id", "confidence", "decision")} for tag in shown_tags[:_SHOWN]]
     span.add(_json("output", shown))
     accepted = sum(tag["decision"] == Decision.ACCEPT for tag in shown_tags)
-    span.tell(content=result["id"], accepted=accepted, review=len(shown_tags) - accepted, rounds=result["rounds"])
-    span.tell(degraded=result["degraded"] is not None, **_usage(result["usage"]))
+    span.describe(
+        content=result["id"], accepted=accepted, review=len(shown_tags) - accepted, rounds=result["rounds"]
+    )
+    span.describe(degraded=result["degraded"] is not None, **_usage(result["usage"]))
 
 
 def _json(side: str, value: Any) -> dict[str, str]:

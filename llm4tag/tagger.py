@@ -20,8 +20,8 @@ from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.location import absolute_location
 from llm4tag.knowledge_store.protocol import StoreStatistics
 from llm4tag.models import tracing
-from llm4tag.models.cost import count_tokens, estimate_cost
 from llm4tag.models.language_model import LanguageModel
+from llm4tag.models.llm_registry import count_tokens, estimate_cost
 from llm4tag.prompts.templates import CONTENT_BUDGET
 from llm4tag.result_files import STORE_HOLDS
 from llm4tag.schema import Content, TagResult, UsageError

@@ -1,34 +1,34 @@
-"""Answers kept on disk by question and model, so that no question is paid for twice."""
+"""The cache of the LLM's answers on disk, so that no question is paid for twice."""
 
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from llm4tag.models.disk_cache import GIBIBYTE, DiskStore
-from llm4tag.models.language_model import Answer, Ask
+from llm4tag.models.disk_cache import GIBIBYTE, DiskCache
+from llm4tag.models.language_model import Answer, Question
 from llm4tag.schema import Usage
 
 
 class AnswerCache:
-    """The LLM's answers in ``cache_dir/answers``, as JSON.
+    """Stores the LLM's answers in ``cache_dir/answers``, as JSON.
 
     Args:
         cache_dir: the cache folder of llm4tag.
-        identity: what answers depend on besides the question.
+        identity: everything that an answer depends on except the question.
     """
 
     def __init__(self, cache_dir: Path, identity: str) -> None:
-        self._store = DiskStore(cache_dir / "answers", 4 * GIBIBYTE)
+        self._cache = DiskCache(cache_dir / "answers", 4 * GIBIBYTE)
         self._identity = identity
 
-    async def get(self, question: Ask) -> Answer | None:
-        """Return the kept answer, its usage that of a replay; None when there is none, or it cannot be read.
+    async def get(self, question: Question) -> Answer | None:
+        """Return the cached answer with the usage of a replay; None where none is readable.
 
         Raises:
             ModelError: the cache folder cannot be used.
         """
         key = question.key(self._identity)
-        body = (await self._store.get([key])).get(key)
+        body = (await self._cache.get([key])).get(key)
         if body is None:
             return None
         try:
@@ -36,17 +36,17 @@ class AnswerCache:
         except ValidationError:
             return None
 
-    async def put(self, question: Ask, answer: Answer) -> None:
-        """Keep an answer.
+    async def put(self, question: Question, answer: Answer) -> None:
+        """Store an answer.
 
         Raises:
             ModelError: the cache folder cannot be used.
         """
-        await self._store.put({question.key(self._identity): answer.model_dump_json().encode()})
+        await self._cache.put({question.key(self._identity): answer.model_dump_json().encode()})
 
     async def close(self) -> None:
-        """Close the files; idempotent."""
-        await self._store.close()
+        """Close the cache's files; closing twice does no harm."""
+        await self._cache.close()
 
 
 def replayed(answer: Answer) -> Answer:

@@ -1,4 +1,4 @@
-"""Embeddings kept on disk by content, so that nothing is embedded twice and an interrupted ingest resumes."""
+"""The cache of embeddings on disk, so that no text is embedded twice and an interrupted ingest resumes."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,27 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
-from llm4tag.models.disk_cache import GIBIBYTE, DiskStore
+from llm4tag.models.disk_cache import GIBIBYTE, DiskCache
 from llm4tag.models.embedder import Embedder, EmbeddingKind, Progress, Vectors
-from llm4tag.models.model_spans import Embedding, embedding
+from llm4tag.models.model_spans import EmbeddingSpan, embedding_span
 
 _SLICE = 128
-"""Texts between two writes: what an interruption can lose."""
+"""Texts between two writes: an interruption loses no more than these."""
 
 
 class CachedEmbedder:
-    """An embedder whose vectors are kept in ``cache_dir/embeddings``.
+    """An embedder whose vectors are cached in ``cache_dir/embeddings``.
 
     Args:
         inner: the embedder.
-        identity: what a vector depends on besides kind and text: the name, and the endpoint where there is one.
+        identity: everything that a vector depends on except kind and text: the name, and the endpoint if any.
         cache_dir: the cache folder of llm4tag.
     """
 
     def __init__(self, inner: Embedder, identity: str, cache_dir: Path) -> None:
         self._inner = inner
         self._identity = identity
-        self._store = DiskStore(cache_dir / "embeddings", 8 * GIBIBYTE)
+        self._store = DiskCache(cache_dir / "embeddings", 8 * GIBIBYTE)
 
     @property
     def name(self) -> str:
@@ -34,7 +34,7 @@ class CachedEmbedder:
         return self._inner.name
 
     async def embed(self, texts: Sequence[str], kind: EmbeddingKind, progress: Progress | None = None) -> Vectors:
-        """Embed texts, in order; each slice of 128 new ones is on disk before the next is begun.
+        """Embed texts, in order; each slice of 128 new texts is written to disk before the next slice begins.
 
         Returns:
             L2-normalised float32, shape (len(texts), dimensions).
@@ -42,18 +42,18 @@ class CachedEmbedder:
         Raises:
             ModelError: the model failed, or the cache cannot be used.
         """
-        with embedding(self.name, texts) as traced:
+        with embedding_span(self.name, texts) as traced:
             return await self._embed(texts, kind, progress, traced)
 
     async def _embed(
-        self, texts: Sequence[str], kind: EmbeddingKind, progress: Progress | None, traced: Embedding
+        self, texts: Sequence[str], kind: EmbeddingKind, progress: Progress | None, traced: EmbeddingSpan
     ) -> Vectors:
         keys = [self._key(text, kind) for text in texts]
         known = {
             key: np.frombuffer(value, dtype="<f4") for key, value in (await self._store.get(set(keys))).items()
         }
         hits = sum(key in known for key in keys)
-        traced.known(hits)
+        traced.describe_cached(hits)
         if progress is not None and hits:
             progress(hits)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
@@ -72,7 +72,7 @@ class CachedEmbedder:
         return np.stack([known[key] for key in keys]).astype(np.float32, copy=False)
 
     async def close(self) -> None:
-        """Close the cache's files; idempotent."""
+        """Close the cache's files; closing twice does no harm."""
         await self._store.close()
 
     def _key(self, text: str, kind: EmbeddingKind) -> str:

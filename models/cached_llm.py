@@ -1,4 +1,4 @@
-"""An LLM behind the answer cache: the same question is asked once, even while it is being asked."""
+"""An LLM with the answer cache: the same question is sent once, even while its answer is awaited."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -7,21 +7,30 @@ from typing import Any, Protocol
 from llm4tag.models.answer_cache import AnswerCache, replayed
 from llm4tag.models.event_loops import on_provider_loop
 from llm4tag.models.judge_adapter import Adapter
-from llm4tag.models.language_model import Answer, Ask
-from llm4tag.models.model_spans import asking
+from llm4tag.models.language_model import Answer, Question
+from llm4tag.models.model_spans import question_span
 
 
 class _Chat(Protocol):
     @property
-    def notes(self) -> tuple[str, ...]: ...
+    def limitations(self) -> tuple[str, ...]: ...
 
-    def ask(self, question: Ask) -> Coroutine[Any, Any, Answer]: ...
+    def ask(self, question: Question) -> Coroutine[Any, Any, Answer]: ...
 
 
 class CachedModel:
-    """An LLM behind one retry layer and the answer cache; identical questions in flight are asked once.
+    """An LLM with one retry layer and the answer cache; identical questions at the same time are sent once.
 
-    Made by `open_llm`; meets `models.llm.LanguageModel`.
+    ``open_llm`` makes it; it implements ``LanguageModel``.
+
+    Args:
+        name: the model's name as configured.
+        identity: everything that an answer depends on except the question.
+        chat: sends the questions.
+        cache: the answers on disk; None: nothing is cached.
+        local: whether the model runs on this machine.
+        adapter: the fine-tuned judge that the model can answer with.
+        release: called when the model is closed.
     """
 
     def __init__(
@@ -42,7 +51,7 @@ class CachedModel:
         self._local = local
         self._adapter = adapter
         self._release = release
-        # All of these are touched on the providers' loop only.
+        # Only the providers' loop uses these questions in flight.
         self._in_flight: dict[str, _Flight] = {}
         self._closed = False
 
@@ -53,40 +62,44 @@ class CachedModel:
 
     @property
     def identity(self) -> str:
-        """What answers depend on: name and endpoint, or the sha256 of a local model's file."""
+        """Everything that an answer depends on except the question: name, endpoint, or a local file's sha256."""
         return self._identity
 
     @property
     def adapter(self) -> Adapter | None:
-        """The fine-tuned judge that it answers with where a question names it."""
+        """The fine-tuned judge that the model answers with where a question names it."""
         return self._adapter
 
     @property
     def local(self) -> bool:
-        """Whether it runs on this machine, one question at a time being best."""
+        """Whether the model runs on this machine, where one question at a time is fastest."""
         return self._local
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What was asked for and left out because the provider does not take it, for the user to read."""
-        return self._chat.notes
+    def limitations(self) -> tuple[str, ...]:
+        """Sentences for the user about parameters that were left out because the provider refuses them."""
+        return self._chat.limitations
 
-    async def ask(self, question: Ask) -> Answer:
-        """Ask, or replay the kept answer. Give samples of one prompt different seeds, or they are one question.
+    async def ask(self, question: Question) -> Answer:
+        """Return the cached answer, or send the question and cache the answer.
 
-        Refusals and answers cut short are returned (and kept); errors are raised, and never kept.
+        Samples of one prompt need different seeds, otherwise they are one question. Refusals and answers that
+        were cut short are returned and cached; errors are raised and never cached.
 
         Raises:
             ModelError: the model cannot be reached, refuses the request, or failed ``max_attempts`` times.
         """
-        with asking(self._name, question) as traced:
+        with question_span(self._name, question) as traced:
             work = self._chat.ask(question) if self._cache is None else self._ask_once(question, self._cache)
             answer = await on_provider_loop(work)
-            traced.answered(answer)
+            traced.describe_answer(answer)
             return answer
 
     async def close(self) -> None:
-        """Release the cache's files, and the local server if nobody else in this process uses it; idempotent."""
+        """Close the cache's files, and stop the local server if nothing else in this process uses it.
+
+        Closing twice does no harm.
+        """
         if self._closed:
             return
         self._closed = True
@@ -95,7 +108,7 @@ class CachedModel:
         if self._release is not None:
             await self._release()
 
-    async def _ask_once(self, question: Ask, cache: AnswerCache) -> Answer:
+    async def _ask_once(self, question: Question, cache: AnswerCache) -> Answer:
         key = question.key(self._identity)
         flight = self._in_flight.get(key)
         first = flight is None
@@ -104,22 +117,22 @@ class CachedModel:
         try:
             answer = await flight.join()
         finally:
-            # Done or given up: whoever asks from now on asks anew.
+            # It is done or given up: the next question of this kind starts a new flight.
             if not flight.waiting and self._in_flight.get(key) is flight:
                 del self._in_flight[key]
         return answer if first else replayed(answer)
 
-    async def _look_up_or_ask(self, question: Ask, cache: AnswerCache) -> Answer:
-        kept = await cache.get(question)
-        if kept is not None:
-            return kept
+    async def _look_up_or_ask(self, question: Question, cache: AnswerCache) -> Answer:
+        cached = await cache.get(question)
+        if cached is not None:
+            return cached
         answer = await self._chat.ask(question)
         await cache.put(question, answer)
         return answer
 
 
 class _Flight:
-    """A question being asked, with those who wait for it; the last to give up cancels it."""
+    """A question that was sent, with the number of callers who wait; the last one to give up cancels it."""
 
     def __init__(self, task: asyncio.Future[Answer]) -> None:
         self.task = task

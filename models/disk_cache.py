@@ -1,4 +1,4 @@
-"""A folder of bytes by key, outside the event loop: what both caches keep their data in."""
+"""A folder that stores bytes by key, read and written outside the event loop; both caches use it."""
 
 import asyncio
 import sqlite3
@@ -17,7 +17,7 @@ GIBIBYTE = 1 << 30
 
 
 class _PlainDisk(diskcache.Disk):  # type: ignore[misc]
-    """Bytes under text keys, nothing else: whoever can write the folder must not be able to have us unpickle."""
+    """Stores bytes under text keys alone: a pickle in the folder could run any code, so none is ever read."""
 
     def put(self, key: Any) -> tuple[Any, bool]:
         if not isinstance(key, str):
@@ -40,8 +40,8 @@ class _PlainDisk(diskcache.Disk):  # type: ignore[misc]
         return super().fetch(mode, filename, value, read)
 
 
-class _Open:
-    """The open files, if any; used by the store's one thread only."""
+class _OpenCache:
+    """The open files, if there are any; only the cache's own thread uses them."""
 
     def __init__(self) -> None:
         self._cache: diskcache.Cache | None = None
@@ -59,13 +59,13 @@ class _Open:
             self._cache = None
 
 
-class DiskStore:
-    """Bytes by key in ``folder``, shared by processes; the oldest entries go when it outgrows ``size_limit``.
+class DiskCache:
+    """Stores bytes by key in a folder that processes can share; beyond the limit the oldest entries are removed.
 
-    All work is done by one thread of its own, so that one SQLite connection is opened, and closed.
+    One thread of its own does all the work, so that there is one SQLite connection to open and to close.
 
     Args:
-        folder: made when first used.
+        folder: the folder; it is made at the first use.
         size_limit: bytes.
     """
 
@@ -73,12 +73,12 @@ class DiskStore:
         self.folder = folder
         self._size_limit = size_limit
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"llm4tag-{folder.name}")
-        self._open = _Open()
-        # No finalizer: the collector may run one inside any lock, a pool's included (seen: a deadlock). A store
-        # that is dropped unclosed ends its thread, and with it the thread's connection.
+        self._open = _OpenCache()
+        # No finalizer: the garbage collector may run one while a lock is held, even a pool's (this deadlocked).
+        # The thread of a cache that is dropped without being closed ends by itself, and so does its connection.
 
     async def get(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Return what is stored under the keys; absent ones are left out.
+        """Return the stored values by key; absent keys are left out.
 
         Raises:
             ModelError: the folder cannot be read.
@@ -115,8 +115,9 @@ class DiskStore:
                 return work(self._open.cache(self.folder, self._size_limit))
             except (OSError, ValueError, sqlite3.Error, diskcache.Timeout) as error:
                 raise ModelError(
-                    f"{self.folder}: the cache cannot be used ({error}); "
-                    "delete that folder or set LLM4TAG_CACHE_DIR to another place"
+                    f"the cache cannot be used ({error})",
+                    where=self.folder,
+                    remedy="delete that folder, or set {cache_dir} to another place",
                 ) from error
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, guarded)

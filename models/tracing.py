@@ -1,7 +1,7 @@
-"""Spans for OpenTelemetry, in OpenInference's words: what a node, a model or a tool did.
+"""Spans of nodes, models and tools for OpenTelemetry, with OpenInference's attributes.
 
-Nothing is imported, made or sent before ``set_up``, which does nothing where no endpoint is set. Texts are left
-out, unless OpenInference's own switches say otherwise (``OPENINFERENCE_HIDE_INPUTS=false``, ``…_OUTPUTS=false``).
+Nothing is imported, made or sent before ``set_up``, which does nothing where no endpoint is set. Spans contain no
+texts unless OpenInference's own variables ask for them: ``OPENINFERENCE_HIDE_INPUTS=false``, ``…_OUTPUTS=false``.
 """
 
 import logging
@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Literal
+
+from llm4tag.schema.errors import Step
 
 if TYPE_CHECKING:
     from openinference.instrumentation import OITracer, TraceConfig
@@ -28,25 +30,28 @@ _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL
 _FLUSH_MS = 5_000
 
 content: ContextVar[str | None] = ContextVar("llm4tag_traced_content", default=None)
-"""Id of the content that is worked at: every span says it."""
+"""Id of the content that is being tagged; every span has it."""
 
 
 class Span:
-    """What is told of a piece of work; where there are no traces, to nobody."""
+    """The span of a piece of work; where traces are off it takes everything and does nothing."""
 
     def __init__(self, inner: "OtelSpan | None" = None) -> None:
         self.inner = inner
 
     def __bool__(self) -> bool:
-        """Say whether anybody listens, where telling costs something."""
+        """Return whether the span is recorded; ask before attributes are computed that cost something."""
         return self.inner is not None and self.inner.is_recording()
 
-    def tell(self, **facts: Any) -> None:
-        """Set attributes of our own, ``llm4tag.NAME``; never a text of a content. None is left out."""
+    def describe(self, **facts: Any) -> None:
+        """Set attributes of our own, ``llm4tag.NAME``; values of None are left out.
+
+        They must not contain texts of contents, as nothing hides them.
+        """
         self.add({f"{_PREFIX}{name}": value for name, value in facts.items()})
 
     def add(self, attributes: Mapping[str, Any]) -> None:
-        """Set attributes of OpenInference; None is left out, and what its switches hide."""
+        """Set attributes of OpenInference; values of None are left out, and those that its variables hide."""
         if self.inner is not None:
             self.inner.set_attributes({name: value for name, value in attributes.items() if value is not None})
 
@@ -58,7 +63,7 @@ class Span:
             self.inner.set_status(StatusCode.OK)
 
     def fail(self, error: BaseException) -> None:
-        """Mark the work as failed. An error's words may quote a text, so they are hidden with the texts."""
+        """Mark the work as failed; the error's message is hidden with the texts, as it may quote them."""
         if self.inner is None:
             return
         from opentelemetry.trace import StatusCode
@@ -68,7 +73,7 @@ class Span:
         self.inner.set_status(StatusCode.ERROR, words)
 
     def end(self) -> None:
-        """Say that the work is over."""
+        """End the span, as the work is over."""
         if self.inner is not None:
             self.inner.end()
 
@@ -85,22 +90,23 @@ _traces = _Traces()
 
 
 def on() -> bool:
-    """Say whether spans are made."""
+    """Return whether spans are made."""
     return _traces.tracer is not None
 
 
 def shows_texts() -> bool:
-    """Say whether texts are in spans: the user asked for inputs and outputs both."""
+    """Return whether spans contain texts, which they do where the user asked for both inputs and outputs."""
     return _traces.texts
 
 
 def set_up(provider: "TracerProvider | None" = None) -> bool:
-    """Send spans where ``OTEL_EXPORTER_OTLP_ENDPOINT`` says, from now on; its other variables hold too.
+    """From now on send spans to ``OTEL_EXPORTER_OTLP_ENDPOINT``; OpenTelemetry's other variables work too.
 
-    The process's own tracer provider stays as it is, and none of its other libraries are traced.
+    The process's own tracer provider stays as it is, and no other library is traced.
 
     Args:
-        provider: takes the spans in place of one of our own, whatever the environment says.
+        provider: receives the spans, whatever the environment contains; None: one of our own, if the environment
+            asks for traces.
 
     Returns:
         Whether spans are made.
@@ -116,26 +122,26 @@ def set_up(provider: "TracerProvider | None" = None) -> bool:
 
 
 def pause() -> None:
-    """Make no more spans until ``set_up`` is called again; whoever gave a provider still has it."""
+    """Make no more spans until ``set_up`` is called again; a provider that a caller gave is not shut down."""
     with _traces.lock:
         _traces.provider, _traces.tracer = None, None
 
 
 def flush() -> None:
-    """Send what is left, waiting five seconds at most; at the end of the process that happens by itself."""
+    """Send the remaining spans within five seconds; at the end of the process this happens by itself."""
     if _traces.provider is not None:
         _traces.provider.force_flush(_FLUSH_MS)
 
 
 @contextmanager
 def span(name: str, kind: Kind, *, parent: Span | None = None, alone: bool = True) -> Iterator[Span]:
-    """Make a span of the work within, and the current one; nothing where there are no traces.
+    """Make a span of the work inside ``with``, as the current span; where traces are off it does nothing.
 
     Args:
-        name: a verb.
-        kind: OpenInference's.
-        parent: None: the current one.
-        alone: False makes a span only as part of another.
+        name: what is done: a verb.
+        kind: OpenInference's kind of the span.
+        parent: the span that contains this one; None: the current one.
+        alone: whether the span is made even if no other contains it.
     """
     tracer = _traces.tracer
     if tracer is None:
@@ -160,7 +166,7 @@ def span(name: str, kind: Kind, *, parent: Span | None = None, alone: bool = Tru
 
 
 def begin(name: str, kind: Kind, parent: Span | None = None) -> Span:
-    """Begin a span that its maker ends; see ``span``."""
+    """Begin a span that the caller ends; the arguments are those of ``span``."""
     tracer = _traces.tracer
     if tracer is None:
         return Span()
@@ -168,12 +174,12 @@ def begin(name: str, kind: Kind, parent: Span | None = None) -> Span:
 
     context = None if parent is None or parent.inner is None else trace.set_span_in_context(parent.inner)
     made = Span(tracer.start_span(name, context, openinference_span_kind=kind))
-    made.tell(content=content.get())
+    made.describe(content=content.get())
     return made
 
 
 def _wanted() -> bool:
-    """Say whether the environment asks for traces that can be made here."""
+    """Return whether the environment asks for traces, and traces can be made here."""
     if not any(os.environ.get(name) for name in _ENDPOINTS):
         return False
     if (
@@ -183,14 +189,18 @@ def _wanted() -> bool:
         return False
     protocol = next((found for name in _PROTOCOLS if (found := os.environ.get(name))), "http/protobuf")
     if protocol != "http/protobuf":
-        log.warning("no traces: they go by http/protobuf, and %s asks for %s", _PROTOCOLS[1], protocol)
+        log.warning("no traces: only http/protobuf is supported, and %s asks for %s", _PROTOCOLS[1], protocol)
         return False
     try:
         version("openinference-instrumentation")
         version("opentelemetry-exporter-otlp-proto-http")
     except PackageNotFoundError as error:
-        mend = "run `pip install 'llm4tag[trace]'`, or set OTEL_SDK_DISABLED=true"
-        log.warning("no traces: %s is set, and %s is not installed; %s", _ENDPOINTS[1], error.name, mend)
+        log.warning(
+            "no traces: %s is set, and %s is not installed; %s, or set OTEL_SDK_DISABLED=true",
+            _ENDPOINTS[1],
+            error.name,
+            Step.INSTALL_TRACE.value,
+        )
         return False
     return True
 
@@ -216,5 +226,5 @@ def _config() -> "TraceConfig":
 
 
 def _hidden(variable: str) -> bool | None:
-    """Hide what nobody asked for: the endpoint's variable is often set for a whole machine."""
+    """Return True where the variable is not set: the endpoint is often set for a whole machine, texts included."""
     return None if os.environ.get(variable) else True

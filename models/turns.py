@@ -1,4 +1,4 @@
-"""Whose turn it is at a model that reads one prompt at a time."""
+"""The order of prompts at a model that reads one prompt at a time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager
 class Turns:
     """Lets ``slots`` prompts through at once; of those waiting, the one most like the last goes first.
 
-    The server keeps what it read of the last prompt, so a question about the same content costs a fraction of
-    one about another: taking questions as they come would read every content again for each of its questions.
-    All methods belong to one event loop.
+    The server remembers the last prompt that it read, so a question about the same content takes a fraction of the
+    time of one about another. If questions had their turns in the order of arrival, each content would be read
+    again for each of its questions. All methods must be called on one event loop.
+
+    Args:
+        slots: how many prompts the server answers at the same time.
     """
 
     def __init__(self, slots: int) -> None:
@@ -20,7 +23,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, prompt: str) -> AsyncIterator[None]:
-        """Wait for a turn with this prompt, and hold it."""
+        """Wait for a turn with this prompt, and hold it inside ``with``."""
         if self._free:
             self._free -= 1
         else:
@@ -39,7 +42,7 @@ class Turns:
         except asyncio.CancelledError:
             if entry in self._waiting:
                 self._waiting.remove(entry)
-            else:  # the turn had come just before
+            else:  # the turn had come just before the cancellation
                 self._pass_on()
             raise
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.models.language_model import Answer, Ask
+from llm4tag.models.language_model import Answer, Question
 from llm4tag.prompts.answer_json import NOT_AS_ASKED, json_members
 from llm4tag.prompts.templates import PromptContext, prompt_messages
 from llm4tag.schema import Vocabulary, normal_name
@@ -42,9 +42,9 @@ def shuffled(tags: Sequence[str], text: str, sample: int) -> list[str]:
     return order
 
 
-def generation_question(context: PromptContext, labels: Sequence[str]) -> Ask:
+def generation_question(context: PromptContext, labels: Sequence[str]) -> Question:
     """Return the question which of the labels fit the content; its schema admits these labels alone."""
-    return Ask(
+    return Question(
         messages=prompt_messages(context, TEMPLATE, labels=list(labels)),
         max_tokens=min(800, 40 + _TOKENS_A_LABEL * len(labels)),
         json_schema=_schema(labels),

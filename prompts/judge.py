@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from llm4tag.models.judge_adapter import Adapter
-from llm4tag.models.language_model import Answer, Ask, Message
+from llm4tag.models.language_model import Answer, Message, Question
 from llm4tag.prompts.templates import Example, PromptContext, prompt_messages, unmarked
 from llm4tag.schema import Tag
 from llm4tag.schema.adapter_card import AdapterAnswer, AdapterLimits, JudgeForm
@@ -34,10 +34,10 @@ class Judgement(BaseModel):
     """Probability of Yes-like and No-like tokens together; None where the model gives no log-probabilities."""
 
 
-def judge_question(context: PromptContext, label: str) -> Ask:
+def judge_question(context: PromptContext, label: str) -> Question:
     """Return the question whether one label fits the content, for a model as it comes."""
     messages = prompt_messages(context, TEMPLATE, label=label)
-    return Ask(messages=messages, max_tokens=1, top_logprobs=_ALTERNATIVES)
+    return Question(messages=messages, max_tokens=1, top_logprobs=_ALTERNATIVES)
 
 
 def read_judgement(answer: Answer) -> Judgement:
@@ -50,10 +50,10 @@ def read_judgement(answer: Answer) -> Judgement:
     return Judgement(p_yes=yes / (yes + no), mass=min(1.0, yes + no))
 
 
-def tuned_judge_question(context: PromptContext, tag: Tag, adapter: Adapter) -> Ask:
+def tuned_judge_question(context: PromptContext, tag: Tag, adapter: Adapter) -> Question:
     """Return the question whether one tag fits the content, for a fine-tuned judge."""
     messages = tuned_judge_messages(context, tag, adapter.form, adapter.card.limits)
-    return Ask(messages=messages, max_tokens=1, top_logprobs=_ALTERNATIVES, adapter=adapter.beside)
+    return Question(messages=messages, max_tokens=1, top_logprobs=_ALTERNATIVES, adapter=adapter.lora_sha256)
 
 
 def read_tuned_judgement(answer: Answer, words: AdapterAnswer) -> Judgement:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.models.language_model import Answer, Ask
+from llm4tag.models.language_model import Answer, Question
 from llm4tag.prompts.answer_json import NOT_AS_ASKED, json_members
 from llm4tag.prompts.templates import PromptContext, prompt_messages
 from llm4tag.schema import normal_name
@@ -32,10 +32,10 @@ class Ratings(BaseModel):
     """Why the answer rates none of them; empty where it rates some."""
 
 
-def rating_question(context: PromptContext, labels: Sequence[str]) -> Ask:
+def rating_question(context: PromptContext, labels: Sequence[str]) -> Question:
     """Return the question how probable each label is, in percent; its schema admits these labels alone."""
     percent = {"type": "integer", "minimum": 0, "maximum": 100}
-    return Ask(
+    return Question(
         messages=prompt_messages(context, TEMPLATE, labels=list(labels)),
         max_tokens=min(4000, 40 + _TOKENS_A_LABEL * len(labels)),
         json_schema={

@@ -1,4 +1,6 @@
-"""Text from strangers made safe: to encode, and to show in a terminal."""
+"""Text from strangers made safe: to encode, and to show in a terminal; URLs without their secrets."""
+
+from urllib.parse import urlsplit, urlunsplit
 
 
 def without_surrogates(text: str) -> str:
@@ -14,3 +16,9 @@ def printable(text: str) -> str:
 def visible(text: str) -> str:
     """Return a text on one line, its control characters spelled out."""
     return printable(" ".join(text.split()))
+
+
+def public_url(url: str | None) -> str:
+    """Return a URL without user, password and query, which may hold secrets; empty for None."""
+    parts = urlsplit(url or "")
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))

@@ -108,7 +108,7 @@ def _tool(work: Callable[..., Awaitable[ToolResult]], description: str, argument
             if spanned:
                 spanned.add({"tool.name": work.__name__, "input.value": json.dumps(given)})
             found = await work(**given)
-            spanned.tell(found=len(found))
+            spanned.describe(found=len(found))
             return found
 
     return StructuredTool.from_function(

@@ -1,1 +1,1 @@
-"""What is fitted: recall on a store's history, the calibrator on labels, a judge on examples."""
+"""Fitting and training: recall on a store's history, the calibrator on labels, a judge on examples."""

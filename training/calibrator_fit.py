@@ -1,6 +1,6 @@
-"""Fit a calibrator on labelled documents: held-out log loss picks what is weighed, how strongly, and the map.
+"""The fit of a calibrator on labelled documents: held-out log loss chooses the columns, the penalty and the map.
 
-Folds are split by document throughout, as the tags of one document depend on each other.
+All folds are split by document, because the tags of one document depend on each other.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,14 +19,15 @@ from llm4tag.training.labelled_pairs import LabelledPairs
 T = TypeVar("T")
 
 FEWEST_DOCUMENTS = 20
-"""Labelled documents below which nothing is fitted."""
+"""With fewer labelled documents nothing is fitted."""
 STRENGTHS = (0.01, 0.1, 1.0)
-"""Inverses of the L2 penalty, over standardised columns."""
+"""Inverses of the L2 penalty that are tried, over standardised columns."""
 SPREADS = (0.05, 0.2, 0.8, 2.0)
 """Variances of the tags' offsets that are tried, in log odds squared."""
 _INNER = 5
+"""Number of folds in which choices are compared."""
 _FEW = 100
-"""Documents below which ten folds are taken instead of five, so that each fit has most of them."""
+"""With fewer documents there are ten outer folds instead of five, so that each fit has most."""
 MAPS: tuple[MapKind, ...] = ("none", "temperature", "beta", "isotonic")
 
 
@@ -36,16 +37,20 @@ class Fit:
 
     scale: Scale
     method: str
-    """In words."""
+    """The choices in words."""
     losses: dict[str, float]
-    """Held-out log loss of each choice, by its words."""
+    """Held-out log loss of each choice, by the choice in words."""
 
 
 def fit_scale(pairs: LabelledPairs, seed: int = 0) -> Fit:
-    """Fit on all pairs: the best single combination, then a map over it, then the tags' own offsets.
+    """Fit on all pairs: first a combination of columns, then a map over it, then the tags' own offsets.
 
-    Maps and offsets are fitted on held-out log odds. What is less simple is taken only where it lowers the
-    held-out log loss by more than chance in the documents would; see ``_simplest``.
+    Maps and offsets are fitted on held-out log odds. A less simple choice is made only where it lowers the
+    held-out log loss by more than chance would; see ``_simplest``.
+
+    Args:
+        pairs: the candidates of labelled documents.
+        seed: seed of the folds.
     """
     folds = list(document_folds(pairs.document, _INNER, seed))
     held_out = {choice: _held_out(pairs, folds, *choice) for choice in _choices(pairs)}
@@ -72,16 +77,16 @@ def cross_fitted(
     seed: int = 0,
     done: Callable[[int], None] | None = None,
 ) -> tuple[Floats, Floats]:
-    """Return the log odds of each pair by a fit that its document had no part in, choices of the fit included.
+    """Return the log odds of each pair by a fit on other documents; the choices of the fit are made on them too.
 
     Args:
-        pairs: of all documents.
+        pairs: the candidates of all documents.
         fit: fits on the documents of the other folds.
-        seed: of the folds.
+        seed: seed of the folds.
         done: called with 1 after each of ``outer_folds`` fits.
 
     Returns:
-        The log odds, and those of the combination alone, which breaks ties; both of shape (n,).
+        The log odds, and the log odds of the combination alone, which break ties; both of shape (n,).
     """
     logits, combined = np.zeros(len(pairs.right)), np.zeros(len(pairs.right))
     for train, test in document_folds(pairs.document, outer_folds(len(np.unique(pairs.document))), seed + 1):
@@ -97,12 +102,12 @@ def cross_fitted(
 def document_folds(
     document: NDArray[np.int64], count: int, seed: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield for each fold the rows of the other documents, and its own.
+    """Yield for each fold the rows of the documents outside it, and the rows of those inside.
 
     Args:
-        document: place of the document that each row is of.
-        count: folds at most; no more than documents.
-        seed: of the split.
+        document: index of each row's document.
+        count: the number of folds; where there are fewer documents, the number of documents.
+        seed: seed of the split.
     """
     from sklearn.model_selection import GroupKFold
 
@@ -111,23 +116,23 @@ def document_folds(
 
 
 def outer_folds(documents: int) -> int:
-    """Return into how many folds documents are split."""
+    """Return the number of folds into which that many documents are split."""
     return 10 if documents < _FEW else 5
 
 
 def fit_columns(pairs: LabelledPairs, names: Sequence[str]) -> Scale:
-    """Fit some columns alone, lightly penalised: what one signal is worth by itself."""
+    """Fit on some columns alone with the lightest penalty, to measure the value of one signal by itself."""
     columns = pairs.varying(names)
     return Scale(Combination(columns, _logistic(pairs, columns, STRENGTHS[-1])), Map("none", np.zeros(0)), {})
 
 
 def signal_columns(name: str) -> tuple[str, ...]:
-    """Return the columns that stand for one signal."""
+    """Return the columns of one signal."""
     return ("recall",) if name == "recall" else (name, f"{name} centred", f"{name} asked")
 
 
 def fit_map(kind: MapKind, logits: Floats, right: NDArray[np.bool_]) -> Map:
-    """Fit a map on held-out log odds; one that cannot be fitted in order is none."""
+    """Fit a map on held-out log odds; return no map where the fit would change the order."""
     from scipy import optimize
     from sklearn.isotonic import IsotonicRegression
 
@@ -144,7 +149,7 @@ def fit_map(kind: MapKind, logits: Floats, right: NDArray[np.bool_]) -> Map:
 
         sides = np.column_stack([-np.logaddexp(0.0, -logits), np.logaddexp(0.0, logits)])
         model = LogisticRegression(C=100.0, solver="newton-cholesky", max_iter=1000).fit(sides, right)
-        # A negative weight would turn the order round.
+        # A negative weight would reverse the order.
         values = np.append(model.coef_[0], model.intercept_[0])
         return Map("beta", values) if (values[:2] >= 0).all() else nothing
     edge = 0.5 / len(right)
@@ -153,10 +158,15 @@ def fit_map(kind: MapKind, logits: Floats, right: NDArray[np.bool_]) -> Map:
 
 
 def tag_offsets(pairs: LabelledPairs, logits: Floats, spread: float) -> dict[str, float]:
-    """Return for each tag what its own record adds to the pooled log odds.
+    """Return for each tag the offset to the pooled log odds that its own pairs support.
 
-    One Newton step of the posterior mode under a normal prior around the pooled map: (right - expected) over
-    (information + 1 / spread), so a tag that was seen seldom stays where the pooled map puts it.
+    It is one Newton step towards the posterior mode under a normal prior around the pooled map: (right - expected)
+    over (information + 1 / spread). So the offset of a tag with few pairs is close to 0.
+
+    Args:
+        pairs: the candidates of labelled documents.
+        logits: their pooled log odds, shape (n,).
+        spread: variance of the prior.
     """
     expected = probabilities(logits)
     tags, place = np.unique(pairs.tags, return_inverse=True)
@@ -167,7 +177,7 @@ def tag_offsets(pairs: LabelledPairs, logits: Floats, spread: float) -> dict[str
 
 
 def _choices(pairs: LabelledPairs) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Yield what may be weighed, with how strongly, simple first and each once."""
+    """Yield each set of columns with each inverse penalty, the simplest sets first."""
     llm = [column for name in LLM_SIGNALS for column in signal_columns(name)]
     sets = (("recall",), (*RECALL_COLUMNS, *llm), (*RECALL_COLUMNS, *llm, *EVIDENCE_COLUMNS))
     for columns in dict.fromkeys(pairs.varying(names) for names in sets):
@@ -205,7 +215,7 @@ def _best_map(
     logits: Floats,
     losses: dict[str, float],
 ) -> tuple[MapKind, Floats]:
-    """Return the map to take, and the held-out log odds it gives."""
+    """Return the chosen map and its held-out log odds."""
     tried: dict[MapKind, Floats] = {}
     for kind in MAPS:
         tried[kind] = logits.copy()
@@ -222,7 +232,7 @@ def _best_spread(
     logits: Floats,
     losses: dict[str, float],
 ) -> float:
-    """Return the variance of offsets to take; 0: none."""
+    """Return the chosen variance of the offsets; 0: no offsets."""
     tried: dict[float, Floats] = {}
     losses["offsets: 0"] = _loss(logits, pairs.right)
     for spread in SPREADS:
@@ -238,7 +248,7 @@ def _best_spread(
 def _best_strengths(
     held_out: Mapping[tuple[tuple[str, ...], float], Floats], pairs: LabelledPairs
 ) -> dict[tuple[tuple[str, ...], float], Floats]:
-    """Keep, of each set of columns, the penalty with the least loss."""
+    """Return for each set of columns only the penalty with the lowest loss."""
     best: dict[tuple[str, ...], float] = {}
     for columns, strength in sorted(held_out, key=lambda choice: _loss(held_out[choice], pairs.right)):
         best.setdefault(columns, strength)
@@ -246,14 +256,15 @@ def _best_strengths(
 
 
 def _simplest(tried: Mapping[T, Floats], pairs: LabelledPairs) -> T:
-    """Return the choice to take of some, simple ones first.
+    """Return one of several choices.
 
-    A later one is taken where its held-out log loss is lower by more than the standard error of the difference
-    over documents: the least of many losses is often so by chance, and with few documents what it costs shows.
+    A later choice replaces an earlier one if its held-out log loss is lower by more than the standard error of the
+    difference over documents. The lowest of many losses is often the lowest by chance, which does harm where there
+    are few documents.
 
     Args:
-        tried: held-out log odds of each choice.
-        pairs: what they are of.
+        tried: held-out log odds of each choice, the simplest choice first.
+        pairs: the candidates that the log odds belong to.
     """
     (best, logits), *others = tried.items()
     for choice, found in others:
@@ -265,8 +276,8 @@ def _simplest(tried: Mapping[T, Floats], pairs: LabelledPairs) -> T:
 
 
 def _logistic(pairs: LabelledPairs, columns: Sequence[str], strength: float) -> Floats:
-    """Return weights for columns as they are, and the intercept; shape (columns + 1,)."""
-    # Few columns: Newton's steps are cheap, and need no threads that others on the machine would hold up.
+    """Return the weights of columns without standardisation, and the intercept; shape (columns + 1,)."""
+    # There are few columns, so Newton's steps are cheap, and they need no threads that could be held up.
     chosen = pairs.rows[:, [CALIBRATOR_COLUMNS.index(name) for name in columns]]
     return fit_logistic(chosen, pairs.right, strength, solver="newton-cholesky")
 

@@ -1,4 +1,4 @@
-"""Examples in the form that other trainers and providers take: one chat of a question and its answer a line."""
+"""Examples in the form of other trainers and providers: each line is a chat of one question and its answer."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,13 @@ YES, NO = "Yes", "No"
 
 
 def chats(example: TrainingExample, head: TrainingSet, seed: int) -> Iterator[bytes]:
-    """Yield one line of JSONL for each candidate, as OpenAI, Axolotl and Unsloth take it (``messages``)."""
+    """Yield one line of JSONL for each candidate, in the format ``messages`` of OpenAI, Axolotl and Unsloth.
+
+    Args:
+        example: the content with its candidates.
+        head: the head of its set.
+        seed: seed of the number of similar items that are shown.
+    """
     for tag, messages in example.questions(head, similar_shown(example, head, seed, 0)):
         said = [message.model_dump(include={"role", "content"}) for message in messages]
         said.append({"role": "assistant", "content": YES if tag.right else NO})
@@ -19,15 +25,15 @@ def chats(example: TrainingExample, head: TrainingSet, seed: int) -> Iterator[by
 
 
 def similar_shown(example: TrainingExample, head: TrainingSet, seed: int, turn: int) -> int:
-    """Draw how many similar items a content is shown with, so that the judge can do with any number of them.
+    """Draw how many similar items a content's questions show, so that the judge learns to use any number.
 
-    A content that is held out is shown with all, as at tagging.
+    The questions of a held-out content show all of them, as in tagging.
 
     Args:
         example: the content.
-        head: of its set.
-        seed: of the draw.
-        turn: which pass over the examples this is, from 0.
+        head: the head of its set.
+        seed: seed of the draw.
+        turn: number of the pass over the examples, from 0.
     """
     most = min(head.limits.similar, len(example.similar)) if head.prompt.similar_line else 0
     if example.split == "held_out":

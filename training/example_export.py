@@ -1,4 +1,4 @@
-"""Supervised examples from a store: its history with the candidates that tagging would have found for it."""
+"""The export of examples from a store: its history with the candidates that tagging would have found for it."""
 
 from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass
@@ -29,23 +29,23 @@ from llm4tag.training.tagged_history import History, read_history
 TOP, MISSED = 14, 2
 HELD_OUT_SHARE = 0.1
 _SLACK = 32
-"""Characters beyond the limit: what breaks a control token looks ahead of it."""
+"""Characters beyond the limit, as control tokens are broken up by what follows them."""
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What is exported."""
+    """The choices of an export."""
 
     top: int = TOP
-    """Best candidates of each content."""
+    """How many of its best candidates each content has."""
     missed: int = MISSED
-    """Right tags at most that are added to a trained content where they are not among these."""
+    """How many right tags that recall missed are added at most to each content to train on."""
     held_out: float = HELD_OUT_SHARE
-    """Share of the contents that is held out, near-duplicates together."""
+    """Share of the contents that is held out; near-duplicates are held out together."""
     fewest_tags: int = 1
-    """Contents with fewer are left out."""
+    """Contents with fewer tags are left out."""
     limit: int | None = None
-    """A sample of so many contents."""
+    """Size of the sample of contents that is exported; None: all contents."""
     seed: int = 0
 
 
@@ -55,14 +55,14 @@ async def export_set(
     """Yield the head of a set, then its examples.
 
     Args:
-        store: whose history it is.
-        name: of the set.
-        form: the name of the prompt form, and the form.
-        options: what is exported.
+        store: the store whose history is exported.
+        name: name of the set.
+        form: name of the prompt form, and the form.
+        options: the choices of the export.
         bar: shows progress.
 
     Raises:
-        UsageError: too little history.
+        UsageError: the history is too small.
         StoreError: the store failed.
     """
     history = await _history(store, options)
@@ -88,7 +88,7 @@ async def export_set(
         held_out=sum(int(groups[row]) in apart for row in rows),
     )
     evidence = HeldOutEvidence(store, history, linear, plan, options.seed)
-    first = np.unique(groups, return_index=True)[1]  # the group's number is its place
+    first = np.unique(groups, return_index=True)[1]  # by the number of the group
     fusion = fitted.fusion if fitted is not None and plan.recipe is Recipe.LEARNED else None
     with bar("recalling candidates", len(rows), "contents") as advance:
         async for row, candidates in evidence.candidates(rows):
@@ -104,7 +104,7 @@ async def export_set(
                 id=history.ids[row],
                 group=history.ids[int(first[group])],
                 split=split,
-                text=kept(history.texts[row], limits.text),
+                text=prompt_excerpt(history.texts[row], limits.text),
                 similar=await _similar(store, candidates, limits.similar),
                 tags=_tags(candidates, set(history.tags[row]), vocabulary, options.top, missed, random),
             )
@@ -116,8 +116,7 @@ async def _history(store: KnowledgeStore, options: ExportOptions) -> History:
     history = await read_history(store)
     if len(history) < 2:
         raise UsageError(
-            f"{len(history)} tagged contents in the store, at least 2 are needed; add some with "
-            "`llm4tag ingest history`"
+            f"{len(history)} tagged contents in the store, at least 2 are needed", remedy="{ingest_history}"
         )
     order = np.argsort(np.array(history.ids, dtype=np.str_), kind="stable")
     if len(order) > MOST_CONTENTS:
@@ -131,17 +130,26 @@ def _chosen(history: History, options: ExportOptions, random: np.random.Generato
     if options.limit is not None and options.limit < len(rich):
         rich = np.sort(random.choice(rich, options.limit, replace=False))
     if not len(rich):
-        raise UsageError(f"--fewest-tags {options.fewest_tags}: no content has so many; give a lower number")
+        raise UsageError(
+            f"no content has {options.fewest_tags} tags", option="fewest_tags", remedy="give a lower number"
+        )
     return [int(row) for row in rich]
 
 
-def kept(text: str, limit: int) -> str:
-    """Return what a prompt cut at the limit can depend on."""
+def prompt_excerpt(text: str, limit: int) -> str:
+    """Return the beginning of a text, all that a prompt with that limit of characters can depend on."""
     return text[: limit + _SLACK]
 
 
 def groups_of(duplicates: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Return the group of each of n documents: those that near-duplicates join, over any number of them."""
+    """Return the number of each document's group; a chain of near-duplicates of any length is one group.
+
+    Args:
+        duplicates: for each of n documents the rows of its near-duplicates.
+
+    Returns:
+        Numbers from 0, shape (n,).
+    """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
@@ -155,7 +163,10 @@ def groups_of(duplicates: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def held_out_groups(groups: NDArray[np.int64], share: float, random: np.random.Generator) -> frozenset[int]:
-    """Draw groups until they have the share of all documents: never all, at least one for any share above 0."""
+    """Draw groups to hold out until they contain the share of all documents.
+
+    They are never all groups; for a share above 0 they are at least one, if there are two.
+    """
     names, sizes = np.unique(groups, return_counts=True)
     wanted = share * len(groups)
     chosen: list[int] = []
@@ -163,7 +174,7 @@ def held_out_groups(groups: NDArray[np.int64], share: float, random: np.random.G
     for place in random.permutation(len(names))[:-1]:
         if taken >= wanted:
             break
-        # A group that is larger than what is wanted would leave little to train on.
+        # A group that is larger than the share would leave little to train on.
         if sizes[place] <= max(1.0, wanted):
             chosen.append(int(names[place]))
             taken += int(sizes[place])
@@ -183,7 +194,7 @@ def _tags(
     missed: int,
     random: np.random.Generator,
 ) -> tuple[ExampleTag, ...]:
-    """Return the best candidates, then right tags that are not among them, drawn at random."""
+    """Return the best candidates, then right tags that are not among them, which are drawn at random."""
     recalled: dict[str, float | None] = {one.tag: one.score for one in candidates[:top]}
     lacking = sorted(gold - recalled.keys())
     drawn = random.choice(lacking, min(missed, len(lacking)), replace=False).tolist() if lacking else []

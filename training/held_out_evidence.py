@@ -1,7 +1,7 @@
-"""The evidence that recall would have for documents of history if they and their near-duplicates were not there.
+"""The evidence that recall would find for documents of the history without them and their near-duplicates.
 
-Some tags are withheld besides: what recall says of them is computed as if history had none, or a handful, of them,
-so that the fusion learns what to make of tags that have just emerged.
+In addition some tags are withheld: their evidence is computed as if the history had none or only a few examples of
+them, so that the fusion learns how to judge new tags.
 """
 
 import asyncio
@@ -27,18 +27,19 @@ from llm4tag.training.linear_fit import LinearFit
 from llm4tag.training.tagged_history import History
 
 WITHHELD = 0.15
-"""Share of the tags that are withheld from a document."""
+"""The share of a document's candidates that are withheld."""
 _FEW = (0, 0, 1, 2, 4)
-"""How many examples history keeps of a withheld tag, each as often as the others."""
+"""How many examples of a withheld tag stay in the history; one of these is drawn."""
 _AT_ONCE = 2
+"""How many documents are searched at the same time."""
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Documents and candidates: what a fusion is fitted on."""
+class EvidencePairs:
+    """Pairs of a document and a candidate, which a fusion is fitted on."""
 
     rows: Floats
-    """The evidence in numbers, shape (pairs, features)."""
+    """The evidence as numbers, shape (pairs, features)."""
     seen: NDArray[np.bool_]
     """Whether recall's fit has seen the tag, shape (pairs,)."""
     right: NDArray[np.bool_]
@@ -52,7 +53,7 @@ class Pairs:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Put pairs, at least one part, behind each other."""
+        """Concatenate pairs; there must be at least one part."""
         return cls(
             rows=np.concatenate([part.rows for part in parts]),
             seen=np.concatenate([part.seen for part in parts]),
@@ -62,7 +63,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class _Found:
-    """What recall finds for one document, as far as it does not depend on who carries which tag."""
+    """The part of a document's recall that does not depend on which contents have a withheld tag."""
 
     row: int
     by_text: Mapping[str, C2TEvidence]
@@ -71,14 +72,14 @@ class _Found:
 
 
 class HeldOutEvidence:
-    """Collects evidence for documents of history.
+    """Collects evidence for documents of the history.
 
     Args:
-        store: searched with each document's near-duplicates left out.
+        store: the store that is searched, with each document's near-duplicates left out.
         history: the documents that the linear scorer was fitted on, in its order.
         linear: the scorer with its held-out scores.
-        plan: the paths and depths to collect with.
-        seed: of what is withheld.
+        plan: the paths and depths of recall.
+        seed: seed of the choice of withheld tags.
     """
 
     def __init__(
@@ -99,22 +100,22 @@ class HeldOutEvidence:
             seen=linear.model.seen if Path.LINEAR in plan.paths else frozenset(),
         )
 
-    async def collect(self, rows: Sequence[int], progress: Progress | None = None) -> Pairs:
+    async def collect(self, rows: Sequence[int], progress: Progress | None = None) -> EvidencePairs:
         """Collect the evidence of documents, two at a time.
 
         Raises:
             StoreError: a search failed.
         """
         assignable = (await self._store.vocabulary()).assignable
-        parts: list[Pairs] = []
+        parts: list[EvidencePairs] = []
         async for found in self._each(rows):
             parts.extend(self._pairs(found, assignable))
             if progress is not None:
                 progress(1)
-        return Pairs.joined(parts)
+        return EvidencePairs.joined(parts)
 
     async def candidates(self, rows: Sequence[int]) -> AsyncIterator[tuple[int, list[Candidate]]]:
-        """Yield each document with its candidates in the order of their relative scores, nothing withheld.
+        """Yield the row of each document with its candidates, ordered by relative score; no tag is withheld.
 
         Raises:
             StoreError: a search failed.
@@ -146,23 +147,23 @@ class HeldOutEvidence:
     def _vector(self, row: int) -> Vector | None:
         return None if self._history.vectors is None else self._history.vectors[row]
 
-    def _pairs(self, found: _Found, assignable: frozenset[str]) -> Iterator[Pairs]:
-        """Yield the pairs of one document: all candidates as they are, then the withheld ones as if new."""
+    def _pairs(self, found: _Found, assignable: frozenset[str]) -> Iterator[EvidencePairs]:
+        """Yield the pairs of one document: all candidates, then the withheld ones as if their tags were new."""
         gold = set(self._history.tags[found.row])
         linear = self._scored(found.row, assignable)
         candidates = self._candidates(found, linear, found.assignments, assignable)
-        yield Pairs.of(candidates, self.tags, gold)
+        yield EvidencePairs.of(candidates, self.tags, gold)
 
-        kept = self._withheld([candidate.tag for candidate in candidates])
-        linear = {tag: evidence for tag, evidence in linear.items() if tag not in kept}
-        candidates = self._candidates(found, linear, _without(found.assignments, kept), assignable)
+        withheld = self._withheld([candidate.tag for candidate in candidates])
+        linear = {tag: evidence for tag, evidence in linear.items() if tag not in withheld}
+        candidates = self._candidates(found, linear, _without(found.assignments, withheld), assignable)
         tags = TagHistory(
-            counts={**self.tags.counts, **{tag: len(examples) for tag, examples in kept.items()}},
-            seen=self.tags.seen - kept.keys(),
+            counts={**self.tags.counts, **{tag: len(examples) for tag, examples in withheld.items()}},
+            seen=self.tags.seen - withheld.keys(),
         )
-        pairs = Pairs.of(candidates, tags, gold)
-        chosen = np.array([candidate.tag in kept for candidate in candidates], dtype=bool)
-        yield Pairs(pairs.rows[chosen], pairs.seen[chosen], pairs.right[chosen])
+        pairs = EvidencePairs.of(candidates, tags, gold)
+        chosen = np.array([candidate.tag in withheld for candidate in candidates], dtype=bool)
+        yield EvidencePairs(pairs.rows[chosen], pairs.seen[chosen], pairs.right[chosen])
 
     def _whole(self, found: _Found, assignable: frozenset[str]) -> list[Candidate]:
         return self._candidates(found, self._scored(found.row, assignable), found.assignments, assignable)
@@ -188,7 +189,7 @@ class HeldOutEvidence:
         return fuse(paths, self._plan)
 
     def _withheld(self, tags: Sequence[str]) -> dict[str, frozenset[str]]:
-        """Choose tags to withhold, and the few contents that keep each."""
+        """Choose tags to withhold; return for each the contents that remain examples of it."""
         withheld: dict[str, frozenset[str]] = {}
         for tag in tags:
             if self._random.random() < WITHHELD:
@@ -199,9 +200,11 @@ class HeldOutEvidence:
         return withheld
 
 
-def _without(assignments: Assignments, kept: Mapping[str, frozenset[str]]) -> dict[str, tuple[Assignment, ...]]:
-    """Take withheld tags from all contents but those that keep them."""
+def _without(
+    assignments: Assignments, withheld: Mapping[str, frozenset[str]]
+) -> dict[str, tuple[Assignment, ...]]:
+    """Remove withheld tags from all contents except those that remain examples of them."""
     return {
-        content: tuple(item for item in given if item.tag not in kept or content in kept[item.tag])
+        content: tuple(item for item in given if item.tag not in withheld or content in withheld[item.tag])
         for content, given in assignments.items()
     }

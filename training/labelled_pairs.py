@@ -1,4 +1,4 @@
-"""The candidates of labelled documents in numbers: what a calibrator is fitted on."""
+"""The candidates of labelled documents as numbers, which a calibrator is fitted on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,23 +14,27 @@ from llm4tag.schema import TagResult
 
 @dataclass(frozen=True)
 class LabelledPairs:
-    """The candidates of labelled documents, n of them, in numbers."""
+    """The n candidates of labelled documents as numbers."""
 
     rows: Floats
-    """Shape (n, len(NUMBERS))."""
+    """Signals and evidence of each candidate, shape (n, len(NUMBERS))."""
     right: NDArray[np.bool_]
-    """Whether the tag is gold, shape (n,)."""
+    """Whether the candidate is a gold tag, shape (n,)."""
     document: NDArray[np.int64]
-    """Place of the document, shape (n,)."""
+    """Index of the candidate's document, shape (n,)."""
     tags: NDArray[np.str_]
-    """Ids, shape (n,)."""
+    """Id of the tag, shape (n,)."""
 
     @classmethod
     def of(cls, results: Sequence[TagResult], gold: Mapping[str, frozenset[str]]) -> "LabelledPairs":
-        """Turn uncalibrated results into pairs; ``gold`` has the right tags of each, by content id.
+        """Turn results into pairs.
+
+        Args:
+            results: results of the documents, which no calibrator has changed.
+            gold: the gold tags of each document, by content id.
 
         Raises:
-            ValueError: a result without signals.
+            ValueError: a result has no signals.
         """
         return cls(
             rows=np.concatenate(
@@ -45,9 +49,9 @@ class LabelledPairs:
         )
 
     def at(self, rows: NDArray[np.int64]) -> "LabelledPairs":
-        """Return these rows alone."""
+        """Return the pairs in these rows."""
         return LabelledPairs(self.rows[rows], self.right[rows], self.document[rows], self.tags[rows])
 
     def varying(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return those of some columns in which there is anything to weigh."""
+        """Return the names of those columns that are not constant."""
         return tuple(name for name in names if np.ptp(self.rows[:, CALIBRATOR_COLUMNS.index(name)]) > 1e-9)

@@ -1,4 +1,4 @@
-"""Fit the linear scorer, and score each document as if it and what is nearly the same had not been there."""
+"""The fit of the linear scorer, which can also score a document as if it and its near-duplicates were unknown."""
 
 from dataclasses import dataclass
 
@@ -16,27 +16,28 @@ from llm4tag.training.tagged_history import History
 KERNEL = Kernel(vector_weight=0.6, gamma=1.0)
 RIDGE = 0.3
 _MOST_WEIGHTS = 80_000_000
-"""Documents times tags at most: the rarest tags are left to the other paths where there are more."""
+"""Most documents times tags; where there are more, the rarest tags are left to the other paths."""
 
 
 @dataclass(frozen=True)
 class LinearFit:
-    """A fitted scorer with what it takes to score its own documents honestly."""
+    """A fitted scorer, with the matrices that score its own documents as if it did not know them."""
 
     model: LinearModel
     labels: Floats
-    """1 where a document has a tag; shape (n, t)."""
+    """1 where a document has a tag, else 0; shape (n, t)."""
     mixed: Floats
     """(kernel + ridge)⁻¹ of the model's mixed kernel, shape (n, n)."""
     product: Floats | None
-    """That of the product kernel; None where there are no vectors."""
+    """(kernel + ridge)⁻¹ of the product kernel, shape (n, n); None where there are no vectors."""
     duplicates: list[NDArray[np.int64]]
-    """For each document the rows of those that are nearly the same, its own included."""
+    """For each document the rows of its near-duplicates, its own row included."""
 
     def held_out(self, row: int) -> TagScores:
-        """Score a document by the model that its near-duplicates and itself had no part in.
+        """Return the scores of a document by the model that would be fitted without it and its near-duplicates.
 
-        Exact, without fitting anew: for a linear smoother, y - ((inverse_GG)⁻¹ · weights_G) over the group G.
+        They are exact, and nothing is fitted again: for a linear smoother they are
+        y - ((inverse_GG)⁻¹ · weights_G) over the group G of near-duplicates.
         """
         group = self.duplicates[row]
         raw = self._held_out(row, group, self.mixed, self.model.mixed)
@@ -52,12 +53,12 @@ class LinearFit:
 
 
 def fit_linear(history: History, fitted: FitNote, kernel: Kernel = KERNEL, ridge: float = RIDGE) -> LinearFit:
-    """Fit on all documents; n³ steps (9,272 documents: a minute on two cores).
+    """Fit the linear scorer on all documents, in n³ steps (9,272 documents take a minute on two cores).
 
     Args:
         history: the documents.
-        fitted: what to note of the fit.
-        kernel: how words and vectors mix; without vectors, words alone.
+        fitted: the record of the fit that the model contains.
+        kernel: how words and vectors are mixed; without vectors the words are used alone.
         ridge: the penalty.
     """
     terms = TermWeights.fit(history.texts)
@@ -85,7 +86,7 @@ def fit_linear(history: History, fitted: FitNote, kernel: Kernel = KERNEL, ridge
 
 
 def frequent_tags(history: History) -> list[str]:
-    """Return the tags of the documents, the most frequent first, as many as the size of the model allows."""
+    """Return the most frequent tags of the documents in falling order, as many as the model's size allows."""
     counts: dict[str, int] = {}
     for given in history.tags:
         for tag in given:
@@ -95,7 +96,7 @@ def frequent_tags(history: History) -> list[str]:
 
 
 def labels_of(history: History, tags: list[str]) -> Floats:
-    """Return 1 where a document has a tag, shape (n, t)."""
+    """Return a matrix that is 1 where a document has a tag, else 0; shape (n, t)."""
     column = {tag: number for number, tag in enumerate(tags)}
     labels = np.zeros((len(history), len(tags)), dtype=np.float32)
     for row, given in enumerate(history.tags):
@@ -110,7 +111,7 @@ def _dual(inverse: Floats, labels: Floats) -> Dual:
 def _kernel_matrix(
     words: csr_array, vectors: CentredVectors | None, kernel: Kernel, *, product: bool = False
 ) -> Floats:
-    """Return the kernel of every two documents, shape (n, n)."""
+    """Return the kernel of all pairs of documents, shape (n, n)."""
     count = words.shape[0]
     matrix = np.empty((count, count), dtype=np.float32)
     for rows, by_words in products(words):
@@ -123,13 +124,13 @@ def _kernel_matrix(
 
 
 def _inverse(matrix: Floats, ridge: float) -> Floats:
-    """Return (matrix + ridge)⁻¹ of a kernel matrix, whose memory is used up."""
+    """Return (matrix + ridge)⁻¹ of a kernel matrix; the matrix is overwritten, which saves memory."""
     matrix[np.diag_indices_from(matrix)] += ridge
     factor, _ = linalg.cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
     inverse, failed = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
     if failed:
         raise ValueError("the kernel matrix is not positive definite")
-    # LAPACK fills one triangle; adding its mirror needs no second matrix but row by row.
+    # LAPACK fills one triangle. Its mirror is copied row by row, which needs no second matrix.
     for row in range(1, len(inverse)):
         inverse[:row, row] = inverse[row, :row]
     symmetric: Floats = inverse

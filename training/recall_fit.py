@@ -1,4 +1,4 @@
-"""Fit recall on a store's history: the linear scorer, then the fusion of all paths' evidence."""
+"""The fit of recall on a store's history: first the linear scorer, then the fusion of all paths' evidence."""
 
 import asyncio
 import importlib.metadata
@@ -22,31 +22,32 @@ from llm4tag.training.linear_fit import LinearFit, fit_linear
 from llm4tag.training.tagged_history import History, read_history
 
 FEWEST_CONTENTS = 200
-"""Tagged contents below which nothing is fitted: a cautious choice, not a measured one."""
+"""With fewer tagged contents nothing is fitted: a cautious choice, not a measured one."""
 FEWEST_DOCUMENTS = 50
-"""Richly tagged documents below which no fusion is fitted."""
+"""With fewer richly tagged documents no fusion is fitted."""
 MOST_CONTENTS = 10_000
-"""The linear scorer is fitted on a sample of so many: its cost grows with their cube."""
+"""Size of the sample that the linear scorer is fitted on: the cost of the fit grows with its cube."""
 MOST_DOCUMENTS = 1_000
-"""The fusion is fitted on a sample of so many."""
+"""Size of the sample that the fusion is fitted on."""
 
 Bar = Callable[[str, int, str], AbstractContextManager[Progress]]
 """Opens a progress bar with a label, a total and a unit."""
 
 
 class FitReport(BaseModel):
-    """What a fit came to."""
+    """What was fitted, and on how much."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tagged_contents: int
     linear_documents: int = 0
-    """How many the linear scorer was fitted on; 0: none was fitted."""
+    """How many documents the linear scorer was fitted on; 0: no linear scorer was fitted."""
     linear_tags: int = 0
+    """How many tags the linear scorer knows."""
     fusion_documents: int = 0
-    """How many the fusion was fitted on; 0: none was fitted."""
+    """How many documents the fusion was fitted on; 0: no fusion was fitted."""
     fewest_tags: int = 0
-    """Its documents have at least so many tags."""
+    """How many tags each of the fusion's documents has at least."""
 
 
 async def fit_recall(
@@ -57,15 +58,15 @@ async def fit_recall(
     fewest_tags: int | None = None,
     seed: int = 0,
 ) -> FitReport:
-    """Fit on all that people tagged, and keep it in the store in place of an earlier fit.
+    """Fit recall on everything that people tagged, and save it in the store in place of an earlier fit.
 
     Args:
-        store: where history is.
+        store: the store with the history.
         bar: shows progress.
-        paths: the fusion learns to weigh these; without LINEAR the linear scorer is not fitted.
-        fewest_tags: the fusion learns from documents with at least so many tags; None: as many as they have on
-            average, rounded up, because contents with fewer are often tagged incompletely.
-        seed: of the samples.
+        paths: the recall paths that the fusion learns to weigh; the linear scorer is fitted in any case.
+        fewest_tags: the fusion learns from documents with at least this many tags; None: the average number,
+            rounded up, because contents with fewer tags are often tagged incompletely.
+        seed: seed of the samples.
 
     Raises:
         StoreError: the store failed.
@@ -107,7 +108,14 @@ async def fit_recall(
 
 
 async def note_of_fit(store: KnowledgeStore, history: History, total: int, seed: int) -> FitNote:
-    """Return what to note of a fit on some of the store's ``total`` tagged contents."""
+    """Return the record of a fit.
+
+    Args:
+        store: the store with the history.
+        history: the tagged contents that are fitted on.
+        total: how many tagged contents the store has.
+        seed: seed of the samples.
+    """
     return FitNote(
         time=now(),
         vocabulary=(await store.vocabulary()).version,
@@ -120,7 +128,7 @@ async def note_of_fit(store: KnowledgeStore, history: History, total: int, seed:
 
 
 async def fit_linear_showing(history: History, fitted: FitNote, bar: Bar) -> LinearFit:
-    """Fit the linear scorer with a progress bar."""
+    """Fit the linear scorer and show a progress bar."""
     with bar("fitting the linear scorer", len(history), "contents") as advance:
         linear = await asyncio.to_thread(fit_linear, history, fitted)
         advance(len(history))
@@ -128,19 +136,19 @@ async def fit_linear_showing(history: History, fitted: FitNote, bar: Bar) -> Lin
 
 
 def average_tags(history: History) -> int:
-    """Return how many tags a document has on average, rounded up."""
+    """Return the average number of tags of a document, rounded up."""
     return math.ceil(sum(len(tags) for tags in history.tags) / max(1, len(history)))
 
 
 def sample_rows(history: History, least: int, random: np.random.Generator) -> list[int]:
-    """Return up to ``MOST_DOCUMENTS`` rows with at least ``least`` tags, drawn at random."""
+    """Draw up to ``MOST_DOCUMENTS`` documents with at least ``least`` tags; return their rows."""
     rich = np.flatnonzero([len(tags) >= least for tags in history.tags])
     chosen = random.choice(rich, min(len(rich), MOST_DOCUMENTS), replace=False)
     return [int(row) for row in chosen]
 
 
 async def fit_is_due(store: KnowledgeStore) -> bool:
-    """Return whether there is enough history to fit on, and no fit, or one that much less history backs."""
+    """Return whether the history is large enough for a fit, and there is none or one on a much smaller history."""
     tagged = (await store.statistics()).tagged_contents
     if tagged < FEWEST_CONTENTS:
         return False

@@ -1,4 +1,4 @@
-"""The tagged contents of a store, as arrays to fit on."""
+"""The tagged contents of a store, as arrays that models are fitted on."""
 
 import base64
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from llm4tag.schema import Provenance, TaggedContent, Vocabulary
 
 @dataclass(frozen=True)
 class History:
-    """Contents that people tagged; n documents, in the order of the store's export."""
+    """Contents that people tagged: n documents in the order of the store's export."""
 
     ids: Sequence[str]
     texts: Sequence[str]
     tags: Sequence[tuple[str, ...]]
-    """Of each, the assignable tags that people gave."""
+    """The assignable tags that people gave each document."""
     vectors: Vectors | None
-    """Raw embeddings, shape (n, dimensions); None where not every document has one."""
+    """Raw embeddings, shape (n, dimensions); None where a document has none."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def rows(self, rows: NDArray[np.int64]) -> "History":
-        """Return these documents alone."""
+        """Return the history of these documents only."""
         return History(
             ids=[self.ids[row] for row in rows],
             texts=[self.texts[row] for row in rows],
@@ -38,7 +38,7 @@ class History:
 
 
 async def read_history(store: KnowledgeStore) -> History:
-    """Read the contents with at least one human assignment of an assignable tag, and some text.
+    """Read the contents that have a text and at least one human assignment of an assignable tag.
 
     Raises:
         StoreError: the store failed.

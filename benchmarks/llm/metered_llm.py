@@ -8,10 +8,9 @@ from typing import Any
 from llm4tag.graphs.context import TagOptions
 from llm4tag.models.answer_cache import AnswerCache
 from llm4tag.models.cached_llm import CachedModel
-from llm4tag.models.cost import count_tokens
 from llm4tag.models.judge_adapter import Adapter
-from llm4tag.models.language_model import Answer, Ask, LanguageModel
-from llm4tag.models.llm_registry import open_llm
+from llm4tag.models.language_model import Answer, LanguageModel, Question
+from llm4tag.models.llm_registry import count_tokens, open_llm
 from llm4tag.schema import Content, ModelSetupError, Settings, TagResult
 from llm4tag.tagger import Tagger
 
@@ -54,11 +53,11 @@ class MeteredLLM:
         return self.inner.adapter
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def limitations(self) -> tuple[str, ...]:
         """Return notes for the user."""
-        return self.inner.notes
+        return self.inner.limitations
 
-    async def ask(self, question: Ask) -> Answer:
+    async def ask(self, question: Question) -> Answer:
         """Ask, and count the question."""
         started = time.perf_counter()
         answer = await self.inner.ask(question)
@@ -77,9 +76,9 @@ class MeteredLLM:
 class KnownAnswersOnly:
     """Takes the place of a model behind the cache, so that only cached answers are given."""
 
-    notes: tuple[str, ...] = ()
+    limitations: tuple[str, ...] = ()
 
-    async def ask(self, question: Ask) -> Answer:
+    async def ask(self, question: Question) -> Answer:
         """Refuse.
 
         Raises:

@@ -59,7 +59,7 @@ async def report(state: TaggingState, runtime: Runtime[TagContext]) -> Update:
     tagging = await runtime_of(runtime)
     vocabulary = await tagging.store.vocabulary()
     usage, failure, verdict = state.get("spent") or Usage(), state.get("llm_failure"), state["verdict"]
-    notes = [*state.get("remarks", []), *(tagging.llm.notes if tagging.llm else (_NO_LLM,))]
+    notes = [*state.get("remarks", []), *(tagging.llm.limitations if tagging.llm else (_NO_LLM,))]
     if verdict.refusal:
         notes.append(verdict.refusal)
     result = TagResult(

@@ -15,7 +15,7 @@ from llm4tag.graphs.events import answers_event
 from llm4tag.graphs.open_questions import judgeable_tags, tags_to_judge, tags_to_sample
 from llm4tag.graphs.runtime import TagContext, TaggingRuntime, runtime_of
 from llm4tag.graphs.state import LLMFailure, TaggingState, Update
-from llm4tag.models.language_model import Answer, Ask, LanguageModel
+from llm4tag.models.language_model import Answer, LanguageModel, Question
 from llm4tag.prompts.generate import Sample, generation_question, read_sample, shuffled
 from llm4tag.prompts.judge import judge_question, read_judgement, read_tuned_judgement, tuned_judge_question
 from llm4tag.prompts.rate import rating_question, read_ratings
@@ -47,7 +47,7 @@ async def judge(state: TaggingState, runtime: Runtime[TagContext]) -> Update:
 
 def _judge_questions(
     state: TaggingState, tags: Sequence[str], llm: LanguageModel, vocabulary: Vocabulary
-) -> list[Ask]:
+) -> list[Question]:
     prompt = state["prompt"]
     if llm.adapter is None:
         labels = labels_for(judgeable_tags(state), vocabulary)
@@ -128,7 +128,7 @@ def _is_settled(
     return is_settled(samples, tags, left, decide)
 
 
-async def ask_one(tagging: TaggingRuntime, question: Ask) -> tuple[Answer | None, Usage, LLMFailure | None]:
+async def ask_one(tagging: TaggingRuntime, question: Question) -> tuple[Answer | None, Usage, LLMFailure | None]:
     """Ask one question; the answer is None where the model failed."""
     answers, usage, failure = await _ask_all(_llm(tagging), [question])
     return (answers[0] if answers else None), usage, failure
@@ -144,7 +144,9 @@ def _all_failed(samples: Sequence[Sample]) -> LLMFailure | None:
     return LLMFailure(words=failures[0]) if failures and all(failures) else None
 
 
-async def _ask_all(llm: LanguageModel, questions: Sequence[Ask]) -> tuple[list[Answer], Usage, LLMFailure | None]:
+async def _ask_all(
+    llm: LanguageModel, questions: Sequence[Question]
+) -> tuple[list[Answer], Usage, LLMFailure | None]:
     """Ask all at the same time; return the answers up to the first failure, their usage, and the failure."""
     outcomes = await asyncio.gather(*(llm.ask(question) for question in questions), return_exceptions=True)
     answers: list[Answer] = []

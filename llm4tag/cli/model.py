@@ -51,16 +51,16 @@ def pull_model(name: str | None, source: Source = Source.AUTO) -> Path:
             bar(done // _MEGABYTE - bar.done)
 
         pulled = run_async(fetch(model.name, settings().cache_dir, source.value, show))
-    if pulled.note:
-        say(f"note: {pulled.note}")
+    if pulled.fallback_reason:
+        say(f"note: {pulled.fallback_reason}")
     return pulled.path
 
 
 def _default_name() -> str:
-    from llm4tag.models.local.known_models import PREFIX
+    from llm4tag.models.local.known_models import LOCAL
     from llm4tag.schema import DEFAULT_MODEL
 
-    return DEFAULT_MODEL.removeprefix(PREFIX)
+    return DEFAULT_MODEL.removeprefix(LOCAL)
 
 
 @app.command()
@@ -112,11 +112,11 @@ def serve(
     llm4tag model serve --adapter my-judge
     """
     from llm4tag.models.judge_adapter import open_adapter
-    from llm4tag.models.local.known_models import PREFIX
+    from llm4tag.models.local.known_models import LOCAL
     from llm4tag.models.local.shared_server import serve as run_server
     from llm4tag.schema import ModelError, settings
 
-    wanted = PREFIX + (name or _default_name()).removeprefix(PREFIX)
+    wanted = LOCAL + (name or _default_name()).removeprefix(LOCAL)
 
     chosen = settings(model=wanted, adapter=adapter)
     judge = open_adapter(chosen)
@@ -145,7 +145,7 @@ def list_models() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from llm4tag.models.local.known_models import MODELS, PREFIX, models_folder
+    from llm4tag.models.local.known_models import LOCAL, MODELS, models_folder
     from llm4tag.schema import settings
 
     folder = models_folder(settings().cache_dir)
@@ -155,7 +155,7 @@ def list_models() -> None:
     for model in MODELS.values():
         path = folder / model.file
         size = f"{model.size // _MEGABYTE:,}"
-        table.add_row(PREFIX + model.name, size, model.licence, str(path) if path.is_file() else "no")
+        table.add_row(LOCAL + model.name, size, model.licence, str(path) if path.is_file() else "no")
     # As wide as it needs to be: off a terminal the width is 80, and a path that is cut is of no use.
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.width = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum

@@ -160,7 +160,7 @@ def _from_anywhere(options: "TagOptions") -> "TagOptions":
     import os
 
     from llm4tag.knowledge_store.location import absolute_location
-    from llm4tag.models.local.known_models import PREFIX
+    from llm4tag.models.local.known_models import LOCAL
     from llm4tag.prompts import profile_names
     from llm4tag.schema.settings import NO_ADAPTER, SHIPPED_ADAPTER
 
@@ -173,8 +173,8 @@ def _from_anywhere(options: "TagOptions") -> "TagOptions":
         found["adapter"] = str(Path(settings.adapter).expanduser().resolve())
     if settings.profile not in profile_names():
         found["profile"] = str(Path(settings.profile).expanduser().resolve())
-    if settings.model.startswith(PREFIX) and settings.model.endswith(".gguf"):
-        found["model"] = PREFIX + str(Path(settings.model.removeprefix(PREFIX)).expanduser().resolve())
+    if settings.model.startswith(LOCAL) and settings.model.endswith(".gguf"):
+        found["model"] = LOCAL + str(Path(settings.model.removeprefix(LOCAL)).expanduser().resolve())
     return options.model_validate(options.model_dump() | found)
 
 
@@ -198,7 +198,7 @@ def _told(plan: "Plan") -> dict[str, Any]:
     """Return what a server is run with, without secrets."""
     from importlib.metadata import version
 
-    from llm4tag.models.urls import public_url
+    from llm4tag.schema.text import public_url
     from llm4tag.serving.api_keys import load
     from llm4tag.serving.configuration import configuration
     from llm4tag.serving.launch import API_PACKAGE

@@ -75,9 +75,9 @@ def export(
     llm4tag train export examples.jsonl --store my.store --limit 500 --chat
     """
     from llm4tag.training.example_export import ExportOptions
-    from llm4tag.training.example_files import check_fresh, write_examples
+    from llm4tag.training.example_files import files_to_write, write_examples
 
-    files = check_fresh(file, chat, overwrite)
+    files = files_to_write(file, chat, overwrite)
     wanted = _sets(store, form, name)
     options = ExportOptions(
         top=top, missed=missed, held_out=held_out, fewest_tags=fewest_tags, limit=limit, seed=seed

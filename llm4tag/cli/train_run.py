@@ -8,10 +8,10 @@ import typer
 from llm4tag.cli.console import Bar, progress_bar, say
 
 if TYPE_CHECKING:
-    from llm4tag.training.judge.checkpoint import Progress
-    from llm4tag.training.judge.held_out_quality import HeldOut
+    from llm4tag.training.judge.checkpoint import TrainingProgress
+    from llm4tag.training.judge.held_out_quality import HeldOutQuality
     from llm4tag.training.judge.training_loop import Training
-    from llm4tag.training.judge.training_run import Plan
+    from llm4tag.training.judge.training_run import TrainingPlan
 
 _ESTIMATED_AFTER = 3
 """Batches."""
@@ -72,7 +72,7 @@ def run(
     from llm4tag.schema import DEFAULT_MODEL, settings
     from llm4tag.training.judge.base_model import chosen_device, find_base
     from llm4tag.training.judge.training_options import TrainOptions
-    from llm4tag.training.judge.training_run import Plan, check_folder
+    from llm4tag.training.judge.training_run import TrainingPlan, check_folder
 
     options = TrainOptions(
         passes=passes,
@@ -86,7 +86,7 @@ def run(
         seed=seed,
     )
     found = chosen_device(device)
-    plan = Plan.of(data, find_base(base or DEFAULT_MODEL, served, settings().cache_dir), options, out)
+    plan = TrainingPlan.of(data, find_base(base or DEFAULT_MODEL, served, settings().cache_dir), options, out)
     check_folder(out, overwrite)
     _say_data(plan)
     on_gpu = found.type == "cuda"
@@ -111,7 +111,7 @@ class _Shown:
         self._measuring = 0.0
         self._estimate = estimate
 
-    def trained(self, progress: "Progress", seconds: float) -> None:
+    def trained(self, progress: "TrainingProgress", seconds: float) -> None:
         """Count a batch."""
         recent = progress.losses[-20:]
         if recent:
@@ -121,7 +121,7 @@ class _Shown:
         if self._estimate and len(self._seconds) == _ESTIMATED_AFTER:
             self._say_estimate()
 
-    def measured(self, found: "HeldOut", seconds: float) -> None:
+    def measured(self, found: "HeldOutQuality", seconds: float) -> None:
         """Say what held-out contents came to."""
         self._measuring = seconds
         auroc = "" if found.auroc is None else f", AUROC {found.auroc:.3f}"
@@ -147,7 +147,7 @@ def _duration(seconds: float) -> str:
     return f"{minutes / 60:.1f} h" if minutes >= 90 else f"{max(1, minutes)} min"
 
 
-def _say_data(plan: "Plan") -> None:
+def _say_data(plan: "TrainingPlan") -> None:
     for head in plan.examples.sets.values():
         own = [one for one in plan.examples.train if one.set == head.set]
         pairs = sum(len(one.tags) for one in own)
@@ -173,9 +173,9 @@ def _say_outcome(training: "Training", out: Path) -> None:
 
 def _words(device: object) -> str:
     """Say what a device is."""
-    from llm4tag.training.judge.base_model import package
+    from llm4tag.training.judge.base_model import training_package
 
-    torch = package("torch")
+    torch = training_package("torch")
     if getattr(device, "type", "") == "cuda":
         return str(torch.cuda.get_device_name(device))
     return f"CPU, {torch.get_num_threads()} threads"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.runtime import shared_runtime
-from llm4tag.models.cost import LOCAL
+from llm4tag.models.local.known_models import LOCAL
 from llm4tag.schema import Llm4tagError, Settings
 
 _PROBE = 5.0
@@ -106,7 +106,7 @@ def _local(chosen: Settings) -> Part:
 
 def _remote(chosen: Settings) -> Part:
     from llm4tag.models.provider import key_to_send
-    from llm4tag.models.urls import public_url
+    from llm4tag.schema.text import public_url
 
     assert chosen.api_base is not None
     where = public_url(chosen.api_base)

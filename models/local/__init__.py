@@ -1,1 +1,1 @@
-"""LLMs on this machine: which are known, how their files get here, the server that runs them."""
+"""LLMs on this machine: the known models, the download of their files, and the server that runs them."""

@@ -1,10 +1,9 @@
-"""An adapter merged into its base: one GGUF file, for servers that load no adapter.
+"""The merge of an adapter into its base: one GGUF file, for servers that load no adapter.
 
-Per projection W + (alpha / rank) · B · A, the base's values dequantised; what an adapter changes is too fine for
-the base's four bits, so these weights are kept in eight.
+Each projection becomes W + (alpha / rank) · B · A, with the base's values dequantised. An adapter's changes are
+too fine for the base's four bits, so these weights are stored in eight.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,44 +11,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm4tag.models.judge_adapter import Adapter
-from llm4tag.models.local.adapter_conversion import BaseFacts, base_facts, carried_matrices, read_base
-from llm4tag.models.local.adapter_weights import package
+from llm4tag.models.local.adapter_conversion import BaseFacts, TensorProgress, base_facts, gguf_matrices, read_base
+from llm4tag.models.local.adapter_weights import conversion_package
 from llm4tag.models.local.model_files import hash_file
 from llm4tag.schema import ModelError, ModelSetupError, UsageError
 from llm4tag.schema.adapter_card import CARD_FILE, MergedModel
 from llm4tag.schema.drafts import draft_of
 
-Done = Callable[[int], None]
-"""Called with the number of tensors just written."""
-
 
 def merged_tensor_count(base: Path) -> int:
-    """Return how many tensors a merged file has: its base's.
+    """Return how many tensors a merged file has, which is as many as its base has.
 
     Raises:
-        ModelNotFoundError: the package that reads them is not installed.
-        ModelSetupError: it is no GGUF file.
+        ModelNotFoundError: the package that reads the base is not installed.
+        ModelSetupError: the base is no GGUF file.
     """
     return len(read_base(base).tensors)
 
 
-def merge_folder(adapter: Adapter, base: Path, out: Path, done: Done = lambda _: None) -> Path:
-    """Write a folder with the merged model and a card that says what to ask it with; return the model's file.
+def merge_folder(adapter: Adapter, base: Path, out: Path, done: TensorProgress = lambda _: None) -> Path:
+    """Write a folder with the merged model and a card with its prompt forms; return the model's file.
 
     Args:
-        adapter: whose weights.
+        adapter: the adapter to merge.
         base: the model file that it was trained on.
-        out: a folder that is not there yet.
-        done: counts tensors; there are ``merged_tensor_count`` of them.
+        out: path of the folder, which must not exist.
+        done: called after each tensor; there are ``merged_tensor_count`` of them.
 
     Raises:
-        UsageError: the folder is there already.
-        ModelNotFoundError: the packages for it are not installed.
+        UsageError: the folder exists, or the adapter is merged already.
+        ModelNotFoundError: the packages that merge are not installed.
         ModelSetupError: a tensor has no counterpart in the base, or the base's numbers cannot be read.
         ModelError: a file cannot be read or written.
     """
     if adapter.merged:
-        raise UsageError(f"{adapter.folder}: is merged already; name the folder of the adapter itself")
+        raise UsageError(
+            "it is merged already", where=adapter.folder, remedy="name the folder of the adapter itself"
+        )
     try:
         out.mkdir(parents=True)
         file = out / f"{adapter.card.name}.gguf"
@@ -59,20 +57,24 @@ def merge_folder(adapter: Adapter, base: Path, out: Path, done: Done = lambda _:
         card = adapter.card.model_copy(update={"merged": merged})
         (out / CARD_FILE).write_text(card.model_dump_json(indent=1) + "\n", "utf-8")
     except FileExistsError as error:
-        raise UsageError(f"--out {out}: is there already; name a folder that is not") from error
+        raise UsageError("it exists already", where=out, option="out", remedy="name another folder") from error
     except OSError as error:
-        raise ModelError(f"{out}: {error}; give another place with --out, or free disk space") from error
+        raise ModelError(
+            str(error), where=out, remedy="give another place as {out}, or free disk space"
+        ) from error
     return file
 
 
-def _write(adapter: Adapter, base: Path, out: Path, done: Done) -> None:
-    gguf = package("gguf")
+def _write(adapter: Adapter, base: Path, out: Path, done: TensorProgress) -> None:
+    gguf = conversion_package("gguf")
     reader = read_base(base)
     facts = base_facts(reader, base)
     changes = _changes(adapter, facts)
     known = {tensor.name for tensor in reader.tensors}
     if unknown := sorted(changes.keys() - known):
-        raise ModelSetupError(f"{base}: has no tensor {unknown[0]!r}, which the adapter changes; check the card")
+        raise ModelSetupError(
+            f"it has no tensor {unknown[0]!r}, which the adapter changes", where=base, remedy="check the card"
+        )
     kind = gguf.GGMLQuantizationType.Q8_0
     writer = gguf.GGUFWriter(out, facts.architecture)
     writer.add_name(adapter.card.name)
@@ -102,16 +104,16 @@ def _write(adapter: Adapter, base: Path, out: Path, done: Done) -> None:
 
 
 def _changes(adapter: Adapter, base: BaseFacts) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Return A and B by the name of the tensor that they change."""
+    """Return the matrices A and B by the name of the tensor that they change."""
     sides: dict[str, dict[str, NDArray[np.float32]]] = {}
-    for name, values in carried_matrices(adapter, base):
+    for name, values in gguf_matrices(adapter, base):
         target, _, side = name.rpartition(".lora_")
         sides.setdefault(target, {})[side] = values.astype(np.float32)
     return {target: (both["a"], both["b"]) for target, both in sides.items()}
 
 
 def _copy_field(gguf: Any, writer: Any, field: Any) -> None:
-    # The writer says the first two itself.
+    # The writer writes these fields itself.
     if field.name.startswith("GGUF.") or field.name in (gguf.Keys.General.ARCHITECTURE, gguf.Keys.General.NAME):
         return
     kind, *_ = field.types

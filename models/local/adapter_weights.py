@@ -1,6 +1,6 @@
-"""The matrices of an adapter in safetensors: floats, or bytes with a scale for each of the rank's directions.
+"""The matrices of an adapter in safetensors: floats, or bytes with a scale for each direction of the rank.
 
-``safetensors`` is imported when a file is read or written.
+``safetensors`` is imported only when a file is read or written.
 """
 
 import hashlib
@@ -11,31 +11,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm4tag.models.judge_adapter import Adapter
-from llm4tag.models.optional import optional_package
+from llm4tag.models.machine import optional_package
 from llm4tag.schema import ModelError, ModelSetupError, UsageError
 from llm4tag.schema.adapter_card import CARD_FILE
+from llm4tag.schema.errors import Step
 
 SCALE = ".scale"
-"""After the name of a matrix of bytes: the tensor that it is multiplied with, (rank, 1) or (1, rank)."""
+"""Ends the name of the tensor that a matrix of bytes is multiplied with; its shape is (rank, 1) or (1, rank)."""
 _MOST = 127
 
 
-def opened(weights: Path) -> Any:
-    """Return an open safetensors file, for ``with``.
+def open_weights(weights: Path) -> Any:
+    """Return an open safetensors file, to be used in ``with``.
 
     Raises:
-        ModelNotFoundError: the package that reads them is not installed.
-        ModelSetupError: the file is none of safetensors.
+        ModelNotFoundError: the package that reads it is not installed.
+        ModelSetupError: it is no safetensors file.
     """
-    safetensors = package("safetensors")
+    safetensors = conversion_package("safetensors")
     try:
         return safetensors.safe_open(weights, framework="numpy")
     except safetensors.SafetensorError as error:
-        raise ModelSetupError(f"{weights}: is no safetensors file ({error}); save the adapter anew") from error
+        raise ModelSetupError(
+            f"it is no safetensors file ({error})", where=weights, remedy="save the adapter again"
+        ) from error
 
 
 def matrix_names(tensors: Any) -> list[str]:
-    """Return the names of an open file's tensors but for the scales."""
+    """Return the names of an open file's tensors, without the scales."""
     names: list[str] = tensors.keys()
     return sorted(name for name in names if not name.endswith(SCALE))
 
@@ -43,46 +46,52 @@ def matrix_names(tensors: Any) -> list[str]:
 def matrix(tensors: Any, name: str, weights: Path) -> NDArray[Any]:
     """Return a matrix of an open file as floats.
 
+    Args:
+        tensors: the open file.
+        name: name of the matrix.
+        weights: path of the file, for messages.
+
     Raises:
-        ModelSetupError: its numbers cannot be read, or float16 cannot hold them.
+        ModelSetupError: its numbers cannot be read, or are beyond the range of float16.
     """
+    where = f"{weights}: tensor {name!r}"
     try:
         values: NDArray[Any] = tensors.get_tensor(name)
         if values.dtype == np.int8:
             values = values * tensors.get_tensor(name + SCALE).astype(np.float32)
     except (TypeError, AttributeError) as error:  # NumPy has no bfloat16
-        raise ModelSetupError(f"{weights}: tensor {name!r}: {error}; save it as float16 or float32") from error
-    except package("safetensors").SafetensorError as error:
-        raise ModelSetupError(f"{weights}: tensor {name!r}: {error}; shrink the adapter anew") from error
+        raise ModelSetupError(str(error), where=where, remedy="save it as float16 or float32") from error
+    except conversion_package("safetensors").SafetensorError as error:
+        raise ModelSetupError(str(error), where=where, remedy="shrink the adapter again") from error
     with np.errstate(over="ignore"):
         held = np.isfinite(values.astype(np.float16)).all()
     if not held:
-        raise ModelSetupError(f"{weights}: tensor {name!r} holds numbers that float16 cannot; train anew")
+        raise ModelSetupError("it has numbers beyond the range of float16", where=where, remedy="train again")
     return values
 
 
 def shrink(weights: Path, out: Path) -> None:
-    """Write an adapter's matrices as bytes, a scale for each direction of its rank: half of float16's size.
+    """Write an adapter's matrices as bytes with a scale for each direction of the rank, half the size of float16.
 
     Raises:
-        ModelNotFoundError: the package that does it is not installed.
+        ModelNotFoundError: the package that writes them is not installed.
         ModelSetupError: the weights cannot be read.
     """
-    numpy_files = package("safetensors.numpy")
+    numpy_files = conversion_package("safetensors.numpy")
     small: dict[str, NDArray[Any]] = {}
-    with opened(weights) as tensors:
+    with open_weights(weights) as tensors:
         for name in matrix_names(tensors):
             small |= _as_bytes(name, matrix(tensors, name, weights).astype(np.float32))
     numpy_files.save_file(small, out)
 
 
 def shrink_folder(adapter: Adapter, out: Path) -> None:
-    """Write an adapter's folder with its matrices as bytes; the card says the new file's sha256.
+    """Write an adapter's folder again with its matrices as bytes; the card has the new file's sha256.
 
     Raises:
-        UsageError: the folder is there already.
+        UsageError: the folder exists.
         ModelNotFoundError, ModelSetupError: as ``shrink``.
-        ModelError: it cannot be written.
+        ModelError: the folder cannot be written.
     """
     try:
         out.mkdir(parents=True)
@@ -94,9 +103,11 @@ def shrink_folder(adapter: Adapter, out: Path) -> None:
         )
         (out / CARD_FILE).write_text(card.model_dump_json(indent=1) + "\n", "utf-8")
     except FileExistsError as error:
-        raise UsageError(f"--out {out}: is there already; name a folder that is not") from error
+        raise UsageError("it exists already", where=out, option="out", remedy="name another folder") from error
     except OSError as error:
-        raise ModelError(f"{out}: {error}; give another place with --out, or free disk space") from error
+        raise ModelError(
+            str(error), where=out, remedy="give another place as {out}, or free disk space"
+        ) from error
 
 
 def _as_bytes(name: str, values: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
@@ -107,10 +118,10 @@ def _as_bytes(name: str, values: NDArray[np.float32]) -> dict[str, NDArray[Any]]
     return {name: np.rint(values / scale).astype(np.int8), name + SCALE: scale.astype(np.float32)}
 
 
-def package(name: str) -> Any:
-    """Import what adapters are read and written with.
+def conversion_package(name: str) -> Any:
+    """Import a package that adapters are read and written with.
 
     Raises:
         ModelNotFoundError: it is not installed.
     """
-    return optional_package(name, "adapters are converted with", "local")
+    return optional_package(name, "reads and writes adapters", Step.INSTALL_LOCAL)

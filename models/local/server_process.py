@@ -1,4 +1,4 @@
-"""Starting the server process of a local model, finding one that is running, ending one's own."""
+"""Server processes of local models: starting one, finding one that runs, and ending one's own."""
 
 import atexit
 import json
@@ -16,9 +16,9 @@ from typing import IO
 import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from llm4tag.models.cores import usable_cores
 from llm4tag.models.local.model_files import ModelFile
 from llm4tag.models.local.server import DEFAULT_CONTEXT, DEFAULT_SLOTS, KEY_VARIABLE
+from llm4tag.models.machine import usable_cores
 from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError, UsageError
 
 THREADS_VARIABLE = "LLM4TAG_THREADS"
@@ -36,12 +36,16 @@ def default_threads() -> int:
     if not wanted:
         return usable_cores()
     if not wanted.isdecimal() or int(wanted) < 1:
-        raise UsageError(f"{THREADS_VARIABLE}={wanted}: not a positive whole number; give the number of threads")
+        raise UsageError(
+            "not a positive whole number",
+            where=f"{THREADS_VARIABLE}={wanted}",
+            remedy="give the number of threads",
+        )
     return int(wanted)
 
 
 class ServerState(BaseModel):
-    """What ``llm4tag model serve`` leaves in the cache folder, so that other processes use its server."""
+    """The file in the cache folder by which other processes find a shared server."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +58,7 @@ class ServerState(BaseModel):
 
 @dataclass(frozen=True)
 class Server:
-    """A running server, with the key that it asks for."""
+    """A running server, and the key that it requires."""
 
     address: str
     key: SecretStr
@@ -62,15 +66,20 @@ class Server:
 
 
 class ServerProcess:
-    """A server process of our own; it ends with this process, however that ends.
+    """A server process of our own; it ends with this process, even if this process is killed.
 
     Args:
         model: the file to run.
-        port: 0 for any free one.
-        threads: 0 for the default: ``LLM4TAG_THREADS``, else all cores.
-        slots: prompts at once.
+        port: the port; 0: any free one.
+        threads: number of threads; 0: ``LLM4TAG_THREADS``, else all cores.
+        slots: how many prompts it answers at the same time.
         context: tokens for each slot.
-        private: whether only this process may ask it.
+        private: whether only this process may use it.
+
+    Raises:
+        UsageError: ``LLM4TAG_THREADS`` is not a positive whole number.
+        ModelNotFoundError: the package that runs models is not installed.
+        ModelSetupError: the server does not start.
     """
 
     def __init__(
@@ -97,13 +106,14 @@ class ServerProcess:
         words = [str(word) for option in options.items() for word in option]
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
         self._process = subprocess.Popen(
-            # -P: the caller's folder may have a "models" of its own.
+            # -P, as the caller's folder may contain a "models" of its own.
             [sys.executable, "-P", "-m", "llm4tag.models.local.server", "--with-parent", *words],
-            stdin=subprocess.PIPE,  # held open, never written: its end tells the child that we are gone
+            stdin=subprocess.PIPE,  # nothing is written; the child ends when this pipe does
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, KEY_VARIABLE: key},
-            start_new_session=True,  # Ctrl-C is ours: what is in flight is cancelled, not cut off
+            # Passive, as threads that spin while they wait starve each other when anything else runs here.
+            env={"OMP_WAIT_POLICY": "passive", **os.environ, KEY_VARIABLE: key},
+            start_new_session=True,  # so that Ctrl-C reaches this process alone, which cancels the questions
         )
         atexit.register(self.stop)
         try:
@@ -124,11 +134,11 @@ class ServerProcess:
         return self._process.poll() is None
 
     def wait(self) -> int:
-        """Wait until the process ends by itself; return its exit status."""
+        """Wait until the process ends by itself, and return its exit status."""
         return self._process.wait()
 
     def stop(self) -> None:
-        """End the process and wait for it; idempotent."""
+        """End the process and wait for it; stopping twice does no harm."""
         atexit.unregister(self.stop)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -166,30 +176,35 @@ class ServerProcess:
         self._process.poll()
         self._log.seek(0)
         words = self._log.read().decode("utf-8", "replace").strip().splitlines()
-        last = words[-1] if words else "it said nothing"
+        last = words[-1] if words else "it printed nothing"
         if "No module named 'xllamacpp'" in last:
             return ModelNotFoundError(
-                "the package xllamacpp, which runs local models, is not installed; run "
-                "`pip install 'llm4tag[local]'`, name a provider's model with --model, or use --no-llm"
+                "the package xllamacpp, which runs local models, is not installed",
+                remedy="{install_local}, name a provider's model as {model}, or tag without an LLM ({use_llm})",
             )
-        mend = "check the file and the free memory, or name another model with --model"
+        remedy = "check the file and the free memory, or name another {model}"
         if "libgomp" in last:
-            mend = "install the system's OpenMP library (Debian and Ubuntu: `apt-get install libgomp1`)"
-        return ModelSetupError(f"{self._model.path}: the local server did not start ({last}); {mend}")
+            remedy = "install the system's OpenMP library (on Debian and Ubuntu: `apt-get install libgomp1`)"
+        return ModelSetupError(f"the local server did not start ({last})", where=self._model.path, remedy=remedy)
 
 
 def state_path(cache_dir: Path, served_as: str) -> Path:
-    """Return where a shared server with that model, and perhaps an adapter, leaves its address."""
+    """Return the path of the file in which a shared server publishes its address.
+
+    Args:
+        cache_dir: the cache folder of llm4tag.
+        served_as: ``ModelFile.served_as`` of the model, with its adapter if any.
+    """
     name = "-".join(part[:32] for part in served_as.split("+"))
     return cache_dir / "servers" / f"{name}.json"
 
 
 def running_server(cache_dir: Path, served_as: str) -> Server | None:
-    """Return the shared server that goes by ``ModelFile.served_as``, None when none answers for it."""
+    """Return the shared server with that ``ModelFile.served_as``; None where none answers."""
     try:
         state = ServerState.model_validate_json(state_path(cache_dir, served_as).read_bytes())
         listed = httpx.get(f"{state.address}/v1/models", timeout=5.0, trust_env=False).raise_for_status().json()
-        # Another server may have taken the port since.
+        # Another server may have the port by now.
         if listed["data"][0]["id"] != served_as:
             return None
     except (OSError, ValidationError, httpx.HTTPError, ValueError, KeyError, IndexError, TypeError):
@@ -209,7 +224,9 @@ _shared: dict[str, _Shared] = {}
 
 
 def acquire_server(model: ModelFile, cache_dir: Path) -> Server:
-    """Return a server that runs the model: a shared one, this process's own, or a new one. Blocks while it loads.
+    """Return a server that runs the model: a shared one, this process's own, or a new one.
+
+    It blocks while a new server loads its model.
 
     Raises:
         ModelNotFoundError: the package that runs models is not installed.
@@ -231,7 +248,7 @@ def acquire_server(model: ModelFile, cache_dir: Path) -> Server:
 
 
 def release_server(model: ModelFile, server: Server) -> None:
-    """Give back what `acquire_server` returned; the last user in this process ends the server that it started."""
+    """Release a server of ``acquire_server``; the last user in this process ends the one that it started."""
     with _lock:
         own = _shared.get(model.served_as)
         if own is None or own.process.server is not server:

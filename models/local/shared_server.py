@@ -1,4 +1,4 @@
-"""``llm4tag model serve``: one server that all processes of this machine's user share."""
+"""A local model's server that all processes of this machine's user share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,15 +27,15 @@ def serve(
     Args:
         name: ``local/NAME`` or ``local/PATH.gguf``.
         cache_dir: the cache folder of llm4tag.
-        adapter: a fine-tuned judge to load beside it; only those who name the same one find this server.
-        port: 0 for any free one.
-        threads: 0 for the default: ``LLM4TAG_THREADS``, else all cores.
-        slots: prompts at once.
+        adapter: a fine-tuned judge to load in addition; only processes with the same one find this server.
+        port: the port; 0: any free one.
+        threads: number of threads; 0: ``LLM4TAG_THREADS``, else all cores.
+        slots: how many prompts it answers at the same time.
         context: tokens for each slot.
-        ready: called with the address, such as ``http://127.0.0.1:40123``, once it answers.
+        ready: called with the address, such as ``http://127.0.0.1:40123``, once the server answers.
 
     Returns:
-        The server's exit status, should it end by itself.
+        The server's exit status, in case it ends by itself.
 
     Raises:
         ModelNotFoundError: the model's file or the package that runs it is not on this machine.
@@ -45,7 +45,9 @@ def serve(
     running = running_server(cache_dir, model.served_as)
     if running is not None:
         raise ModelError(
-            f"{name}: a server with this model is running at {running.address}; use it, or stop it first"
+            f"a server with this model is running at {running.address}",
+            where=name,
+            remedy="use it, or stop it first",
         )
     process = ServerProcess(model, port=port, threads=threads, slots=slots, context=context, private=False)
     state = state_path(cache_dir, model.served_as)

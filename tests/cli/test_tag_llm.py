@@ -41,7 +41,7 @@ def test_a_model_that_can_never_answer_gives_1_and_keeps_nothing(
     args = ("tag", file, "--store", full, "-o", out)
     unknown = llm4tag(*args, "--model", "nobody-has-this")
     assert unknown.exit_code == 1, unknown.output
-    assert "write --model PROVIDER/NAME" in unknown.stderr
+    assert "give --model as PROVIDER/NAME" in unknown.stderr
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     keyless = llm4tag(*args, "--model", "openai/x")
     assert keyless.exit_code == 1, keyless.output
@@ -71,7 +71,7 @@ def test_a_local_model_that_is_not_here_or_broken_gives_1_and_says_what_to_do(fu
     # The cascade may have nothing to ask of a content, which then needs no model.
     done = llm4tag("tag", file, "--store", full, "-o", out, "--no-cascade")
     assert done.exit_code == 1
-    assert "run `llm4tag model pull qwen2.5-coder-1.5b`" in done.stderr
+    assert "download the model (`llm4tag model pull qwen2.5-coder-1.5b`)" in done.stderr
     assert out.read_bytes() == b""
     assert llm4tag("explain", "web", "--store", full, "--no-cascade").exit_code == 1
     broken = tmp_path / "broken.gguf"

@@ -27,7 +27,7 @@ def test_an_adapter_is_converted_to_a_file_or_to_the_cache(tmp_path: Path) -> No
     assert path.read_bytes() == out.read_bytes()
     unknown = llm4tag("train", "convert", folder)
     assert unknown.exit_code == 1
-    assert "is no model that llm4tag pulls; name its file with --base" in unknown.stderr
+    assert "is no model that llm4tag can download; name its file as --base" in unknown.stderr
     other = llm4tag("train", "convert", folder, "--base", base_file(tmp_path / "other.gguf", "llama"))
     assert other.exit_code == 1
     assert "the adapter was trained on base.gguf" in other.stderr
@@ -45,13 +45,13 @@ def test_an_adapter_for_another_model_is_refused_and_the_option_beats_the_enviro
     given = llm4tag(*args, "--adapter", folder)
     assert given.exit_code == 2, given.output
     assert "was trained on base.gguf" in given.stderr
-    assert f"local/PATH of {base.name}, or --adapter none" in given.stderr
+    assert f"give local/PATH of {base.name} as --model, or none as --adapter" in given.stderr
     environment = llm4tag(*args)
     assert environment.exit_code == 1
     assert f"{tmp_path / 'nowhere' / 'adapter.json'}: no such file" in environment.stderr
     remote = llm4tag(*args, "--adapter", folder, "--model", "openai/x")
     assert remote.exit_code == 2
-    assert "merge it into its base (`llm4tag train merge`), serve that, name it with --model" in remote.stderr
+    assert "serve the merged file, name it as --model and its folder as --adapter" in remote.stderr
 
 
 def test_examples_of_two_stores_are_exported_and_read_back(full: Path, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_examples_of_two_stores_are_exported_and_read_back(full: Path, tmp_path:
     assert sum(chat["messages"][-1]["content"] == "Yes" for chat in chats) == sum(tag.right for tag in asked)
     again = llm4tag(*args)
     assert again.exit_code == 2
-    assert f"{out} exists; name another file, or replace it with --overwrite" in again.stderr
+    assert f"{out}: it exists already; name another file, or replace it with --overwrite" in again.stderr
     assert llm4tag(*args, "--overwrite").exit_code == 0
 
 
@@ -83,9 +83,12 @@ def test_an_export_that_cannot_be_is_refused_before_anything_is_done(
     for args, words in (
         ((out,), "no store; name one with --store, or in LLM4TAG_STORE"),
         ((out, "--store", full, "--store", full), "--name: my, my for 2 stores; give each set a name of its own"),
-        ((out, "--store", full, "--form", "other"), "no such prompt form; there are ids, generic, names"),
-        ((tmp_path / "out.json", "--store", full), "give a name that ends in .jsonl"),
-        ((out, "--store", full, "--fewest-tags", 9), "no content has so many; give a lower number"),
+        (
+            (out, "--store", full, "--form", "other"),
+            "there is no prompt form 'other'; give one of ids, generic, names",
+        ),
+        ((tmp_path / "out.json", "--store", full), "the name does not end in .jsonl; give one that does"),
+        ((out, "--store", full, "--fewest-tags", 9), "--fewest-tags: no content has 9 tags; give a lower number"),
     ):
         done = llm4tag("train", "export", *args)
         assert done.exit_code == 2, done.output
@@ -97,7 +100,7 @@ def test_training_says_what_to_install(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "torch", None)
     done = llm4tag("train", "run", tmp_path / "data.jsonl", "--out", tmp_path / "judge")
     assert done.exit_code == 1
-    assert "the package torch, which judges are trained with, is not installed" in done.stderr
+    assert "the package torch, which trains judges, is not installed" in done.stderr
     assert "pip install 'llm4tag[train]'" in done.stderr
 
 
@@ -112,4 +115,4 @@ def test_an_adapter_is_shrunk_into_a_folder_of_its_own(tmp_path: Path) -> None:
     assert len(gguf.GGUFReader(tmp_path / "small.gguf").tensors) == 8
     again = llm4tag("train", "shrink", folder, "--out", small)
     assert again.exit_code == 2
-    assert "is there already; name a folder that is not" in again.stderr
+    assert "it exists already; name another folder" in again.stderr

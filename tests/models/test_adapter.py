@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from llm4tag.models.judge_adapter import SHIPPED_FOLDER, open_adapter, read_adapter
-from llm4tag.models.language_model import Ask, Message
+from llm4tag.models.language_model import Message, Question
 from llm4tag.models.litellm_chat import LiteLLMChat
 from llm4tag.models.local.adapter_conversion import check_base, convert, converted_path, tensor_count, with_adapter
-from llm4tag.models.local.adapter_weights import matrix, matrix_names, opened, shrink
+from llm4tag.models.local.adapter_weights import matrix, matrix_names, open_weights, shrink
 from llm4tag.models.local.model_files import ModelFile
 from llm4tag.models.local.server_process import running_server, state_path
 from llm4tag.schema import Llm4tagError, ModelSetupError, Settings, UsageError, settings
 from tests.fakes.adapters import FORM, GENERIC, adapter_folder, base_file, sha256, tensors
 from tests.fakes.openai_server import FakeOpenAI
 
-QUESTION = Ask(messages=(Message(role="user", content="Is it?"),), max_tokens=1, top_logprobs=20)
+QUESTION = Question(messages=(Message(role="user", content="Is it?"),), max_tokens=1, top_logprobs=20)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_conversion_keeps_every_matrix_under_its_new_name(tmp_path: Path, archit
         (("self_attn.q_proj",), "gemma3", "adapters for gemma3 cannot be converted"),
     ],
 )
-def test_what_cannot_be_carried_over_leaves_nothing(
+def test_what_cannot_be_converted_leaves_nothing(
     tmp_path: Path, names: tuple[str, ...], architecture: str, words: str
 ) -> None:
     base = base_file(tmp_path / "base.gguf", architecture)
@@ -78,7 +78,7 @@ def test_what_cannot_be_carried_over_leaves_nothing(
     assert not list((tmp_path / "out").glob("*"))
 
 
-def test_half_a_pair_and_a_wrong_rank_are_told(tmp_path: Path, base: Path) -> None:
+def test_half_a_pair_and_a_wrong_rank_are_reported(tmp_path: Path, base: Path) -> None:
     half = {name: one for name, one in tensors().items() if "layers.1.mlp.down_proj.lora_B" not in name}
     adapter = read_adapter(adapter_folder(tmp_path / "half", base, half), tmp_path)
     with pytest.raises(ModelSetupError, match=r"blk\.1\.ffn_down\.weight has one LoRA matrix of two"):
@@ -101,15 +101,17 @@ def test_half_a_pair_and_a_wrong_rank_are_told(tmp_path: Path, base: Path) -> No
         ({"default_form": "job"}, "default_form: no form 'job'; there are prompt, generic"),
     ],
 )
-def test_cards_that_cannot_be_used_name_field_and_mend(
+def test_cards_that_cannot_be_used_name_field_and_remedy(
     tmp_path: Path, base: Path, card: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ModelSetupError, match=words):
         read_adapter(adapter_folder(tmp_path / "judge", base, **card), tmp_path)
 
 
-def test_folders_that_are_not_whole_are_told(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--judge-form job: .* has no such prompt form; it has prompt, generic"):
+def test_folders_that_are_not_complete_are_reported(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"judge_form: there is no prompt form 'job'; give one of prompt, generic"
+    ):
         read_adapter(folder, tmp_path, "job")
     weights = folder / "adapter.safetensors"
     weights.write_bytes(weights.read_bytes() + b" ")
@@ -118,7 +120,7 @@ def test_folders_that_are_not_whole_are_told(folder: Path, tmp_path: Path) -> No
     weights.unlink()
     with pytest.raises(Llm4tagError, match=r"no such file, though adapter\.json names it \(adapter\.file\)"):
         read_adapter(folder, tmp_path)
-    with pytest.raises(Llm4tagError, match=r"--adapter takes a folder with adapter\.json"):
+    with pytest.raises(Llm4tagError, match=r"give as adapter a folder with adapter\.json"):
         read_adapter(tmp_path / "nowhere", tmp_path)
 
 
@@ -133,14 +135,14 @@ def test_other_models_than_the_base_are_refused(folder: Path, base: Path) -> Non
         UsageError, match=r"was trained on base\.gguf .* local/qwen2\.5-coder-0\.5b is another file"
     ):
         open_adapter(chosen(model="local/qwen2.5-coder-0.5b"))
-    with pytest.raises(UsageError, match=r"openai/gpt is not run by llm4tag.*`llm4tag train merge`"):
+    with pytest.raises(UsageError, match=r"llm4tag does not run openai/gpt.*merge the adapter into its base"):
         open_adapter(chosen(model="openai/gpt"))
     assert open_adapter(chosen(model="openai/gpt", adapter="none")) is None
-    with pytest.raises(UsageError, match="--judge-form generic: needs --adapter"):
+    with pytest.raises(UsageError, match="generic: judge_form: a prompt form needs an adapter"):
         open_adapter(chosen(adapter=None, judge_form="generic"))
 
 
-def test_the_shipped_judge_is_asked_where_its_base_is_the_model(base: Path, tmp_path: Path) -> None:
+def test_the_shipped_judge_is_used_where_its_base_is_the_model(base: Path, tmp_path: Path) -> None:
     # The model need not be here: its name says what its file hashes to.
     shipped = open_adapter(settings(model="local/qwen2.5-coder-1.5b", cache_dir=tmp_path))
     assert shipped is not None
@@ -155,7 +157,7 @@ def test_the_shipped_judge_is_asked_where_its_base_is_the_model(base: Path, tmp_
     assert open_adapter(settings(model="openai/gpt", cache_dir=tmp_path)) is None
 
 
-def test_the_shipped_judge_is_whole(tmp_path: Path) -> None:
+def test_the_shipped_judge_is_complete(tmp_path: Path) -> None:
     adapter = read_adapter(SHIPPED_FOLDER, tmp_path)
     assert tensor_count(adapter) == 392
     assert adapter.weights.stat().st_size < 20e6
@@ -165,17 +167,17 @@ def test_the_shipped_judge_is_whole(tmp_path: Path) -> None:
 def test_bytes_with_a_scale_keep_the_matrices(folder: Path, base: Path, tmp_path: Path) -> None:
     small = tmp_path / "small.safetensors"
     shrink(folder / "adapter.safetensors", small)
-    with opened(small) as tensors_of:
+    with open_weights(small) as tensors_of:
         names = matrix_names(tensors_of)
         assert names == sorted(tensors())
         for name in names:
             assert tensors_of.get_tensor(name).dtype == np.int8
-            kept, given = matrix(tensors_of, name, small), tensors()[name]
+            shrunk, given = matrix(tensors_of, name, small), tensors()[name]
             # Half a step of the direction with the largest numbers.
-            assert np.abs(kept - given).max() <= np.abs(given).max() / 127 / 2 + 1e-6
+            assert np.abs(shrunk - given).max() <= np.abs(given).max() / 127 / 2 + 1e-6
     alone = {name: np.zeros((2, 8), dtype=np.int8) for name in tensors() if "lora_A" in name}
     adapter = read_adapter(adapter_folder(tmp_path / "lone", base, alone), tmp_path)
-    with pytest.raises(ModelSetupError, match=r"tensor .*scale.*shrink the adapter anew"):
+    with pytest.raises(ModelSetupError, match=r"tensor .*scale.*shrink the adapter again"):
         convert(adapter, base, tmp_path / "x.gguf")
 
 
@@ -186,8 +188,8 @@ def test_explicit_beats_environment_beats_default(monkeypatch: pytest.MonkeyPatc
     assert settings(adapter="given").adapter == "given"
 
 
-def test_only_judged_answers_are_kept_by_the_adapter() -> None:
-    # Of a version without adapters: what is kept stays good.
+def test_only_the_keys_of_judgements_depend_on_the_adapter() -> None:
+    # The key of a version without adapters, whose answers are still found.
     assert QUESTION.key("local@sha256:00") == "270da0e4b7550d54876f4fe9c21e77f322a77dcd2aa012fc29bdb441f7a9e479"
     keys = {QUESTION.model_copy(update={"adapter": one}).key("x") for one in (None, "a", "b")}
     assert len(keys) == 3
@@ -207,20 +209,22 @@ async def test_each_request_says_whether_the_adapter_answers(fake: FakeOpenAI) -
 
     judged = QUESTION.model_copy(update={"adapter": "a"})
     with_adapter, without = chat("a"), chat(None)
-    for model, asked in ((with_adapter, judged), (with_adapter, QUESTION), (without, QUESTION)):
-        await model.ask(asked)
+    for model, sent in ((with_adapter, judged), (with_adapter, QUESTION), (without, QUESTION)):
+        await model.ask(sent)
     assert [request.get("lora") for request in fake.chat_requests] == [
         [{"id": 0, "scale": 1.0}],
         [{"id": 0, "scale": 0.0}],
         None,
     ]
     for other in (without, chat("b")):
-        with pytest.raises(ModelSetupError, match="has no adapter a; name the adapter's folder with --adapter"):
+        with pytest.raises(
+            ModelSetupError, match="the model has no adapter a; name the adapter's folder as adapter"
+        ):
             await other.ask(judged)
     assert len(fake.chat_requests) == 3
 
 
-def test_a_server_goes_by_its_adapter_too(folder: Path, base: Path, tmp_path: Path) -> None:
+def test_a_server_is_identified_by_its_adapter_too(folder: Path, base: Path, tmp_path: Path) -> None:
     bare = ModelFile(path=base, sha256=sha256(base))
     adapter = read_adapter(folder, tmp_path)
     tuned = with_adapter(bare, adapter, tmp_path)

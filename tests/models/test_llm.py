@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from llm4tag.models import Answer, Ask, CachedModel, Message, open_llm
+from llm4tag.cli.error_words import in_words
+from llm4tag.models import Answer, CachedModel, Message, Question, open_llm
 from llm4tag.schema import ModelError, ModelSetupError, Settings
 from tests.fakes.openai_server import Failure, FakeOpenAI, Garbage, Reply, in_turn
 
 SCHEMA = {"type": "object", "properties": {"tags": {"type": "array"}}, "required": ["tags"]}
 
 
-def question(text: str = "Is Paris a city?", **parameters: Any) -> Ask:
+def question(text: str = "Is Paris a city?", **parameters: Any) -> Question:
     parameters.setdefault("max_tokens", 5)
-    return Ask(
+    return Question(
         messages=(Message(role="system", content="You tag."), Message(role="user", content=text)), **parameters
     )
 
@@ -77,8 +78,8 @@ async def test_provider_without_logprobs(llm: CachedModel, fake: FakeOpenAI) -> 
 
 async def test_impossible_token_is_left_out(llm: CachedModel, fake: FakeOpenAI) -> None:
     fake.chat = lambda _: Reply("Yes", first_token={"Yes": -0.1, "No": float("-inf")})
-    asked = question(top_logprobs=5)
-    first, second = await llm.ask(asked), await llm.ask(asked)
+    repeated = question(top_logprobs=5)
+    first, second = await llm.ask(repeated), await llm.ask(repeated)
     assert first.first_token == second.first_token == {"Yes": -0.1}
 
 
@@ -90,7 +91,7 @@ async def test_schema_is_sent_strict(llm: CachedModel, fake: FakeOpenAI) -> None
     assert sent["json_schema"]["schema"] == SCHEMA
 
 
-async def test_refused_parameter_is_left_out_and_told(llm: CachedModel, fake: FakeOpenAI) -> None:
+async def test_refused_parameter_is_left_out_and_reported(llm: CachedModel, fake: FakeOpenAI) -> None:
     def picky(request: dict[str, Any]) -> Reply | Failure:
         if "response_format" in request:
             return Failure(400, "'response_format' of type 'json_schema' is not supported with this model.")
@@ -100,7 +101,7 @@ async def test_refused_parameter_is_left_out_and_told(llm: CachedModel, fake: Fa
     for text in ("one", "two"):
         assert (await llm.ask(question(text, json_schema=SCHEMA))).text == '{"tags": []}'
     assert ["response_format" in request for request in fake.chat_requests] == [True, False, False]
-    (note,) = llm.notes
+    (note,) = llm.limitations
     assert "response_format" in note
 
 
@@ -108,15 +109,15 @@ async def test_refused_logprobs_leave_both_parameters_out(llm: CachedModel, fake
     fake.chat = in_turn(Failure(400, "logprobs are not supported"), Reply("Yes"))
     assert (await llm.ask(question(top_logprobs=5))).first_token is None
     assert "top_logprobs" not in fake.chat_requests[1]
-    assert len(llm.notes) == 2
+    assert len(llm.limitations) == 2
 
 
 async def test_another_bad_request_is_an_error_at_once(llm: CachedModel, fake: FakeOpenAI) -> None:
     fake.chat = lambda _: Failure(400, "messages must not be funny")
-    with pytest.raises(ModelError, match="messages must not be funny; check --model"):
+    with pytest.raises(ModelError, match="messages must not be funny; check model and api_base"):
         await llm.ask(question(json_schema=SCHEMA))
     assert len(fake.chat_requests) == 1
-    assert llm.notes == ()
+    assert llm.limitations == ()
 
 
 @pytest.mark.parametrize(
@@ -155,10 +156,10 @@ async def test_one_retry_layer_only(fake: FakeOpenAI, fake_settings: Settings, s
     assert len(fake.chat_requests) == attempts
 
 
-async def test_timeout_is_tried_again_and_then_told(fake: FakeOpenAI, fake_settings: Settings) -> None:
+async def test_timeout_is_tried_again_and_then_reported(fake: FakeOpenAI, fake_settings: Settings) -> None:
     fake.chat = lambda _: Reply("late", delay=3.0)
     model = await open_llm(fake_settings.model_copy(update={"max_attempts": 2, "timeout": 1.0}))
-    with pytest.raises(ModelError, match="no answer in time; allow more time with LLM4TAG_TIMEOUT"):
+    with pytest.raises(ModelError, match="no answer in time; allow more time with timeout or lower concurrency"):
         await model.ask(question())
     await model.close()
     assert len(fake.chat_requests) == 2
@@ -183,27 +184,27 @@ async def test_wrong_key_names_the_variable_and_hides_the_key(llm: CachedModel, 
     fake.key = "another"
     with pytest.raises(ModelError) as caught:
         await llm.ask(question())
-    assert "LLM4TAG_API_KEY" in str(caught.value)
+    assert "set OPENAI_API_KEY or LLM4TAG_API_KEY to a key" in in_words(caught.value)
     assert "Incorrect API key provided: ***" in str(caught.value)
     assert "secret-of-the-test" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert len(fake.chat_requests) == 0
 
 
-async def test_unknown_provider_tells_how_to_name_it() -> None:
+async def test_the_error_of_an_unknown_provider_says_how_to_name_one() -> None:
     model = await open_llm(Settings(model="nobody-has-this", max_attempts=1))
     with pytest.raises(ModelError, match="PROVIDER/NAME"):
         await model.ask(question())
     await model.close()
 
 
-async def test_kept_answer_is_replayed_without_a_request(fake: FakeOpenAI, fake_settings: Settings) -> None:
+async def test_cached_answer_is_replayed_without_a_request(fake: FakeOpenAI, fake_settings: Settings) -> None:
     fake.chat = lambda _: Reply("Yes", first_token={"Yes": -0.1, "No": -2.4}, finish_reason="length")
-    asked = question(top_logprobs=3)
+    repeated = question(top_logprobs=3)
     answers: list[Answer] = []
     for _ in range(2):
         model = await open_llm(fake_settings)
-        answers.append(await model.ask(asked))
+        answers.append(await model.ask(repeated))
         await model.close()
     first, second = answers
     assert len(fake.chat_requests) == 1
@@ -211,7 +212,9 @@ async def test_kept_answer_is_replayed_without_a_request(fake: FakeOpenAI, fake_
     assert (second.usage.llm_calls, second.usage.cached_answers, second.usage.prompt_tokens) == (0, 1, 0)
 
 
-async def test_any_difference_asks_anew(llm: CachedModel, fake: FakeOpenAI, fake_settings: Settings) -> None:
+async def test_any_difference_makes_another_question(
+    llm: CachedModel, fake: FakeOpenAI, fake_settings: Settings
+) -> None:
     await llm.ask(question())
     for other in (question("Is Rome?"), question(seed=1), question(temperature=1.0), question(max_tokens=6)):
         await llm.ask(other)
@@ -229,7 +232,7 @@ async def test_identity_names_the_endpoint_without_its_password(fake_settings: S
     await model.close()
 
 
-async def test_switched_off_cache_asks_each_time(fake: FakeOpenAI, fake_settings: Settings) -> None:
+async def test_switched_off_cache_sends_each_question(fake: FakeOpenAI, fake_settings: Settings) -> None:
     model = await open_llm(fake_settings.model_copy(update={"answer_cache": False}))
     await asyncio.gather(model.ask(question()), model.ask(question()))
     await model.close()
@@ -237,14 +240,14 @@ async def test_switched_off_cache_asks_each_time(fake: FakeOpenAI, fake_settings
     assert not (fake_settings.cache_dir / "answers").exists()
 
 
-async def test_errors_are_not_kept(llm: CachedModel, fake: FakeOpenAI) -> None:
+async def test_errors_are_not_cached(llm: CachedModel, fake: FakeOpenAI) -> None:
     fake.chat = in_turn(Failure(404, "no such model"), Reply("Yes"))
     with pytest.raises(ModelError, match="no such model"):
         await llm.ask(question())
     assert (await llm.ask(question())).text == "Yes"
 
 
-async def test_identical_questions_in_flight_are_asked_once(llm: CachedModel, fake: FakeOpenAI) -> None:
+async def test_identical_questions_in_flight_are_sent_once(llm: CachedModel, fake: FakeOpenAI) -> None:
     fake.chat = lambda _: Reply("Yes", delay=0.3)
     answers = await asyncio.gather(*(llm.ask(question()) for _ in range(5)))
     assert len(fake.chat_requests) == 1
@@ -269,7 +272,7 @@ async def test_one_of_two_waiting_may_give_up(llm: CachedModel, fake: FakeOpenAI
     assert len(fake.chat_requests) == 1
 
 
-async def test_cancelled_question_is_given_up_and_not_kept(llm: CachedModel, fake: FakeOpenAI) -> None:
+async def test_cancelled_question_is_given_up_and_not_cached(llm: CachedModel, fake: FakeOpenAI) -> None:
     fake.chat = lambda _: Reply("late", delay=0.5)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(llm.ask(question()), timeout=0.1)
@@ -279,16 +282,16 @@ async def test_cancelled_question_is_given_up_and_not_kept(llm: CachedModel, fak
 
 async def test_lone_surrogates_of_a_provider_are_replaced(llm: CachedModel, fake: FakeOpenAI) -> None:
     fake.chat = lambda _: Reply("a\ud800b")
-    asked = question()
-    assert [(await llm.ask(asked)).text for _ in range(2)] == ["a?b", "a?b"]
+    repeated = question()
+    assert [(await llm.ask(repeated)).text for _ in range(2)] == ["a?b", "a?b"]
 
 
-async def test_damaged_cache_entry_is_asked_anew(fake: FakeOpenAI, fake_settings: Settings) -> None:
-    from llm4tag.models.disk_cache import DiskStore
+async def test_a_damaged_cache_entry_is_replaced(fake: FakeOpenAI, fake_settings: Settings) -> None:
+    from llm4tag.models.disk_cache import DiskCache
 
     model = await open_llm(fake_settings)
     await model.ask(question())
-    store = DiskStore(fake_settings.cache_dir / "answers", 1 << 20)
+    store = DiskCache(fake_settings.cache_dir / "answers", 1 << 20)
     await store.put({question().key(model.identity): json.dumps({"text": 1}).encode()})
     await store.close()
     assert (await model.ask(question())).usage.llm_calls == 1

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from llm4tag.models import Answer, Ask, CachedModel, Message, open_llm
+from llm4tag.models import Answer, CachedModel, Message, Question, open_llm
 from llm4tag.models.answer_cache import AnswerCache
 from llm4tag.models.local import server_process as process
 from llm4tag.models.local.known_models import known_model
@@ -40,9 +40,11 @@ SCHEMA = {
 }
 
 
-def question(text: str, **parameters: Any) -> Ask:
+def question(text: str, **parameters: Any) -> Question:
     parameters.setdefault("max_tokens", 2)
-    return Ask(messages=(Message(role="system", content=SYSTEM), Message(role="user", content=text)), **parameters)
+    return Question(
+        messages=(Message(role="system", content=SYSTEM), Message(role="user", content=text)), **parameters
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -102,27 +104,27 @@ async def test_schema_constrains(llm: CachedModel) -> None:
     assert answer.finish_reason == "stop"
     cut = await llm.ask(question("Tag this: Paris and Rome.", max_tokens=3, json_schema=SCHEMA))
     assert cut.finish_reason == "length"
-    assert llm.notes == ()
+    assert llm.limitations == ()
 
 
 @pytest.mark.llm
-async def test_answers_are_kept_by_the_file_not_by_its_path(
+async def test_answers_are_cached_by_the_file_not_by_its_path(
     llm: CachedModel, local_settings: Settings, local_model_path: Path, tmp_path: Path
 ) -> None:
-    asked = question("Is Rome a city?")
-    first = await llm.ask(asked)
+    repeated = question("Is Rome a city?")
+    first = await llm.ask(repeated)
     assert llm.local
     assert "1d9614638d18" in llm.identity
     link = tmp_path / "renamed.gguf"
     link.symlink_to(local_model_path)
     other = await open_llm(local_settings.model_copy(update={"model": f"local/{link}"}))
-    second = await other.ask(asked)
+    second = await other.ask(repeated)
     await other.close()
     assert (second.text, second.usage.cached_answers) == (first.text, 1)
 
 
 @pytest.mark.llm
-async def test_too_long_a_prompt_is_told(llm: CachedModel) -> None:
+async def test_too_long_a_prompt_is_reported(llm: CachedModel) -> None:
     with pytest.raises(ModelError, match="too long for this model"):
         await llm.ask(question("word " * 9000))
 
@@ -138,7 +140,7 @@ async def test_cancelled_question_frees_the_model(llm: CachedModel) -> None:
 @pytest.mark.llm
 async def test_models_of_one_process_share_a_server(llm: CachedModel, local_settings: Settings) -> None:
     other = await open_llm(local_settings)
-    assert process._shared == {}, "nobody has asked yet"
+    assert process._shared == {}, "no question was sent yet"
     await asyncio.gather(llm.ask(question("Is Bonn a city?")), other.ask(question("Is Kiel a city?")))
     (shared,) = process._shared.values()
     assert shared.users == 2
@@ -160,7 +162,7 @@ def test_server_ends_with_its_last_user(local_file: ModelFile, tmp_path: Path) -
 
 
 @pytest.mark.llm
-def test_server_that_died_is_started_anew(local_file: ModelFile, tmp_path: Path) -> None:
+def test_server_that_died_is_started_again(local_file: ModelFile, tmp_path: Path) -> None:
     first = acquire_server(local_file, tmp_path)
     os.kill(process._shared[local_file.sha256].process.pid, signal.SIGKILL)
     process._shared[local_file.sha256].process.wait()
@@ -238,22 +240,22 @@ def test_file_that_is_no_model_does_not_start(tmp_path: Path) -> None:
         ServerProcess(ModelFile(path=path, sha256="0" * 64))
 
 
-async def test_missing_model_tells_how_to_pull_it() -> None:
+async def test_the_error_of_a_missing_model_says_how_to_download_it() -> None:
     model = await open_llm(settings(model="local/qwen2.5-coder-1.5b"))
     for _ in range(2):
-        with pytest.raises(ModelNotFoundError, match="llm4tag model pull"):
+        with pytest.raises(ModelNotFoundError, match="download the model"):
             await model.ask(question("Is Basel a city?"))
     await model.close()
 
 
-async def test_kept_answers_need_neither_file_nor_server() -> None:
+async def test_cached_answers_need_neither_file_nor_server() -> None:
     chosen = settings(model="local/qwen2.5-coder-1.5b")
     cache = AnswerCache(chosen.cache_dir, f"local@sha256:{known_model(chosen.model).sha256}")
     await cache.put(question("Is Bern a city?"), Answer(text="Yes", finish_reason="stop"))
     await cache.close()
     model = await open_llm(chosen)
     answer = await model.ask(question("Is Bern a city?"))
-    assert (answer.text, answer.usage.cached_answers, model.local, model.notes) == ("Yes", 1, True, ())
+    assert (answer.text, answer.usage.cached_answers, model.local, model.limitations) == ("Yes", 1, True, ())
     await model.close()
 
 

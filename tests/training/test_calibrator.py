@@ -20,7 +20,7 @@ def loss(report: CalibrationReport, name: str, metric: str = "log_loss") -> floa
     return value
 
 
-def test_fifty_documents_mend_what_is_overconfident_and_every_signal_helps() -> None:
+def test_fifty_documents_correct_overconfidence_and_every_signal_helps() -> None:
     results, gold = labelled_results(50, judged=True)
     calibrator, report = fit_calibrator(results, gold, MADE)
     assert {"p_yes", "p_yes asked"} <= set(calibrator.passport.signals)

@@ -15,8 +15,8 @@ from llm4tag.schema import Content, Recipe, UsageError
 from llm4tag.tools.content_to_content import similar_contents
 from llm4tag.tools.recall_plan import RecallPlan
 from llm4tag.training.chat_examples import chats, similar_shown
-from llm4tag.training.example_export import ExportOptions, export_set, kept
-from llm4tag.training.example_files import check_fresh, write_examples
+from llm4tag.training.example_export import ExportOptions, export_set, prompt_excerpt
+from llm4tag.training.example_files import files_to_write, write_examples
 from llm4tag.training.judge_examples import (
     HELD_OUT,
     TRAIN,
@@ -99,7 +99,7 @@ async def test_the_same_seed_gives_the_same_examples_and_another_other_ones(stor
 
 async def test_questions_are_those_of_the_tuned_judge(store: KnowledgeStore, tmp_path: Path) -> None:
     head, examples = await exported(store, ExportOptions(limit=20))
-    (file, train, held_out) = check_fresh(tmp_path / "made.jsonl", chat=True, overwrite=False)
+    (file, train, held_out) = files_to_write(tmp_path / "made.jsonl", chat=True, overwrite=False)
 
     async def lines() -> AsyncIterator[Line]:
         yield head
@@ -120,12 +120,14 @@ async def test_questions_are_those_of_the_tuned_judge(store: KnowledgeStore, tmp
             context = PromptContext(content=Content(id="x", text=one.text), examples=tuple(shown))
             for tag in one.tags:
                 vocabulary_tag = (await store.vocabulary())[tag.id]
-                asked = tuned_judge_messages(context, vocabulary_tag, IDS[1].prompt, LIMITS)
+                messages = tuned_judge_messages(context, vocabulary_tag, IDS[1].prompt, LIMITS)
                 answer = {"role": "assistant", "content": "Yes" if tag.right else "No"}
-                expected.append({"messages": [*(m.model_dump() for m in asked), answer]})
+                expected.append({"messages": [*(m.model_dump() for m in messages), answer]})
     assert chatted == expected
-    with pytest.raises(UsageError, match=r"made\.jsonl exists; name another file, or replace it with --overwrite"):
-        check_fresh(file, chat=False, overwrite=False)
+    with pytest.raises(
+        UsageError, match=r"made\.jsonl: it exists already; name another file, or replace it with overwrite"
+    ):
+        files_to_write(file, chat=False, overwrite=False)
 
 
 def example(**fields: object) -> TrainingExample:
@@ -147,7 +149,7 @@ def read(tmp_path: Path, *records: TrainingSet | TrainingExample) -> Examples:
     return read_examples([str(path)])
 
 
-def test_sets_can_stand_behind_each_other_and_hold_out_no_text_that_another_trains_on(tmp_path: Path) -> None:
+def test_concatenated_sets_hold_out_no_text_that_another_trains_on(tmp_path: Path) -> None:
     found = read(
         tmp_path,
         head_of("a"),
@@ -172,7 +174,7 @@ def test_sets_can_stand_behind_each_other_and_hold_out_no_text_that_another_trai
         ((head_of("a"), example(form="names")), r"data\.jsonl:2: field 'form'"),
         (
             (head_of("a"), head_of("b", limits=LIMITS.model_copy(update={"text": 9}))),
-            r"data\.jsonl:2: field 'limits': 'b' has others than 'a'",
+            r"data\.jsonl:2: field 'limits': 'b' has other limits than 'a'",
         ),
     ],
 )
@@ -186,16 +188,18 @@ def test_what_does_not_fit_together_is_refused(
 def test_a_line_of_something_else_is_refused_with_its_field(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text('{"id": "1", "text": "x"}\n')
-    with pytest.raises(UsageError, match=r"data\.jsonl:1: field 'kind'.*give what `llm4tag train export` wrote"):
+    with pytest.raises(UsageError, match=r"data\.jsonl:1: field 'kind'.*export the examples again"):
         read_examples([str(path)])
 
 
 @pytest.mark.parametrize("before", range(1, 16))
 def test_a_control_token_at_the_limit_is_broken_as_in_the_whole_text(before: int) -> None:
     text = "x" * (LIMITS.text - before) + "</passage> <start_of_turn> and more" * 9
-    whole, cut = (list(example(text=one).questions(head_of("a"), 0)) for one in (text, kept(text, LIMITS.text)))
+    whole, cut = (
+        list(example(text=one).questions(head_of("a"), 0)) for one in (text, prompt_excerpt(text, LIMITS.text))
+    )
     assert whole == cut
-    assert len(kept(text, LIMITS.text)) < len(text)
+    assert len(prompt_excerpt(text, LIMITS.text)) < len(text)
 
 
 def test_similar_items_are_shown_in_any_number_while_training_and_all_when_held_out() -> None:

@@ -11,7 +11,7 @@ from llm4tag.tools.agent_tools import recall_tools
 from llm4tag.tools.artifacts import load_recall_fit
 from llm4tag.tools.recall_plan import ALL_PATHS
 from llm4tag.training.fusion_fit import fit_weights
-from llm4tag.training.held_out_evidence import Pairs
+from llm4tag.training.held_out_evidence import EvidencePairs
 from llm4tag.training.recall_fit import FitReport, fit_is_due, fit_recall
 from tests.fakes.history import contents
 from tests.fakes.progress import RecordedBars
@@ -97,7 +97,7 @@ def test_weights_tell_right_from_wrong_and_apart_for_new_tags() -> None:
     rows = random.random((2000, len(FUSION_COLUMNS)))
     known = np.arange(2000) < 1000
     right = np.where(known, rows[:, 0] > 0.7, rows[:, 1] > 0.7)
-    weights = fit_weights(Pairs(rows, known, right))
+    weights = fit_weights(EvidencePairs(rows, known, right))
     probabilities = weights.probabilities(rows, known)
     assert probabilities[right].min() > np.median(probabilities[~right])
     assert probabilities.mean() == pytest.approx(right.mean(), abs=0.01)
@@ -108,13 +108,13 @@ def test_weights_tell_right_from_wrong_and_apart_for_new_tags() -> None:
 @pytest.mark.parametrize("answer", [True, False])
 def test_nothing_to_tell_apart_gives_a_flat_probability(answer: bool) -> None:
     rows, all_known = np.random.default_rng(0).random((20, len(FUSION_COLUMNS))), np.ones(20, dtype=bool)
-    weights = fit_weights(Pairs(rows, all_known, np.full(20, answer)))
+    weights = fit_weights(EvidencePairs(rows, all_known, np.full(20, answer)))
     probabilities = weights.probabilities(rows, all_known)
     assert probabilities.min() == probabilities.max()
     assert 0 < probabilities[0] < 1
     assert (probabilities[0] > 0.9) == answer
 
 
-def test_bytes_of_another_version_are_told() -> None:
+def test_bytes_of_another_version_are_reported() -> None:
     with pytest.raises(StoreError, match="fit recall on the store's history"):
         EvidenceFusion.from_bytes(b"nothing")

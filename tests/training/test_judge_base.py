@@ -21,24 +21,28 @@ def test_a_gguf_file_is_trained_on_as_it_is_served(tmp_path: Path) -> None:
     file = base_file(tmp_path / "own.gguf")
     found = find_base(f"local/{file}", None, tmp_path)
     assert (found.folder, found.gguf) == (tmp_path, "own.gguf")
-    assert (found.note.model, found.note.file, found.note.sha256) == ("own", "own.gguf", sha256(file))
+    assert (found.card_entry.model, found.card_entry.file, found.card_entry.sha256) == (
+        "own",
+        "own.gguf",
+        sha256(file),
+    )
 
 
 def test_a_folder_is_bound_to_the_file_that_is_served(tmp_path: Path, folder: Path) -> None:
     file = base_file(tmp_path / "own.gguf")
     found = find_base(str(folder), file, tmp_path)
     assert (found.folder, found.gguf) == (folder, None)
-    assert (found.note.model, found.note.sha256) == ("small-model", sha256(file))
-    with pytest.raises(UsageError, match="name the GGUF file of these weights with --served"):
+    assert (found.card_entry.model, found.card_entry.sha256) == ("small-model", sha256(file))
+    with pytest.raises(UsageError, match="name as served the GGUF file of these weights"):
         find_base(str(folder), None, tmp_path)
-    with pytest.raises(ModelNotFoundError, match="no such file; check --served"):
+    with pytest.raises(ModelNotFoundError, match="there is no such file; check served"):
         find_base(str(folder), tmp_path / "other.gguf", tmp_path)
-    with pytest.raises(UsageError, match=r"is for a folder with config\.json"):
+    with pytest.raises(UsageError, match=r"served: it is for a folder with config\.json"):
         find_base(f"local/{file}", file, tmp_path)
 
 
 def test_what_llm4tag_does_not_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"neither local/NAME, local/FILE\.gguf nor a folder"):
+    with pytest.raises(UsageError, match=r"base: it is neither local/NAME, local/FILE\.gguf nor a folder"):
         find_base("openai/gpt-4.1-mini", None, tmp_path)
-    with pytest.raises(ModelNotFoundError, match="llm4tag model pull"):
+    with pytest.raises(ModelNotFoundError, match="download the model"):
         find_base("local/smollm2-135m", None, tmp_path)

@@ -118,7 +118,7 @@ def test_bytes_and_back(history: History, linear: LinearFit) -> None:
 
 
 @pytest.mark.parametrize("broken", [b"", b"PK\x03\x04", b"x" * 100])
-def test_bytes_that_are_no_model_are_told(broken: bytes) -> None:
+def test_bytes_that_are_no_model_are_reported(broken: bytes) -> None:
     with pytest.raises(StoreError, match="fit recall on the store's history"):
         LinearModel.from_bytes(broken)
 

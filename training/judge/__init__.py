@@ -1,1 +1,1 @@
-"""Fine-tuning the yes/no judge with LoRA; PyTorch is imported when something is trained."""
+"""Fine-tuning of the yes/no judge with LoRA; PyTorch is imported only when something is trained."""

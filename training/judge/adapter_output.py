@@ -1,7 +1,6 @@
-"""The folder that a training leaves: the weights and the card that ``--adapter`` reads."""
+"""The result of a training: a folder with the adapter's weights and card."""
 
 import importlib.metadata
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ from pydantic import JsonValue
 from llm4tag.models.local.model_files import hash_file
 from llm4tag.schema import UsageError
 from llm4tag.schema.adapter_card import CARD_FILE, AdapterAnswer, AdapterCard, AdapterWeights, JudgeForm
+from llm4tag.schema.drafts import drafts_of
 from llm4tag.training.chat_examples import NO, YES
-from llm4tag.training.judge.base_model import BaseFiles, package
-from llm4tag.training.judge.checkpoint import Progress
+from llm4tag.training.judge.base_model import BaseFiles, training_package
+from llm4tag.training.judge.checkpoint import TrainingProgress
 from llm4tag.training.judge.lora_layers import TARGETS
 from llm4tag.training.judge.training_options import TrainOptions
 from llm4tag.training.judge_examples import Examples
@@ -28,66 +28,73 @@ def write_adapter(
     files: BaseFiles,
     examples: Examples,
     options: TrainOptions,
-    progress: Progress,
+    progress: TrainingProgress,
     device: str,
     data: dict[str, str],
 ) -> AdapterCard:
-    """Write weights, in float16, and card; the card last, so that a folder with one is whole.
+    """Write the weights, in float16, and the card.
+
+    The card is written last, so a folder with a card is complete.
 
     Args:
-        folder: where to.
+        folder: the folder, which exists.
         lora: the matrices by name.
         files: the base.
-        examples: what it was trained on.
-        options: how.
-        progress: what came of it.
-        device: what it ran on, in words.
+        examples: the examples that it was trained on.
+        options: the options of the training.
+        progress: steps, losses and measurements of the training.
+        device: the device in words, for the card.
         data: sha256 of each file of examples, by name.
 
+    Returns:
+        The card.
+
     Raises:
-        UsageError: it cannot be written.
+        UsageError: a file cannot be written.
     """
-    torch, safetensors = package("torch"), package("safetensors.torch")
+    torch, safetensors = training_package("torch"), training_package("safetensors.torch")
     weights, card_file = folder / WEIGHTS, folder / CARD_FILE
     try:
-        draft = weights.with_suffix(".part")
-        safetensors.save_file({name: one.to(torch.float16).contiguous() for name, one in lora.items()}, draft)
-        card = AdapterCard(
-            name=folder.absolute().name,
-            kind="yes/no judge, LoRA",
-            base=files.note,
-            adapter=AdapterWeights(
-                file=WEIGHTS, sha256=hash_file(draft), rank=options.rank, alpha=options.alpha, targets=TARGETS
-            ),
-            trained_on=_trained_on(examples, options, progress, device, data),
-            licence=f"{files.licence} (base); the training texts' own",
-            answer=AdapterAnswer(yes=YES, no=NO, logit="logit(Yes) - logit(No) of the first answer token"),
-            limits=next(iter(examples.sets.values())).limits,
-            **_forms(examples),
-        )
-        os.replace(draft, weights)
-        draft = card_file.with_suffix(".part")
-        draft.write_text(card.model_dump_json(indent=1) + "\n", "utf-8")
-        os.replace(draft, card_file)
+        with drafts_of([weights, card_file]) as (weights_draft, card_draft):
+            matrices = {name: one.to(torch.float16).contiguous() for name, one in lora.items()}
+            safetensors.save_file(matrices, weights_draft)
+            card = AdapterCard(
+                name=folder.absolute().name,
+                kind="yes/no judge, LoRA",
+                base=files.card_entry,
+                adapter=AdapterWeights(
+                    file=WEIGHTS,
+                    sha256=hash_file(weights_draft),
+                    rank=options.rank,
+                    alpha=options.alpha,
+                    targets=TARGETS,
+                ),
+                trained_on=_trained_on(examples, options, progress, device, data),
+                licence=f"{files.licence} (base); the training texts' own",
+                answer=AdapterAnswer(yes=YES, no=NO, logit="logit(Yes) - logit(No) of the first answer token"),
+                limits=next(iter(examples.sets.values())).limits,
+                **_forms(examples),
+            )
+            card_draft.write_text(card.model_dump_json(indent=1) + "\n", "utf-8")
     except OSError as error:
-        raise UsageError(f"{folder}: {error}; free disk space, and run the same command again") from error
+        raise UsageError(str(error), where=folder, remedy="free disk space, and train again") from error
     return card
 
 
 def _forms(examples: Examples) -> dict[str, Any]:
-    """Return the form that most examples have as the card's ``prompt``, the others by their names."""
+    """Return the most frequent form of the examples as the card's ``prompt``, and the other forms by name."""
     counts = Counter(one.set for one in examples.train)
     ordered = sorted(examples.sets.values(), key=lambda head: (-counts[head.set], head.set))
     forms: dict[str, JudgeForm] = {}
     for head in ordered[1:]:
         if head.prompt != ordered[0].prompt and head.prompt not in forms.values():
-            # A name that another form has already is told apart by the set.
+            # Where two forms have the same name, the second one's ends with its set.
             forms[head.form if head.form not in forms else f"{head.form} {head.set}"] = head.prompt
     return {"prompt": ordered[0].prompt, "forms_that_travelled": forms}
 
 
 def _trained_on(
-    examples: Examples, options: TrainOptions, progress: Progress, device: str, data: dict[str, str]
+    examples: Examples, options: TrainOptions, progress: TrainingProgress, device: str, data: dict[str, str]
 ) -> dict[str, JsonValue]:
     sets: list[JsonValue] = []
     for head in examples.sets.values():

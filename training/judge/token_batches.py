@@ -1,38 +1,44 @@
-"""Token sequences as tensors: a branch sees the prefix and itself, and its positions go on from the prefix.
+"""Batches of token sequences as tensors: a branch attends to the prefix and to itself alone.
 
-So all candidates of a content cost one pass over its text, and each is judged as if it stood alone.
+So all candidates of a content take one pass over its text, and each is judged as if it were the only one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llm4tag.training.judge.base_model import package
+from llm4tag.training.judge.base_model import training_package
 from llm4tag.training.judge.token_sequences import TokenSequence
 
 HIDDEN = -30_000.0
-"""What is added to the score of what a token may not see: the type's minimum makes attention's gradients NaN."""
+"""Added to the attention score of a token that is not seen; the minimum of the type would make gradients NaN."""
 
 
 @dataclass(frozen=True)
-class Packed:
-    """n sequences of at most t tokens, with b branches in all."""
+class TokenBatch:
+    """n token sequences of at most t tokens, with b branches in all."""
 
     tokens: Any
     """Shape (n, t), int64."""
     positions: Any
     """Shape (n, t), int64."""
     mask: Any
-    """What is added to attention scores, shape (n, 1, t, t), in the model's type."""
+    """Added to attention scores, shape (n, 1, t, t), in the model's type."""
     ends: tuple[Any, Any]
-    """Sequence and place of the last token of each branch, each of shape (b,)."""
+    """Sequence and position of the last token of each branch, both of shape (b,)."""
     right: Any
-    """1 where the tag is right, shape (b,), float32."""
+    """1 where the tag is right, else 0; shape (b,), float32."""
 
 
-def packed(sequences: Sequence[TokenSequence], device: Any, dtype: Any) -> Packed:
-    """Pack sequences, the shorter ones padded at the end."""
-    torch = package("torch")
+def token_batch(sequences: Sequence[TokenSequence], device: Any, dtype: Any) -> TokenBatch:
+    """Return sequences as one batch, the shorter ones padded at the end.
+
+    Args:
+        sequences: at least one.
+        device: the device of the tensors.
+        dtype: the model's type.
+    """
+    torch = training_package("torch")
     count, longest = len(sequences), max(one.length for one in sequences)
     tokens = torch.zeros((count, longest), dtype=torch.int64)
     positions = torch.zeros((count, longest), dtype=torch.int64)
@@ -53,7 +59,7 @@ def packed(sequences: Sequence[TokenSequence], device: Any, dtype: Any) -> Packe
             ends.append(end - 1)
             place = end
     right = torch.tensor([value for one in sequences for value in one.right], dtype=torch.float32)
-    return Packed(
+    return TokenBatch(
         tokens=tokens.to(device),
         positions=positions.to(device),
         mask=_mask(part.to(device), dtype),
@@ -63,10 +69,10 @@ def packed(sequences: Sequence[TokenSequence], device: Any, dtype: Any) -> Packe
 
 
 def _mask(part: Any, dtype: Any) -> Any:
-    torch = package("torch")
-    asking, asked = part[:, :, None], part[:, None, :]
+    torch = training_package("torch")
+    seeing, visible = part[:, :, None], part[:, None, :]
     length = part.shape[1]
     earlier = torch.ones((length, length), dtype=torch.bool, device=part.device).tril()
     # Padding sees itself, so that no row of the softmax is empty.
-    seen = earlier & ((asked == 0) | (asked == asking))
+    seen = earlier & ((visible == 0) | (visible == seeing))
     return torch.where(seen, 0.0, HIDDEN).to(dtype)[:, None]

@@ -1,4 +1,4 @@
-"""The training loop: batches, held-out measurements, early stop, checkpoints."""
+"""The training loop: batches, held-out measurements, early stopping and checkpoints."""
 
 import json
 import math
@@ -14,55 +14,55 @@ import numpy as np
 
 from llm4tag.schema import ModelError
 from llm4tag.training.chat_examples import similar_shown
-from llm4tag.training.judge.base_model import Base, package
-from llm4tag.training.judge.checkpoint import Checkpoint, Progress, save_checkpoint
-from llm4tag.training.judge.held_out_quality import HeldOut, measure
-from llm4tag.training.judge.lora_layers import judged, lora_parameters, lora_state, set_lora_state
-from llm4tag.training.judge.token_batches import packed
+from llm4tag.training.judge.base_model import LoadedBase, training_package
+from llm4tag.training.judge.checkpoint import Checkpoint, TrainingProgress, save_checkpoint
+from llm4tag.training.judge.held_out_quality import HeldOutQuality, measure
+from llm4tag.training.judge.lora_layers import answer_logits, lora_parameters, lora_state, set_lora_state
+from llm4tag.training.judge.token_batches import token_batch
 from llm4tag.training.judge.token_sequences import TokenSequence, token_sequence
 from llm4tag.training.judge.training_options import TrainOptions
 from llm4tag.training.judge_examples import Examples, TrainingExample
 
 _MOST_SKIPPED = 20
-"""Batches without a finite gradient in a row, after which something is wrong."""
+"""After this many batches in a row without a finite gradient the training fails."""
 _ANSWERS = 10
-"""Held-out contents whose answers are kept."""
+"""How many held-out contents have their answers saved."""
 _SAVE_EVERY = 120.0
-"""Seconds."""
+"""Seconds between two checkpoints."""
 
 
 class Watcher(Protocol):
-    """Is told how the training goes."""
+    """Receives the progress of a training."""
 
-    def trained(self, progress: Progress, seconds: float) -> None:
-        """One batch is behind it; it took so long."""
+    def trained(self, progress: TrainingProgress, seconds: float) -> None:
+        """Receive the progress after a batch, and how long the batch took."""
 
-    def measured(self, found: HeldOut, seconds: float) -> None:
-        """The held-out contents were judged; it took so long."""
+    def measured(self, found: HeldOutQuality, seconds: float) -> None:
+        """Receive the figures of a measurement, and how long it took."""
 
 
 class Training:
     """One training, from its beginning or from a checkpoint.
 
     Args:
-        base: with LoRA matrices in it.
-        examples: trained and held-out ones.
-        options: how.
-        at_once: contents in memory at once; the result does not depend on it but for rounding.
-        settings: what a checkpoint must have been made with to be gone on from.
-        found: a checkpoint; None: from the beginning.
+        base: the model, with LoRA matrices added.
+        examples: the examples to train on and the held-out ones.
+        options: the options of the training.
+        at_once: how many contents are in memory at the same time; apart from rounding the result is the same.
+        settings: everything that the training depends on; its checkpoints contain them.
+        found: the checkpoint to resume from; None: start from the beginning.
     """
 
     def __init__(
         self,
-        base: Base,
+        base: LoadedBase,
         examples: Examples,
         options: TrainOptions,
         at_once: int,
         settings: dict[str, str],
         found: Checkpoint | None = None,
     ) -> None:
-        torch = package("torch")
+        torch = training_package("torch")
         self._base = base
         self._examples = examples
         self._options = options
@@ -76,7 +76,7 @@ class Training:
         self._skipped_in_a_row = 0
         self._stop = False
         self._saved = time.monotonic()
-        self.progress = Progress()
+        self.progress = TrainingProgress()
         self._best = lora_state(base)
         if found is not None:
             self.progress = found.progress
@@ -85,11 +85,17 @@ class Training:
             self._optimizer.load_state_dict(found.optimizer)
 
     def run(self, folder: Path, watcher: Watcher) -> dict[str, Any]:
-        """Train to the end and return the best matrices, by held-out log loss; without any, the last.
+        """Train to the end and return the matrices with the lowest held-out log loss.
+
+        Where nothing is held out, the last matrices are returned.
+
+        Args:
+            folder: the folder of the checkpoints.
+            watcher: receives the progress.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; a checkpoint was written.
-            ModelError: the gradients stay without a finite norm.
+            KeyboardInterrupt: Ctrl-C was pressed, and a checkpoint is written.
+            ModelError: too many gradients in a row were not finite.
         """
         with self._stopping():
             try:
@@ -110,7 +116,7 @@ class Training:
 
     @property
     def measures_left(self) -> int:
-        """How many measurements are to come, if none ends the training early."""
+        """How many measurements follow, unless one of them ends the training early."""
         if not self._held_out:
             return 0
         return sum(
@@ -118,7 +124,7 @@ class Training:
         )
 
     def _measure_if_due(self, watcher: Watcher) -> bool:
-        """Judge the held-out contents where it is time; return whether to train on."""
+        """Judge the held-out contents if it is time; return whether the training goes on."""
         progress, options = self.progress, self._options
         known = any(one.step == progress.step for one in progress.measured)
         if self._held_out and not known and options.measured_at(progress.step, self.steps):
@@ -135,16 +141,16 @@ class Training:
         return since < options.patience
 
     def _train_batch(self, batch: Sequence[TokenSequence]) -> None:
-        torch = package("torch")
+        torch = training_package("torch")
         self._base.model.train()
         self._optimizer.zero_grad(set_to_none=True)
         pairs = sum(len(one.right) for one in batch)
         loss = 0.0
         for start in range(0, len(batch), self._at_once):
-            part = packed(batch[start : start + self._at_once], self._base.device, self._base.model.dtype)
-            differences, answered = judged(self._base, part)
+            part = token_batch(batch[start : start + self._at_once], self._base.device, self._base.model.dtype)
+            differences, answered = answer_logits(self._base, part)
             found = torch.nn.functional.binary_cross_entropy_with_logits(differences, part.right, reduction="sum")
-            # The difference alone would let both answers sink below others, and a server lists the likeliest only.
+            # With the difference alone both answers could become unlikely, and a server lists only likely tokens.
             ((found - self._options.answer_weight * answered.sum()) / pairs).backward()
             loss += float(found.detach()) / pairs
         norm = float(torch.nn.utils.clip_grad_norm_(lora_parameters(self._base).values(), 1.0))
@@ -156,16 +162,17 @@ class Training:
             self._skipped_in_a_row = 0
             self.progress.losses.append(loss)
             return
-        # Attention over a dense mask now and then gives such gradients though the loss is finite.
+        # Attention with a dense mask sometimes gives such gradients although the loss is finite.
         self.progress.skipped += 1
         self._skipped_in_a_row += 1
         if self._skipped_in_a_row >= _MOST_SKIPPED:
             raise ModelError(
-                f"the gradients of {_MOST_SKIPPED} batches in a row are not finite; try a lower --learning-rate"
+                f"the gradients of {_MOST_SKIPPED} batches in a row are not finite",
+                remedy="try a lower {learning_rate}",
             )
 
     def _batch(self, step: int) -> list[TokenSequence]:
-        """Return the batch of a step: its order depends on nothing but seed and pass."""
+        """Return the batch of a step; the order of contents depends on the seed and the pass only."""
         train, options = self._examples.train, self._options
         turn, place = divmod(step, options.steps_a_pass(len(train)))
         order = np.random.default_rng([options.seed, turn]).permutation(len(train))
@@ -183,20 +190,24 @@ class Training:
         return [held_out[int(row)] for row in order[: options.measure_on]]
 
     def write_logits(self, path: Path, lora: dict[str, Any]) -> None:
-        """Write what the judge with these matrices answers to the first held-out contents, prompts included.
+        """Write prompts of some held-out contents and the judge's answers, to check a server's answers.
 
-        Whoever serves it can tell by them whether it answers as it did here.
+        Args:
+            path: the file.
+            lora: the matrices of the judge.
         """
-        torch = package("torch")
+        torch = training_package("torch")
         set_lora_state(self._base, lora)
         self._base.model.eval()
         with torch.no_grad(), path.open("w", encoding="utf-8") as out:
             for one in self._measured_on()[:_ANSWERS]:
                 sequence = self._sequence(one, 0)
-                batch = packed([sequence], self._base.device, self._base.model.dtype)
+                batch = token_batch([sequence], self._base.device, self._base.model.dtype)
                 head = self._examples.sets[one.set]
-                asked = one.questions(head, similar_shown(one, head, self._options.seed, 0))
-                for (tag, messages), logit in zip(asked, judged(self._base, batch)[0].tolist(), strict=True):
+                questions = one.questions(head, similar_shown(one, head, self._options.seed, 0))
+                for (tag, messages), logit in zip(
+                    questions, answer_logits(self._base, batch)[0].tolist(), strict=True
+                ):
                     said = {"set": one.set, "content": one.id, "tag": tag.id, "right": tag.right, "logit": logit}
                     said["messages"] = [message.model_dump() for message in messages]
                     out.write(json.dumps(said, ensure_ascii=False) + "\n")
@@ -218,17 +229,17 @@ class Training:
 
     @contextmanager
     def _stopping(self) -> Iterator[None]:
-        """Take Ctrl-C note of, so that no step is cut in two; a second one stops at once."""
+        """Remember Ctrl-C, so that the running step is finished; a second Ctrl-C stops at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         before = signal.getsignal(signal.SIGINT)
 
-        def note(*_: object) -> None:
+        def remember(*_: object) -> None:
             self._stop = True
             signal.signal(signal.SIGINT, before)
 
-        signal.signal(signal.SIGINT, note)
+        signal.signal(signal.SIGINT, remember)
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""One training from files to folder."""
+"""One training, from the files of examples to the judge's folder."""
 
 import json
 from collections.abc import Sequence
@@ -22,10 +22,14 @@ LOGITS = "logits.jsonl"
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
-    """Make the folder of a training, or take one that it can go on in.
+    """Make the folder of a training, unless there is one in which it can resume.
+
+    Args:
+        folder: the folder.
+        overwrite: whether the files of an earlier training are removed.
 
     Raises:
-        UsageError: a finished judge is in it, or something else; or it cannot be made.
+        UsageError: the folder contains a finished judge or other files, or cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -35,16 +39,24 @@ def check_folder(folder: Path, overwrite: bool) -> None:
                 (folder / name).unlink(missing_ok=True)
             return
     except OSError as error:
-        raise UsageError(f"{folder}: {describe_os_error(error)}; name another folder with --out") from error
+        raise UsageError(describe_os_error(error), where=folder, remedy="name another folder as {out}") from error
     if CARD_FILE in there:
-        raise UsageError(f"{folder}: a trained judge is there; name another folder with --out, or add --overwrite")
+        raise UsageError(
+            "a trained judge is there",
+            where=folder,
+            remedy="name another folder as {out}, or replace it with {overwrite}",
+        )
     if there and CHECKPOINT not in there:
-        raise UsageError(f"{folder}: is not empty, and no training was stopped in it; name another with --out")
+        raise UsageError(
+            "it is not empty, and no training was stopped in it",
+            where=folder,
+            remedy="name another folder as {out}",
+        )
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is to be trained, on what, how and where to; nothing is loaded yet."""
+class TrainingPlan:
+    """Everything that a training needs, before anything is loaded: examples, base, options and folder."""
 
     examples: Examples
     data: dict[str, str]
@@ -54,28 +66,38 @@ class Plan:
     folder: Path
 
     @classmethod
-    def of(cls, data: Sequence[str], files: BaseFiles, options: TrainOptions, folder: Path) -> "Plan":
-        """Read the examples.
+    def of(cls, data: Sequence[str], files: BaseFiles, options: TrainOptions, folder: Path) -> "TrainingPlan":
+        """Read the examples and make a plan.
+
+        Args:
+            data: the files of examples.
+            files: the base.
+            options: the options of the training.
+            folder: the folder of the judge.
 
         Raises:
-            UsageError: they cannot be used.
+            UsageError: the examples cannot be used, or there are none to train on.
         """
         examples = read_examples(data)
         if not examples.train:
-            raise UsageError(f"{', '.join(data)}: nothing to train on; export more contents")
+            raise UsageError("there is nothing to train on", where=", ".join(data), remedy="export more contents")
         return cls(examples, {Path(one).name: hash_file(Path(one)) for one in data}, files, options, folder)
 
     @property
     def settings(self) -> dict[str, str]:
-        """All that the training depends on, by name."""
+        """Everything that the training depends on, by name."""
         chosen = {name: json.dumps(value) for name, value in self.options.model_dump(mode="json").items()}
-        return {**chosen, "base": self.files.note.sha256, "data": " ".join(self.data.values())}
+        return {**chosen, "base": self.files.card_entry.sha256, "data": " ".join(self.data.values())}
 
     def load(self, device: Any, at_once: int) -> Training:
         """Load the base, and the checkpoint if the folder has one.
 
+        Args:
+            device: the device to train on.
+            at_once: how many contents are in memory at the same time.
+
         Raises:
-            UsageError: the checkpoint is of another training.
+            UsageError: the checkpoint was made by another training.
             ModelError: the base cannot be trained.
         """
         found = load_checkpoint(self.folder, self.settings)
@@ -87,13 +109,13 @@ class Plan:
         """Train to the end, write weights, card and some answers, and remove the checkpoint.
 
         Args:
-            training: as loaded.
-            watcher: is told how it goes.
-            device: in words, for the card.
+            training: the training that ``load`` returned.
+            watcher: receives the progress.
+            device: the device in words, for the card.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; it can be gone on from the checkpoint.
-            ModelError: the gradients stay without a finite norm.
+            KeyboardInterrupt: Ctrl-C was pressed; the training can resume from the checkpoint.
+            ModelError: too many gradients in a row were not finite.
         """
         lora = training.run(self.folder, watcher)
         training.write_logits(self.folder / LOGITS, lora)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.training.judge.base_model import Base, BaseFiles, find_base, load_base
+from llm4tag.training.judge.base_model import BaseFiles, LoadedBase, find_base, load_base
 from tests.fakes.adapters import base_file
 
 CHAT = (
@@ -15,7 +15,7 @@ CHAT = (
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a llama of two layers and its tokenizer; beside it tiny.gguf, which says so."""
+    """Return a folder with a llama of two layers, its tokenizer, and next to it a tiny.gguf."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -51,7 +51,7 @@ def tiny_files(tiny_model: Path, tmp_path: Path) -> BaseFiles:
 
 
 @pytest.fixture
-def tiny(tiny_files: BaseFiles) -> Base:
+def tiny(tiny_files: BaseFiles) -> LoadedBase:
     import torch
 
     return load_base(tiny_files, torch.device("cpu"))

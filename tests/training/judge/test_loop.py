@@ -11,13 +11,13 @@ import pytest
 
 from llm4tag.models.judge_adapter import read_adapter
 from llm4tag.schema import UsageError
-from llm4tag.training.judge.base_model import Base, BaseFiles
-from llm4tag.training.judge.checkpoint import CHECKPOINT, Progress
-from llm4tag.training.judge.held_out_quality import HeldOut, figures
-from llm4tag.training.judge.lora_layers import judged
+from llm4tag.training.judge.base_model import BaseFiles, LoadedBase
+from llm4tag.training.judge.checkpoint import CHECKPOINT, TrainingProgress
+from llm4tag.training.judge.held_out_quality import HeldOutQuality, figures
+from llm4tag.training.judge.lora_layers import answer_logits
 from llm4tag.training.judge.training_loop import Training
 from llm4tag.training.judge.training_options import TrainOptions
-from llm4tag.training.judge.training_run import Plan, check_folder
+from llm4tag.training.judge.training_run import TrainingPlan, check_folder
 from tests.fakes.judge_examples import write
 
 pytestmark = pytest.mark.training
@@ -26,29 +26,29 @@ QUICK = TrainOptions(passes=6, batch=4, learning_rate=0.02, rank=4, alpha=8.0, m
 
 
 class Watched:
-    """Notes what it is told, and presses Ctrl-C after so many steps."""
+    """Records what it receives, and presses Ctrl-C after some steps."""
 
     def __init__(self, stop_after: int = -1) -> None:
-        self.found: list[HeldOut] = []
+        self.found: list[HeldOutQuality] = []
         self.steps = 0
         self._stop_after = stop_after
 
-    def trained(self, progress: Progress, seconds: float) -> None:
+    def trained(self, progress: TrainingProgress, seconds: float) -> None:
         self.steps += 1
         if self.steps == self._stop_after:
             os.kill(os.getpid(), signal.SIGINT)
 
-    def measured(self, found: HeldOut, seconds: float) -> None:
+    def measured(self, found: HeldOutQuality, seconds: float) -> None:
         self.found.append(found)
 
 
-def plan_of(tmp_path: Path, files: BaseFiles, options: TrainOptions = QUICK, **data: Any) -> Plan:
+def plan_of(tmp_path: Path, files: BaseFiles, options: TrainOptions = QUICK, **data: Any) -> TrainingPlan:
     folder = tmp_path / "judge"
     check_folder(folder, overwrite=False)
-    return Plan.of([str(write(tmp_path / "data.jsonl", **data))], files, options, folder)
+    return TrainingPlan.of([str(write(tmp_path / "data.jsonl", **data))], files, options, folder)
 
 
-def train(plan: Plan, watched: Watched, at_once: int = 2) -> Training:
+def train(plan: TrainingPlan, watched: Watched, at_once: int = 2) -> Training:
     import torch
 
     training = plan.load(torch.device("cpu"), at_once)
@@ -74,7 +74,7 @@ def test_it_learns_and_says_what_of(tmp_path: Path, tiny_files: BaseFiles) -> No
     assert best.log_loss < first.log_loss - 0.05
     adapter = read_adapter(plan.folder, tmp_path)
     assert adapter.card.name == "judge"
-    assert adapter.card.base == tiny_files.note
+    assert adapter.card.base == tiny_files.card_entry
     assert (adapter.card.adapter.rank, adapter.card.adapter.alpha) == (4, 8.0)
     said = adapter.card.trained_on
     assert said["held_out"] == best.model_dump()
@@ -129,7 +129,7 @@ def test_stopped_twice_it_ends_as_if_it_had_not_been(tmp_path: Path, tiny_files:
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path, tiny_files: BaseFiles) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(plan_of(tmp_path, tiny_files), Watched(2))
-    with pytest.raises(UsageError, match=r"other settings: seed \(then 5, now 6\); start anew with --overwrite"):
+    with pytest.raises(UsageError, match=r"other settings: seed \(was 5, now 6\); start again with overwrite"):
         train(plan_of(tmp_path, tiny_files, QUICK.model_copy(update={"seed": 6})), Watched())
     (tmp_path / "judge" / CHECKPOINT).write_bytes(b"torn")
     with pytest.raises(UsageError, match="no checkpoint that can be read"):
@@ -157,9 +157,9 @@ def test_a_batch_without_a_finite_gradient_is_skipped(
 ) -> None:
     calls = []
 
-    def sometimes_broken(base: Base, batch: Any) -> Any:
+    def sometimes_broken(base: LoadedBase, batch: Any) -> Any:
         calls.append(base.model.training)
-        found, answered = judged(base, batch)
+        found, answered = answer_logits(base, batch)
         # A finite loss whose gradient is not: the root of 0.
         return (found + (found - found).sqrt().nan_to_num() if calls.count(True) == 3 else found), answered
 
@@ -175,7 +175,7 @@ def test_sets_with_their_own_forms_are_in_the_card(tmp_path: Path, tiny_files: B
     other = write(tmp_path / "other.jsonl", train=4, held_out=2, of="second", form="ids")
     folder = tmp_path / "judge"
     check_folder(folder, overwrite=False)
-    plan = Plan.of([str(one), str(other)], tiny_files, QUICK.model_copy(update={"passes": 1}), folder)
+    plan = TrainingPlan.of([str(one), str(other)], tiny_files, QUICK.model_copy(update={"passes": 1}), folder)
     assert plan.examples.repeated == 0
     train(plan, Watched())
     card = json.loads((folder / "adapter.json").read_text())

@@ -1,17 +1,17 @@
-"""One pass over a content and all its candidates judges each as if it had been asked alone."""
+"""One pass over a content and all its candidates judges each as if it were the only one."""
 
 import pytest
 
-from llm4tag.training.judge.base_model import Base
-from llm4tag.training.judge.lora_layers import add_lora, judged, lora_parameters
-from llm4tag.training.judge.token_batches import packed
+from llm4tag.training.judge.base_model import LoadedBase
+from llm4tag.training.judge.lora_layers import add_lora, answer_logits, lora_parameters
+from llm4tag.training.judge.token_batches import token_batch
 from llm4tag.training.judge.token_sequences import token_sequence
 from tests.fakes.judge_examples import example, head
 
 pytestmark = pytest.mark.training
 
 
-def asked_alone(base: Base, tokens: list[int]) -> tuple[float, float]:
+def asked_alone(base: LoadedBase, tokens: list[int]) -> tuple[float, float]:
     """Return logit(Yes) - logit(No), and P(Yes) + P(No)."""
     import torch
 
@@ -22,7 +22,7 @@ def asked_alone(base: Base, tokens: list[int]) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("form", ["ids", "names"])
-def test_a_branch_is_judged_as_its_whole_prompt_alone(tiny: Base, form: str) -> None:
+def test_a_branch_is_judged_as_its_whole_prompt_alone(tiny: LoadedBase, form: str) -> None:
     import torch
 
     add_lora(tiny, 4, 8.0, seed=1)
@@ -42,17 +42,17 @@ def test_a_branch_is_judged_as_its_whole_prompt_alone(tiny: Base, form: str) -> 
     assert all(len(one.prefix) > len("You check tags for a catalogue. mail") for one in sequences)
 
     with torch.no_grad():
-        differences, answered = judged(tiny, packed(sequences, tiny.device, tiny.model.dtype))
+        differences, answered = answer_logits(tiny, token_batch(sequences, tiny.device, tiny.model.dtype))
     alone = [asked_alone(tiny, tokens) for tokens in whole]
     assert differences.tolist() == pytest.approx([difference for difference, _ in alone], abs=1e-4)
     assert answered.exp().tolist() == pytest.approx([share for _, share in alone], abs=1e-5)
     assert differences.std() > 0.01
 
 
-def test_gradients_reach_every_matrix_and_nothing_else(tiny: Base) -> None:
+def test_gradients_reach_every_matrix_and_nothing_else(tiny: LoadedBase) -> None:
     add_lora(tiny, 4, 8.0, seed=1)
     sequence = token_sequence(example(3), head(), tiny.tokenizer, 1)
-    differences, answered = judged(tiny, packed([sequence], tiny.device, tiny.model.dtype))
+    differences, answered = answer_logits(tiny, token_batch([sequence], tiny.device, tiny.model.dtype))
     (differences.sum() - answered.sum()).backward()
     matrices = lora_parameters(tiny)
     assert len(matrices) == 2 * 2 * 7
@@ -63,7 +63,7 @@ def test_gradients_reach_every_matrix_and_nothing_else(tiny: Base) -> None:
     assert others == []
 
 
-def test_one_candidate_alone_still_has_a_branch(tiny: Base) -> None:
+def test_one_candidate_alone_still_has_a_branch(tiny: LoadedBase) -> None:
     lone = example(3).model_copy(update={"tags": example(3).tags[:1]})
     sequence = token_sequence(lone, head(), tiny.tokenizer, 0)
     assert len(sequence.branches) == 1

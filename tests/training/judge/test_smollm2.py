@@ -11,7 +11,7 @@ import pytest
 
 from llm4tag.demo_store import demo_file
 from llm4tag.models import open_llm
-from llm4tag.models.language_model import Ask, Message
+from llm4tag.models.language_model import Message, Question
 from llm4tag.prompts.judge import read_tuned_judgement
 from llm4tag.prompts.judge_forms import FORMS, LIMITS
 from llm4tag.schema import settings
@@ -38,16 +38,16 @@ def short_form(path: Path) -> Path:
     return path
 
 
-def served(model: Path, adapter: Path | str, asked: list[dict[str, Any]]) -> list[float]:
+def served(model: Path, adapter: Path | str, questions: list[dict[str, Any]]) -> list[float]:
     """Return logit(Yes) - logit(No) as the local server answers it with this judge, or with ``none``."""
 
     async def ask() -> list[float]:
         llm = await open_llm(settings(model=f"local/{model}", adapter=str(adapter), timeout=240.0))
-        beside = llm.adapter.beside if llm.adapter else None
+        lora = llm.adapter.lora_sha256 if llm.adapter else None
         found = []
-        for one in asked:
+        for one in questions:
             messages = tuple(Message(**message) for message in one["messages"])
-            question = Ask(messages=messages, max_tokens=1, top_logprobs=20, adapter=beside)
+            question = Question(messages=messages, max_tokens=1, top_logprobs=20, adapter=lora)
             answer = read_tuned_judgement(await llm.ask(question), AdapterAnswer(yes=YES, no=NO))
             assert answer.p_yes is not None
             found.append(math.log(answer.p_yes / (1 - answer.p_yes)))
