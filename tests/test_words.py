@@ -11,16 +11,27 @@ DIALECT = ("anew", "mend", "mends", "mended", "told", "beside", "likewise", "goe
 """Words for which plain modern English has a better one: again, repair, said, next to, also …"""
 CLEAN = (
     "benchmarks",
+    "calibration",
+    "knowledge_store",
+    "tools",
+    "llm4tag/evaluation",
     "llm4tag/reporting",
     "llm4tag/batch.py",
     "llm4tag/calibration_run.py",
     "llm4tag/demo_store.py",
     "llm4tag/evidence_words.py",
+    "llm4tag/input_contents.py",
     "llm4tag/result_files.py",
+    "llm4tag/tagger.py",
     "tests/evaluation",
     "tests/fakes",
+    "tests/ingest",
+    "tests/llm4tag",
     "tests/page",
     "tests/run",
+    "tests/schema",
+    "tests/tools",
+    "tests/weaviate",
 )
 """Folders and files that are free of these words. Templates of prompts are not scanned: they must not change."""
 # An underscore ends a word, so names are found too; a phrase may go over the end of a line.

@@ -38,7 +38,6 @@ const STAGE_OF: Record<string, StageName> = {
   classify: "recall",
   follow_tags: "recall",
   fuse_candidates: "recall",
-  fuse_candidates: "recall",
   widen: "recall",
   retrieve_knowledge: "knowledge",
   judge: "judge",

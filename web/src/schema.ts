@@ -6,7 +6,7 @@
  */
 
 /**
- * What to do with a tag.
+ * What should be done with a tag.
  *
  * This interface was referenced by `TagResult`'s JSON-Schema
  * via the `definition` "Decision".
@@ -20,7 +20,7 @@ export type Decision = "accept" | "review" | "reject";
  */
 export type Provenance = "human" | "model";
 /**
- * How the recall paths were weighed.
+ * How recall weighs its paths.
  *
  * This interface was referenced by `TagResult`'s JSON-Schema
  * via the `definition` "Recipe".
@@ -69,7 +69,7 @@ export interface CalibrationNote {
   calibrator: string | null;
 }
 /**
- * What recall and the LLM said of a candidate, uncombined. None: not asked, or no usable answer; never 0.
+ * The raw signals that a candidate's confidence is made of. None: not asked, or no usable answer.
  *
  * This interface was referenced by `TagResult`'s JSON-Schema
  * via the `definition` "Signals".
@@ -173,7 +173,7 @@ export interface TagLink {
   weight: number;
 }
 /**
- * A name that the LLM gave and that is exactly one tag's neither by name nor by alias.
+ * A name that the LLM gave, and that is not exactly one tag's name or alias.
  *
  * This interface was referenced by `TagResult`'s JSON-Schema
  * via the `definition` "OffVocabulary".
@@ -183,7 +183,7 @@ export interface OffVocabulary {
   count: number;
 }
 /**
- * What a result cost. Answers replayed from the cache count as hits, never as calls.
+ * What a result cost. Cached answers are counted apart from calls.
  *
  * This interface was referenced by `TagResult`'s JSON-Schema
  * via the `definition` "Usage".
@@ -198,7 +198,7 @@ export interface Usage {
   cost: number | null;
 }
 /**
- * What a result was made with; any difference here can change it.
+ * What a result was made with; a difference here can change it.
  *
  * This interface was referenced by `TagResult`'s JSON-Schema
  * via the `definition` "Origin".
