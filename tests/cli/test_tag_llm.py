@@ -41,7 +41,7 @@ def test_a_model_that_can_never_answer_gives_1_and_keeps_nothing(
     args = ("tag", file, "--store", full, "-o", out)
     unknown = llm4tag(*args, "--model", "nobody-has-this")
     assert unknown.exit_code == 1, unknown.output
-    assert "give --model as PROVIDER/NAME" in unknown.stderr
+    assert "give model as PROVIDER/NAME" in unknown.stderr
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     keyless = llm4tag(*args, "--model", "openai/x")
     assert keyless.exit_code == 1, keyless.output
