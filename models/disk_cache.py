@@ -117,7 +117,7 @@ class DiskCache:
                 raise ModelError(
                     f"the cache cannot be used ({error})",
                     where=self.folder,
-                    remedy="delete that folder, or set {cache_dir} to another place",
+                    remedy="delete that folder, or set LLM4TAG_CACHE_DIR to another place",
                 ) from error
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, guarded)

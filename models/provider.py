@@ -157,7 +157,9 @@ def _remedy(error: Exception, model: str, api_base: str | None, option: str) -> 
     # An embedding model has the key in its provider's variable, and no endpoint or concurrency to choose.
     llm = option == "model"
     base, slower = (" and {api_base}", " or lower {concurrency}") if llm else ("", "")
-    keys = " or ".join([*_key_variables(model), *(["{api_key}"] if llm else [])]) or "the provider's variable"
+    keys = (
+        " or ".join([*_key_variables(model), *(["LLM4TAG_API_KEY"] if llm else [])]) or "the provider's variable"
+    )
     named = f"{{{option}}}"
     if _lacks_key(error):
         return f"set {keys}"
@@ -170,7 +172,7 @@ def _remedy(error: Exception, model: str, api_base: str | None, option: str) -> 
         case litellm.RateLimitError():
             return f"the provider limits the rate: try again later{slower} (finished work is saved)"
         case litellm.Timeout() | TimeoutError():
-            return f"allow more time with {{timeout}}{slower}"
+            return f"allow more time with LLM4TAG_TIMEOUT{slower}"
         case litellm.NotFoundError():
             return f"name a model that the provider has as {named}{base and ', and check {api_base}'}"
         case litellm.ContextWindowExceededError():

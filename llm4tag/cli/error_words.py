@@ -6,11 +6,8 @@ FLAGS = {
     "use_llm": "--no-llm",
     "answer_cache": "--no-cache",
     "output": "-o",
-    "api_key": "LLM4TAG_API_KEY",
-    "cache_dir": "LLM4TAG_CACHE_DIR",
-    "timeout": "LLM4TAG_TIMEOUT",
 }
-"""Flags whose names do not follow from the option's, and variables of the environment where there is no flag."""
+"""Flags whose names do not follow from the option's."""
 COMMANDS = {
     Step.MAKE_STORE: "llm4tag store init --store {store}",
     Step.INGEST_VOCABULARY: "llm4tag ingest vocabulary FILE --store {store}",

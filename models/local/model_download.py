@@ -49,7 +49,7 @@ async def pull(
         fetched, reason = await _fetch_verified(model, path, source, progress)
     except OSError as error:
         raise ModelError(
-            str(error), where=path, remedy="free disk space, or set {cache_dir} to another place"
+            str(error), where=path, remedy="free disk space, or set LLM4TAG_CACHE_DIR to another place"
         ) from error
     await asyncio.to_thread(save_checksum, path, model.sha256, cache_dir)
     return PulledModel(path=path, source=fetched, fallback_reason=reason)

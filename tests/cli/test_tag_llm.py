@@ -41,7 +41,7 @@ def test_a_model_that_can_never_answer_gives_1_and_keeps_nothing(
     args = ("tag", file, "--store", full, "-o", out)
     unknown = llm4tag(*args, "--model", "nobody-has-this")
     assert unknown.exit_code == 1, unknown.output
-    assert "give --model as PROVIDER/NAME" in unknown.stderr
+    assert "give model as PROVIDER/NAME" in unknown.stderr
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     keyless = llm4tag(*args, "--model", "openai/x")
     assert keyless.exit_code == 1, keyless.output
@@ -58,7 +58,7 @@ def test_a_model_that_can_never_answer_gives_1_and_keeps_nothing(
         fake.chat = lambda _: Failure(404, "no model x")
         missing = llm4tag(*served)
         assert missing.exit_code == 1
-        assert "no model x; name a model that the provider has with --model" in missing.stderr
+        assert "no model x; name a model that the provider has as model" in missing.stderr
         assert out.read_bytes() == b""
         fake.chat = lambda _: Reply('{"tags": ["Web"]}')
         mended = llm4tag(*served)

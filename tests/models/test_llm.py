@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from llm4tag.cli.error_words import in_words
 from llm4tag.models import Answer, CachedModel, Message, Question, open_llm
 from llm4tag.schema import ModelError, ModelSetupError, Settings
 from tests.fakes.openai_server import Failure, FakeOpenAI, Garbage, Reply, in_turn
@@ -159,7 +158,9 @@ async def test_one_retry_layer_only(fake: FakeOpenAI, fake_settings: Settings, s
 async def test_timeout_is_tried_again_and_then_reported(fake: FakeOpenAI, fake_settings: Settings) -> None:
     fake.chat = lambda _: Reply("late", delay=3.0)
     model = await open_llm(fake_settings.model_copy(update={"max_attempts": 2, "timeout": 1.0}))
-    with pytest.raises(ModelError, match="no answer in time; allow more time with timeout or lower concurrency"):
+    with pytest.raises(
+        ModelError, match="no answer in time; allow more time with LLM4TAG_TIMEOUT or lower concurrency"
+    ):
         await model.ask(question())
     await model.close()
     assert len(fake.chat_requests) == 2
@@ -184,7 +185,7 @@ async def test_wrong_key_names_the_variable_and_hides_the_key(llm: CachedModel, 
     fake.key = "another"
     with pytest.raises(ModelError) as caught:
         await llm.ask(question())
-    assert "set OPENAI_API_KEY or LLM4TAG_API_KEY to a key" in in_words(caught.value)
+    assert "set OPENAI_API_KEY or LLM4TAG_API_KEY to a key" in str(caught.value)
     assert "Incorrect API key provided: ***" in str(caught.value)
     assert "secret-of-the-test" not in str(caught.value)
     assert caught.value.__cause__ is None

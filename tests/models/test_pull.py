@@ -209,5 +209,5 @@ def test_file_is_hashed_again_only_when_it_changed(tmp_path: Path, monkeypatch: 
 
 async def test_folder_that_cannot_be_written(hub: FileServer, tmp_path: Path) -> None:
     (tmp_path / "models").write_text("in the way")
-    with pytest.raises(ModelError, match="or set cache_dir to another place"):
+    with pytest.raises(ModelError, match="or set LLM4TAG_CACHE_DIR to another place"):
         await pull("tiny", tmp_path)
