@@ -72,7 +72,7 @@ def question_plan(options: TagOptions, profile: StepChoices, recall: RecallPlan,
         tuned: whether a fine-tuned judge is asked.
     """
     chosen = _chosen(profile, options)
-    # With a fine-tuned judge samples gain nothing, and where recall is sure it is right (docs: confidence).
+    # With a fine-tuned judge samples gain nothing; where recall is sure it is right (docs/explanation/judge.md).
     samples = chosen.get("samples", 0 if tuned else 3)
     # Similar contents help that judge a little where there is much history; its prompt has no place for passages.
     judge_alone = tuned and not samples

@@ -1,7 +1,7 @@
 """Spans of a run of the graph and of its nodes, where traces are on (``llm4tag.models.tracing``).
 
-Not LangChain's instrumentation: it writes the whole state into every span, and two spans a node; docs/tracing.md
-has the figures.
+Not LangChain's instrumentation: it writes the whole state into every span, and two spans a node;
+docs/how-to/look-at-traces.md has the figures.
 """
 
 import json

@@ -33,7 +33,7 @@ def numbers(text: str) -> tuple[int, ...]:
 @pytest.mark.parametrize(
     ("package", "low", "high"),
     [
-        # The pair that installs and works together; newer ones of either do not (docs/dependencies.md).
+        # The pair that installs and works together; newer ones of either do not (docs/reference/versions.md).
         ("langchain-litellm", "0.11.2", "0.12.0"),
         ("litellm", "1.106.2", "2.0.0"),
         ("langgraph", "1.2.0", "2.0.0"),
@@ -70,7 +70,7 @@ def test_architecture_draws_the_graph_as_it_is() -> None:
     from llm4tag.graphs.tagging import graph
 
     drawn = graph.get_graph().draw_mermaid().strip()
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     assert f"```mermaid\n{drawn}\n```" in text, "graph.get_graph().draw_mermaid() prints the new one"
 
 
@@ -85,7 +85,7 @@ def test_compose_runs_the_version_that_is_tested_with_keys_and_without_telemetry
     service = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]["weaviate"]
     tested = (ROOT / "scripts" / "weaviate").read_text(encoding="utf-8").split('VERSION = "v')[1].split('"')[0]
     assert service["image"].endswith(f":{tested}")
-    assert f"Weaviate {tested}" in (ROOT / "docs" / "weaviate.md").read_text(encoding="utf-8")
+    assert f"Weaviate {tested}" in (ROOT / "docs" / "how-to" / "run-weaviate.md").read_text(encoding="utf-8")
     environment = service["environment"]
     assert environment["AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED"] == "false"
     assert environment["AUTHENTICATION_APIKEY_ALLOWED_KEYS"].startswith("${LLM4TAG_WEAVIATE_API_KEY:?")

@@ -18,7 +18,7 @@ RAW = "raw"
 SEARCH = "search"
 """Name of the vector that is searched: centred for contents, otherwise equal to the raw one."""
 
-# Rankings then agree with the embedded backend's exact search; docs/weaviate.md says at what cost.
+# Rankings then agree with the embedded backend's exact search; docs/how-to/run-weaviate.md says at what cost.
 _EF_CONSTRUCTION = 256
 _MAX_CONNECTIONS = 32
 _EF = 512

@@ -191,7 +191,7 @@ def _explained(each: Any) -> FusedHit:
     if not legs:
         raise StoreError(
             f"the server explains a score as {each.metadata.explain_score!r}, which this version cannot read",
-            remedy="use the Weaviate version that docs/weaviate.md names",
+            remedy="use the Weaviate version that docs/how-to/run-weaviate.md names",
         )
     keyword, vector = legs.get("keyword"), legs.get("vector")
     return FusedHit(

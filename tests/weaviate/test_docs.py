@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.weaviate_server import SCRIPT
 
 pytestmark = pytest.mark.weaviate
-GUIDE = Path(__file__).parents[2] / "docs" / "weaviate.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "run-weaviate.md"
 CHECK = """
 import asyncio, os
 os.environ["LLM4TAG_WEAVIATE_API_KEY"] = key
@@ -59,7 +59,7 @@ def test_the_embedded_server_of_the_guide(server_ready: None, tmp_path: Path) ->
         capture_output=True,
         text=True,
         check=False,
-        cwd=GUIDE.parents[1],
+        cwd=GUIDE.parents[2],
         timeout=200,
     )
     assert "Weaviate 1.39.0" in done.stdout, done.stdout + done.stderr
