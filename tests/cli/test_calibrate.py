@@ -105,7 +105,7 @@ def test_other_conditions_are_uncalibrated_and_named(full: Path, labelled: str, 
     args = ("tag", new, "--store", full, "--no-llm", "-o", out, "--overwrite", "--max-error", 0.2)
     before = llm4tag(*args)
     assert "the store has no calibrator for results without an LLM: run `llm4tag calibrate`" in before.stderr
-    assert "no calibrator: run `llm4tag calibrate`" in llm4tag("store", "passport", "--store", full).stderr
+    assert "no calibrator: run `llm4tag calibrate FILE`" in llm4tag("store", "passport", "--store", full).stderr
     assert llm4tag("calibrate", labelled, "--store", full, "--no-llm").exit_code == 0
     assert "uncalibrated" not in llm4tag("explain", "web mail", "--store", full, "--no-llm").stdout
     tags = jsonl(tmp_path / "more.jsonl", {"id": "news", "name": "News"})
@@ -120,7 +120,7 @@ def test_other_conditions_are_uncalibrated_and_named(full: Path, labelled: str, 
     assert f"{tag['confidence']:.2f} uncalibrated" not in drawn
     refused = llm4tag(*args, "--uncalibrated")
     assert refused.exit_code == 2
-    assert "option 'max_error': needs the calibrator that 'uncalibrated' leaves aside" in refused.stderr
+    assert "--uncalibrated: contradicts a limit of the error, which needs the calibrator" in refused.stderr
 
 
 def test_a_run_goes_on_and_too_little_is_refused(full: Path, labelled: str, tmp_path: Path) -> None:
