@@ -8,6 +8,7 @@ import typer
 
 from llm4tag.cli.option_groups import help_text
 from llm4tag.schema.candidate import Path as RecallPath
+from llm4tag.schema.errors import UsageError
 from llm4tag.schema.settings import variable_of
 
 if TYPE_CHECKING:
@@ -122,9 +123,6 @@ class OutputOptions:
         Raises:
             UsageError: one of them could not.
         """
-        from llm4tag.cli.tag_run import check_outputs
-        from llm4tag.schema import UsageError
-
         if self.output == "-":
             raise UsageError("results are saved in a file", option="output", remedy="give its name")
         check_outputs(file, self.json_file, self.output, *others)
@@ -138,3 +136,18 @@ class OutputOptions:
         elif self.json_file is not None:
             Path(self.json_file).write_text(figures + "\n", encoding="utf-8")
         Console(stderr=self.json_file == "-", highlight=False).print(drawn)
+
+
+def check_outputs(file: str, *outputs: str | None) -> None:
+    """Refuse outputs that would replace the input or that have no folder, before anything is done.
+
+    Raises:
+        UsageError: an output cannot be written.
+    """
+    for path in outputs:
+        if path is None or path == "-":
+            continue
+        if not Path(path).absolute().parent.is_dir():
+            raise UsageError(f"there is no folder {Path(path).parent}", where=path, remedy="make it first")
+        if Path(path).absolute() == Path(file).absolute():
+            raise UsageError("is the input", where=path, remedy="give another file to write to")

@@ -6,7 +6,7 @@ import typer
 
 from llm4tag.cli.console import ExitCode, run_async
 from llm4tag.cli.option_groups import grouped
-from llm4tag.cli.options import RunOptions
+from llm4tag.cli.options import RunOptions, check_outputs
 from llm4tag.schema.options import TagOptions
 
 
@@ -45,7 +45,6 @@ def tag(
     """
     from llm4tag.batch import RunReport
     from llm4tag.cli.tag_run import (
-        check_outputs,
         print_input_problems,
         print_outcome,
         rejects_folder,

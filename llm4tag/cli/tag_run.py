@@ -115,21 +115,6 @@ async def _open(
     return file
 
 
-def check_outputs(file: str, *outputs: str | None) -> None:
-    """Refuse outputs that would replace the input or that have no folder, before anything is done.
-
-    Raises:
-        UsageError: an output cannot be written.
-    """
-    for path in outputs:
-        if path is None or path == STDOUT:
-            continue
-        if not Path(path).absolute().parent.is_dir():
-            raise UsageError(f"there is no folder {Path(path).parent}", where=path, remedy="make it first")
-        if Path(path).absolute() == Path(file).absolute():
-            raise UsageError("is the input", where=path, remedy="give another file to write to")
-
-
 def _print_estimate(estimate: CostBounds, count: int) -> None:
     """Print how much a run will ask at most of an LLM that may cost money."""
     if not estimate.llm_calls or estimate.cost == 0:
