@@ -94,10 +94,10 @@ def test_errors_of_a_run_come_with_status_200_and_their_words(server: ServeProce
     assert answer.status_code == 200
     error = answer.json()["__error__"]
     assert error["error"] == "UsageError"
-    assert error["message"] == "Content 'blank' has no text. Give 'text' at least one word."
+    assert error["message"] == "content 'blank': there is no text; give 'text' at least one word"
     (line,) = [line for line in server.lines("failed") if line["id"] == "blank"]
     assert line["error"] == "UsageError"
-    with pytest.raises(Exception, match="has no text"):
+    with pytest.raises(Exception, match="there is no text"):
         server.client().runs.wait(None, "tagging", input={"text": " "})
 
 
