@@ -24,6 +24,7 @@ from llm4tag.models.language_model import LanguageModel
 from llm4tag.models.llm_registry import open_llm
 from llm4tag.prompts import prompt_hashes, read_profile
 from llm4tag.schema import Settings, UsageError
+from llm4tag.schema.options import resolved
 from llm4tag.schema.profile import Profile
 from llm4tag.tools.artifacts import StoreReader
 
@@ -95,7 +96,7 @@ async def open_runtime(options: TagOptions, *, llm: LanguageModel | None = None)
         StoreError: the store cannot be opened.
         ModelNotFoundError: no local model has that name, or there is no such file.
     """
-    settings = options.settings()
+    settings = resolved(options)
     profile = await _profile(settings)
     store = await _store(settings)
     try:
@@ -176,7 +177,7 @@ class _Shared:
         if known is not None:
             self._runtimes.move_to_end((options, environment))
             return known
-        settings = options.settings()
+        settings = resolved(options)
         profile = await _profile(settings)
         key = (settings.store or "", settings.embedding or "")
         store: KnowledgeStore = await self._stores.get(key, lambda: _store(settings))

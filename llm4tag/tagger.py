@@ -1,7 +1,7 @@
 """The Python interface: tag contents in a line or two, from code with or without an event loop."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from types import TracebackType
 from typing import Any, Self, cast
@@ -24,7 +24,7 @@ from llm4tag.models.language_model import LanguageModel
 from llm4tag.models.llm_registry import count_tokens, estimate_cost
 from llm4tag.prompts.templates import CONTENT_BUDGET
 from llm4tag.result_files import STORE_HOLDS
-from llm4tag.schema import Content, TagResult, UsageError
+from llm4tag.schema import Content, Path, Recipe, TagResult, UsageError
 
 _PROMPT_OVERHEAD = 700
 """Tokens of rules, examples and passages in addition to the content, at most."""
@@ -54,10 +54,11 @@ class Tagger:
         store: path of an embedded store, or ``weaviate://host:port/name``; None takes LLM4TAG_STORE.
         model: ``local/NAME`` or any LiteLLM model; None takes LLM4TAG_MODEL or the local default.
         llm: an open model to ask in place of the one that ``model`` names; it stays open.
-        options: the other fields of ``TagOptions``: ``use_llm``, ``top``, ``within``, ``max_rounds``, …
+
+    Every other argument is an option of tagging; ``TagOptions`` and docs/reference/options.md describe them.
 
     Raises:
-        UsageError: an option does not exist or has a wrong value.
+        UsageError: an option has a wrong value.
     """
 
     def __init__(
@@ -65,10 +66,39 @@ class Tagger:
         store: str | FilePath | None = None,
         model: str | None = None,
         *,
+        embedding: str | None = None,
+        recipe: Recipe | str | None = None,
+        max_rounds: int | None = None,
+        within: str | None = None,
+        without: Collection[Path | str] = (),
+        top: int = 50,
+        widen_below: float = 0.5,
+        watched: bool = False,
+        max_error: float | None = None,
+        accept_at: float = 0.5,
+        review_at: float | None = None,
+        uncalibrated: bool = False,
+        api_base: str | None = None,
+        adapter: str | None = None,
+        profile: str | None = None,
+        answer_cache: bool | None = None,
+        samples: int | None = None,
+        judge_top: int | None = None,
+        rating: bool | None = None,
+        cascade: bool | None = None,
+        adaptive: bool | None = None,
+        use_llm: bool = True,
+        judge_form: str | None = None,
+        generate_top: int | None = None,
+        judge_unseen: int | None = None,
+        examples: int | None = None,
+        negatives: int | None = None,
+        passages: int | None = None,
         llm: LanguageModel | None = None,
-        **options: Any,
     ) -> None:
-        self.options = TagOptions.checked(store=None if store is None else str(store), model=model, **options)
+        given = {name: value for name, value in locals().items() if name in TagOptions.model_fields}
+        given |= {"store": None if store is None else str(store), "without": frozenset(without)}
+        self.options = TagOptions.checked(**given)
         self._llm = llm
         self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[TaggingRuntime]] = (
             WeakKeyDictionary()

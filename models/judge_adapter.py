@@ -5,12 +5,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from llm4tag.models.local.known_models import LOCAL, MODELS
+from llm4tag.models.local.known_models import MODELS
 from llm4tag.models.local.model_files import file_sha256, model_sha256
 from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError, Settings, UsageError
 from llm4tag.schema.adapter_card import CARD_FILE, AdapterCard, JudgeForm
 from llm4tag.schema.errors import first_fault
-from llm4tag.schema.settings import NO_ADAPTER, SHIPPED_ADAPTER
+from llm4tag.schema.settings import LOCAL, NO_ADAPTER, SHIPPED_ADAPTER
 
 SHIPPED_FOLDER = Path(__file__).parent / "judges" / SHIPPED_ADAPTER
 """The judge that comes with llm4tag."""

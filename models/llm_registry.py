@@ -6,8 +6,8 @@ import importlib
 from llm4tag.models.answer_cache import AnswerCache
 from llm4tag.models.cached_llm import CachedModel
 from llm4tag.models.judge_adapter import Adapter, open_adapter
-from llm4tag.models.local.known_models import LOCAL
 from llm4tag.schema import Settings
+from llm4tag.schema.settings import LOCAL
 from llm4tag.schema.text import public_url
 
 

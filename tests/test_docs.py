@@ -185,7 +185,7 @@ def test_reference_names_every_field_of_a_result() -> None:
 
 
 def test_code_names_pages_that_exist() -> None:
-    from tests.import_graph import source_files
+    from tests.fakes.import_graph import source_files
 
     others = (ROOT / "pyproject.toml", ROOT / "compose.yaml", *(ROOT / "benchmarks").rglob("*.py"))
     files = [*source_files().values(), *others]

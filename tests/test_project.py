@@ -111,7 +111,7 @@ def test_compose_serves_on_loopback_with_keys_and_the_options_that_serve_has() -
         assert named <= set(compose["volumes"])
     server = services["server"]
     serve = get_command(app).commands["serve"]  # type: ignore[attr-defined]
-    options = {name for parameter in serve.params for name in parameter.opts}
+    options = {name for parameter in serve.params for name in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in server["command"] if word.startswith("--")} <= options
     port = server["command"][server["command"].index("--port") + 1]
     assert server["ports"] == [f"127.0.0.1:{port}:{port}"]

@@ -12,6 +12,7 @@ from llm4tag.models.judge_adapter import Adapter
 from llm4tag.models.language_model import Answer, LanguageModel, Question
 from llm4tag.models.llm_registry import count_tokens, open_llm
 from llm4tag.schema import Content, ModelSetupError, Settings, TagResult
+from llm4tag.schema.options import resolved
 from llm4tag.tagger import Tagger
 
 
@@ -93,7 +94,7 @@ async def tag(
     """Tag by one configuration; a result with an answer that is not cached is degraded."""
     meter = Meter()
     options = {"max_rounds": 1, "top": 1000, "uncalibrated": True, "cascade": False, **chosen}
-    settings = TagOptions.checked(store=store, **options).settings()
+    settings = resolved(TagOptions.checked(store=store, **options))
     llm = await _metered(settings, meter, live) if options.get("use_llm", True) else None
     try:
         async with Tagger(store, llm=llm, **options) as tagger:

@@ -1,6 +1,8 @@
-"""The command line: ``llm4tag``. Only typer and rich are imported before a command runs."""
+"""The command line, ``llm4tag``. Before a command runs, only typer, rich and ``llm4tag.schema`` are imported."""
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -21,8 +23,8 @@ from llm4tag.cli import (
     train,
 )
 from llm4tag.cli.console import Root
-from llm4tag.cli.help_text import wrap_help
 
+_VERBATIM = "\\b\n"
 app = typer.Typer(
     name="llm4tag",
     cls=Root,
@@ -58,12 +60,34 @@ def root(
     """
 
 
+def _wrap_help(commands: typer.Typer) -> None:
+    r"""Take the help of all commands from their docstrings, wrapped to the terminal rather than as the source is.
+
+    The lines of each paragraph are joined; a paragraph that begins with ``\b`` keeps its lines.
+    """
+    if commands.registered_callback is not None:
+        commands.registered_callback.help = _joined(commands.registered_callback.callback)
+    for command in commands.registered_commands:
+        command.help = _joined(command.callback)
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _wrap_help(group.typer_instance)
+
+
+def _joined(callback: Callable[..., Any] | None) -> str:
+    paragraphs = (inspect.getdoc(callback) or "").split("\n\n")
+    return "\n\n".join(
+        paragraph.removeprefix(_VERBATIM) if paragraph.startswith(_VERBATIM) else paragraph.replace("\n", " ")
+        for paragraph in paragraphs
+    )
+
+
 for commands in (
     *(ingest, tag, evaluate, calibrate, report, explain, accept),
     *(serve, keys, store, model, train, profiles, demo),
 ):
     commands.register(app)
-wrap_help(app)
+_wrap_help(app)
 
 
 def main() -> None:

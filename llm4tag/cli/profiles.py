@@ -1,11 +1,13 @@
-"""``llm4tag profiles``: for which kinds of content the LLM can be asked."""
+"""``llm4tag profiles``: the kinds of content that there are prompts for."""
 
 from typing import Annotated
 
 import typer
 
 app = typer.Typer(
-    no_args_is_help=True, help="Kinds of content that the LLM can be asked about.", rich_markup_mode="rich"
+    no_args_is_help=True,
+    help="Profiles: in which words the LLM is asked about a kind of content.",
+    rich_markup_mode="rich",
 )
 
 
@@ -37,9 +39,11 @@ def show_all() -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE.toml", help="One of those, or a file to be checked.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FILE.toml", help="A profile of the list, or a file to check.")
+    ],
 ) -> None:
-    r"""Print a profile's file, to be copied and changed.
+    r"""Print the file of a profile, as a start for your own.
 
     [bold]Examples[/bold]
 

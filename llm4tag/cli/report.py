@@ -1,4 +1,4 @@
-"""``llm4tag report``: how good results are, as a page to look at."""
+"""``llm4tag report``: a page with figures of how good results are."""
 
 import asyncio
 from pathlib import Path
@@ -58,12 +58,15 @@ def report(
             show_default=False,
         ),
     ] = None,
-    rows: Annotated[int, typer.Option(min=0, help="Wrong tags on the page, and missed tags of each stage.")] = 50,
+    rows: Annotated[
+        int, typer.Option(min=0, help="Number of wrong tags, and of missed tags of each stage, on the page.")
+    ] = 50,
 ) -> None:
-    r"""Show how good results are: one page, with figures, that needs nothing beside it.
+    r"""Write a page that shows how good results are, in one file.
 
-    What confidence is worth, how much can go out unseen at which error, each signal
-    alone, rare tags, where gold tags are lost, and the wrong tags with their evidence.
+    It shows how reliable the confidences are, how many tags can be accepted without
+    review at which error, how good each signal is, how rare tags fare, where gold tags
+    are lost, and the wrong tags with their evidence.
     Needs matplotlib: pip install 'llm4tag\[report]'.
 
     [bold]Examples[/bold]
@@ -78,12 +81,12 @@ def report(
     from llm4tag.schema import UsageError
 
     if labels == "-":
-        raise UsageError("--labels -: labels are read from a file; give its name")
+        raise UsageError("labels are read from a file", option="labels", remedy="give its name")
     outputs = ReportOutputs(out, png, json_file, rows)
     outputs.check()
     for path in filter(None, (out, json_file)):
         if path.absolute() in (results.absolute(), Path(labels).absolute()):
-            raise UsageError(f"{path}: is an input; give another file to write to")
+            raise UsageError("is an input", where=path, remedy="give another file to write to")
     try:
         inputs = run_async(_report(results, labels, store, outputs))
     except KeyboardInterrupt as error:
@@ -96,7 +99,7 @@ def report(
 async def _report(
     file: Path, labels: str, store: str | None, outputs: "ReportOutputs"
 ) -> "InputRows[LabelledContent]":
-    from llm4tag.cli.tag_run import say_inputs
+    from llm4tag.cli.tag_run import print_input_problems
     from llm4tag.input_contents import labelled_of
     from llm4tag.knowledge_store.stores import open_store
     from llm4tag.reporting.report_files import write_report
@@ -105,7 +108,7 @@ async def _report(
     async with await open_store(_location(file, store, settings)) as opened:
         inputs = await asyncio.to_thread(labelled_of, labels, await opened.vocabulary())
         inputs.require_usable()
-        say_inputs(inputs)
+        print_input_problems(inputs)
         judged = await _judged(file, labels, inputs, opened, settings)
         for note in judged.notes:
             say(f"note: {note}", "yellow")
@@ -136,20 +139,22 @@ async def _judged(
     store: "KnowledgeStore",
     settings: dict[str, str | None],
 ) -> "EvaluatedResults":
-    """Match results and labels, and measure them."""
-    from llm4tag.cli.labelled_run import narrowed
+    """Match results with labels, and measure them."""
+    from llm4tag.cli.labelled_run import narrow_labels
     from llm4tag.evaluation import evaluate, history_counts
     from llm4tag.reporting.report_files import EvaluatedResults
     from llm4tag.result_files import read_results
     from llm4tag.schema import UsageError
 
     vocabulary = await store.vocabulary()
-    labelled, outside = narrowed(labels, inputs.rows, settings.get("within"), vocabulary)
+    labelled, outside = narrow_labels(labels, inputs.rows, settings.get("within"), vocabulary)
     by_id = {one.content.id: one for one in labelled}
     every = {result.id: result for result in await asyncio.to_thread(lambda: list(read_results(file)))}
     results = [result for result in every.values() if result.id in by_id]
     if not results:
-        raise UsageError(f"{file}: none of its {len(every):,} results has labels in {labels}; check the ids")
+        raise UsageError(
+            f"none of its {len(every):,} results has labels in {labels}", where=file, remedy="check the ids"
+        )
     evaluation = await asyncio.to_thread(
         evaluate,
         results,
@@ -167,7 +172,7 @@ async def _judged(
 def _notes(
     results: "list[TagResult]", labelled: "dict[str, LabelledContent]", every: int, vocabulary: "Vocabulary"
 ) -> list[str]:
-    """Return what a reader should know of how results and labels match."""
+    """Return notes on results and labels that do not match."""
     changed = sum(result.origin.content not in ("", labelled[result.id].content.digest) for result in results)
     elsewhere = sum(result.origin.vocabulary != vocabulary.version for result in results)
     counted = {

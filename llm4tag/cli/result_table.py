@@ -1,6 +1,6 @@
 """A result drawn for a reader: each tag with its confidence, decision and evidence.
 
-Contents come from anywhere: control characters, which a terminal would obey, are spelled out in all that is drawn.
+Contents come from anywhere: control characters, which a terminal would obey, are made visible in what is drawn.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,10 +24,10 @@ def draw_result(
     """Return a result for a terminal.
 
     Args:
-        result: whole.
-        tags: which of its tags to draw.
-        contents: the neighbours' contents, by id; those that are no longer in the store may be missing.
-        vocabulary: for the names of linked tags.
+        result: the whole result.
+        tags: those of its tags that are drawn.
+        contents: the similar contents, by id; those that are no longer in the store may be missing.
+        vocabulary: has the names of linked tags.
     """
     parts: list[RenderableType] = [Text(visible(result.id), style="bold")]
     parts += [_draw_tag(place, tag, contents, vocabulary) for place, tag in enumerate(tags, 1)]
@@ -40,7 +40,7 @@ def draw_result(
 def draw_table(
     result: TagResult, tags: Sequence[TagDecision], content: Content, gold: Collection[str]
 ) -> RenderableType:
-    """Return the tags of one content as a table, with the evidence in a few words and what people gave."""
+    """Return the tags of one content as a table, with the evidence in a few words; ``gold`` are tags by people."""
     table = Table(title=Text(beginning(content), style="bold"), title_justify="left", box=SIMPLE, expand=True)
     table.add_column("tag", ratio=2)
     table.add_column("confidence", justify="right", min_width=12)
@@ -89,7 +89,7 @@ def _remarks(result: TagResult) -> list[str]:
         remarks.append(f"Degraded: {visible(result.degraded)}")
     usage = result.usage
     remarks.append(
-        f"{usage.llm_calls} LLM calls ({usage.cached_answers} answers replayed), {usage.prompt_tokens} prompt and "
-        f"{usage.completion_tokens} completion tokens, {usage.seconds:.2f} s"
+        f"{usage.llm_calls} LLM calls ({usage.cached_answers} more answers from the cache), "
+        f"{usage.prompt_tokens} prompt and {usage.completion_tokens} completion tokens, {usage.seconds:.2f} s"
     )
     return remarks

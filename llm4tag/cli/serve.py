@@ -1,4 +1,4 @@
-"""``llm4tag serve``: the tagging graph behind LangGraph's server, on this machine."""
+"""``llm4tag serve``: serve the tagging graph with LangGraph's server, on this machine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +9,10 @@ import typer
 from llm4tag.cli.console import run_async, say
 from llm4tag.cli.keys import KeysOption
 from llm4tag.cli.option_groups import grouped
-from llm4tag.cli.tagging_options import TaggerOptions
+from llm4tag.schema.options import TagOptions, resolved
 
 if TYPE_CHECKING:
-    from llm4tag.graphs.context import TagOptions
-    from llm4tag.serving.launch import Plan
+    from llm4tag.serving.launch import ServerPlan
 
 _SERVER = "The server"
 
@@ -25,15 +24,16 @@ def register(root: typer.Typer) -> None:
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """Where it is served, and to whom; results do not depend on it."""
+    """Where and to whom a store is served; results do not depend on it."""
 
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="0: any free one, printed.", rich_help_panel=_SERVER)
+        int,
+        typer.Option(min=0, max=65535, help="Port; 0: any free one, which is printed.", rich_help_panel=_SERVER),
     ] = 0
     host: Annotated[
         str,
         typer.Option(
-            help="Address to serve on. One that others reach needs keys of `llm4tag keys add`.",
+            help="Address to serve on. An address that others reach needs keys of `llm4tag keys add`.",
             rich_help_panel=_SERVER,
         ),
     ] = "127.0.0.1"
@@ -43,7 +43,7 @@ class ServerOptions:
         typer.Option(
             min=1,
             max=256,
-            help="Contents in work at once; others wait. Default: 8; 1 with a local model; 2 without any.",
+            help="Contents to work at together; others wait. Default: 8; 1 with a local model; 2 without an LLM.",
             show_default=False,
             rich_help_panel=_SERVER,
         ),
@@ -52,7 +52,7 @@ class ServerOptions:
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where threads and waiting runs are kept. Default: a folder of the store's in the cache folder.",
+            help="Folder of threads and waiting runs. Default: a folder for the store, in the cache folder.",
             show_default=False,
             rich_help_panel=_SERVER,
         ),
@@ -63,7 +63,7 @@ class ServerOptions:
             min=0,
             max=3600,
             metavar="SECONDS",
-            help="How long runs under way may take to finish when the server is stopped.",
+            help="Time that runs get to finish when the server is stopped.",
             rich_help_panel=_SERVER,
         ),
     ] = 30.0
@@ -71,7 +71,7 @@ class ServerOptions:
         bool,
         typer.Option(
             "--studio",
-            help="Admit LangGraph Studio's page (smith.langchain.com), which comes without a key.",
+            help="Admit the page of LangGraph Studio (smith.langchain.com), which sends no key.",
             rich_help_panel=_SERVER,
         ),
     ] = False
@@ -79,19 +79,19 @@ class ServerOptions:
         bool,
         typer.Option(
             "--show-settings",
-            help="Print what would be served, without secrets, and end.",
+            help="Print the settings, without secrets, and exit.",
             rich_help_panel=_SERVER,
         ),
     ] = False
 
 
 @grouped
-def serve(tagging: TaggerOptions, server: ServerOptions) -> None:
-    r"""Serve a store over HTTP: LangGraph's API, MCP for agents, /ready, and one line of JSON an item on stdout.
+def serve(options: TagOptions, server: ServerOptions) -> None:
+    r"""Serve a store over HTTP: LangGraph's API, MCP for agents, a web page; log a line of JSON an item on stdout.
 
-    Callers send a key of `llm4tag keys add`; without any, one is made for this
-    run and printed. They may choose how to tag, but neither store nor model.
-    Ctrl-C ends it when what is under way is done (--grace).
+    Callers send a key of `llm4tag keys add`; if there is none, one is made for
+    this run and printed. They may choose how to tag, but not the store and the
+    model. Ctrl-C ends it when the runs that are under way are finished (--grace).
 
     [bold]Examples[/bold]
 
@@ -107,9 +107,9 @@ def serve(tagging: TaggerOptions, server: ServerOptions) -> None:
     from llm4tag.serving.launch import check_api, locked, run
 
     check_api()
-    plan = _plan(tagging.context(), server)
+    plan = _plan(options, server)
     if server.show_settings:
-        typer.echo(json.dumps(_told(plan), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_shown_settings(plan), indent=2, ensure_ascii=False))
         return
     with locked(plan.state):
         _check_parts(plan.options)
@@ -120,33 +120,39 @@ def serve(tagging: TaggerOptions, server: ServerOptions) -> None:
             f"{plan.options.store} is served at {plan.address}; a page to try it: {plan.address}/app; "
             f"ready: {plan.address}/ready; Ctrl-C stops it"
         )
-        run(plan, _told(plan))
+        run(plan, _shown_settings(plan))
 
 
-def _plan(options: "TagOptions", server: ServerOptions) -> "Plan":
+def _plan(options: TagOptions, server: ServerOptions) -> "ServerPlan":
     from llm4tag.schema import UsageError
     from llm4tag.serving.api_keys import keys_path, load
     from llm4tag.serving.guard import LOOPBACK
-    from llm4tag.serving.launch import Plan, free_port, state_folder
+    from llm4tag.serving.launch import ServerPlan, free_port, state_folder
 
     options = _from_anywhere(options)
-    settings = options.settings()
+    settings = resolved(options)
     assert options.store is not None, "the option is required"
     state = (server.state or state_folder(settings.cache_dir, options.store)).absolute()
     keys = (server.keys or keys_path()).absolute()
     without = not load(keys)
     if without:
-        mend = "make one with `llm4tag keys add NAME`"
         if server.keys is not None:
-            raise UsageError(f"{keys} holds no key; {mend}, or leave --keys out for one that is made for this run")
+            raise UsageError(
+                "holds no key",
+                where=keys,
+                remedy="{add_key}, or leave {keys} out, so that one is made for this run",
+            )
         if server.host not in LOOPBACK:
-            raise UsageError(f"--host {server.host}: others reach it, and {keys} holds no key; {mend}")
+            raise UsageError(
+                f"others reach {server.host}, and {keys} holds no key", option="host", remedy="{add_key}"
+            )
         keys = state / "keys.json"
-    return Plan(
+    return ServerPlan(
         options=options,
         keys=keys,
         key_for_this_run=without,
         state=state,
+        cache_dir=settings.cache_dir.absolute(),
         host=server.host,
         port=server.port if server.show_settings else free_port(server.host, server.port),
         at_once=server.concurrency or options.at_once,
@@ -155,17 +161,13 @@ def _plan(options: "TagOptions", server: ServerOptions) -> "Plan":
     )
 
 
-def _from_anywhere(options: "TagOptions") -> "TagOptions":
-    """Return the options with absolute paths: the server works in its state folder."""
-    import os
-
+def _from_anywhere(options: TagOptions) -> TagOptions:
+    """Return the options with absolute paths, since the server works in its state folder."""
     from llm4tag.knowledge_store.location import absolute_location
-    from llm4tag.models.local.known_models import LOCAL
     from llm4tag.prompts import profile_names
-    from llm4tag.schema.settings import NO_ADAPTER, SHIPPED_ADAPTER
+    from llm4tag.schema.settings import LOCAL, NO_ADAPTER, SHIPPED_ADAPTER
 
-    settings = options.settings()
-    os.environ["LLM4TAG_CACHE_DIR"] = str(settings.cache_dir.absolute())
+    settings = resolved(options)
     found: dict[str, Any] = {}
     if settings.store is not None:
         found["store"] = absolute_location(settings.store)
@@ -178,8 +180,9 @@ def _from_anywhere(options: "TagOptions") -> "TagOptions":
     return options.model_validate(options.model_dump() | found)
 
 
-def _check_parts(options: "TagOptions") -> None:
-    """Open store and model once, so that what cannot work is said before anyone calls."""
+def _check_parts(options: TagOptions) -> None:
+    """Open store and model once, so that errors are reported before anyone calls."""
+    from llm4tag.cli.error_words import in_words
     from llm4tag.graphs.runtime import open_runtime
     from llm4tag.schema import StoreUnreachableError
 
@@ -187,15 +190,15 @@ def _check_parts(options: "TagOptions") -> None:
         try:
             runtime = await open_runtime(options)
         except StoreUnreachableError as error:
-            say(f"not ready yet: {error}", "yellow")
+            say(f"not ready yet: {in_words(error)}", "yellow")
         else:
             await runtime.aclose()
 
     run_async(check())
 
 
-def _told(plan: "Plan") -> dict[str, Any]:
-    """Return what a server is run with, without secrets."""
+def _shown_settings(plan: "ServerPlan") -> dict[str, Any]:
+    """Return the settings that a server runs with, without secrets."""
     from importlib.metadata import version
 
     from llm4tag.schema.text import public_url
@@ -203,7 +206,7 @@ def _told(plan: "Plan") -> dict[str, Any]:
     from llm4tag.serving.configuration import configuration
     from llm4tag.serving.launch import API_PACKAGE
 
-    settings = plan.options.settings().model_dump(mode="json")
+    settings = resolved(plan.options).model_dump(mode="json") | {"cache_dir": str(plan.cache_dir)}
     options = plan.options.model_dump(mode="json", exclude_defaults=True)
     for shown in (settings, options):
         if shown.get("api_base"):

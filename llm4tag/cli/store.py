@@ -1,4 +1,4 @@
-"""``llm4tag store``: look at a store, move it, embed it anew."""
+"""``llm4tag store``: look at a store, move it, embed it again, fit recall on it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from llm4tag.cli.console import EmbeddingOption, StoreOption, WithoutOption, progress_bar, run_async, say
+from llm4tag.cli.console import progress_bar, run_async, say
+from llm4tag.cli.options import EmbeddingOption, StoreOption, WithoutOption
 from llm4tag.schema.text import printable
 
 if TYPE_CHECKING:
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from llm4tag.knowledge_store.protocol import StoreStatistics
     from llm4tag.knowledge_store.records import Writing
 
-app = typer.Typer(no_args_is_help=True, help="Look at a store, move it, embed it anew.", rich_markup_mode="rich")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Look at a store, move it, embed it again, fit recall on it.",
+    rich_markup_mode="rich",
+)
 
 
 def register(root: typer.Typer) -> None:
@@ -53,7 +58,7 @@ def status(
         shown = f"{value:,}" if isinstance(value, int) else str(value)
         table.add_row(name.replace("_", " "), printable(shown))
     if found.bytes is None:
-        table.add_row("bytes", "not told by the server")
+        table.add_row("bytes", "not reported by the server")
     table.add_row("assignments", f"{found.assignments.human:,} human, {found.assignments.model:,} model")
     Console(highlight=False, markup=False, soft_wrap=True).print(table)
 
@@ -63,7 +68,7 @@ def passport(
     store: StoreOption,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    r"""Show the passports of a store's calibrators: what they were fitted under, and what they are worth.
+    r"""Show the passports of a store's calibrators: the conditions of their fit, and how reliable they are.
 
     [bold]Examples[/bold]
 
@@ -73,14 +78,16 @@ def passport(
     """
     import json
 
+    from llm4tag.cli.error_words import COMMANDS
     from llm4tag.evaluation.calibration_table import draw_passport
+    from llm4tag.schema.errors import Step
 
     found = run_async(_passports(store))
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
         return
     if not found:
-        say("no calibrator: run `llm4tag calibrate` on labelled contents")
+        say(f"no calibrator: run `{COMMANDS[Step.CALIBRATE]}` with labelled contents")
     for one in found:
         Console(highlight=False, markup=False, soft_wrap=True).print(draw_passport(one))
 
@@ -96,7 +103,7 @@ async def _passports(location: str) -> "list[Passport]":
 
 @app.command()
 def init(store: StoreOption, embedding: EmbeddingOption = None) -> None:
-    r"""Make a store where there is none; check that it can be reached and read; bring an older one up to date.
+    r"""Make a store, unless it is there; check that it can be read; bring an older one up to date.
 
     [bold]Examples[/bold]
 
@@ -104,7 +111,7 @@ def init(store: StoreOption, embedding: EmbeddingOption = None) -> None:
     llm4tag store init --store my.store --embedding none
     llm4tag store init --store weaviate://localhost:8080/news
     """
-    from llm4tag.cli.store_setup import open_or_make
+    from llm4tag.cli.store_work import open_or_make
 
     async def run() -> "StoreStatistics":
         async with await open_or_make(store, embedding, migrate=True) as opened:
@@ -120,11 +127,13 @@ def init(store: StoreOption, embedding: EmbeddingOption = None) -> None:
 @app.command()
 def copy(
     source: Annotated[str, typer.Argument(metavar="FROM", help="Path of a store, or weaviate://host:port/name.")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="Where to; made if it is not there.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TO", help="The store to copy to; it is made if it is not there.")
+    ],
 ) -> None:
-    r"""Copy a whole store, from any backend to any other, without loss; nothing is embedded anew.
+    r"""Copy a whole store, from any backend to any other, without loss; nothing is embedded again.
 
-    What TO holds already stays where the ids differ. An interrupted copy is completed by the same command.
+    Objects of TO stay, unless FROM has one of the same id. Run an interrupted copy again to complete it.
 
     [bold]Examples[/bold]
 
@@ -151,7 +160,7 @@ def embed(
 ) -> None:
     r"""Embed everything with another model, or drop the vectors (none).
 
-    Searches use the old vectors until all is done. An interrupted run goes on where it was.
+    Searches use the old vectors until all is done. Run an interrupted command again, and it goes on where it was.
 
     [bold]Examples[/bold]
 
@@ -179,15 +188,15 @@ def fit(
         typer.Option(
             "--fewest-tags",
             min=1,
-            help="The fusion learns from contents with at least so many tags. Default: their average, rounded up, "
-            "as contents with fewer are often tagged incompletely.",
+            help="Tags that a content must have for the fusion to be fitted on it. Default: the average, rounded "
+            "up, as contents with fewer are often tagged incompletely.",
             show_default=False,
         ),
     ] = None,
     without: WithoutOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the samples.")] = 0,
 ) -> None:
-    r"""Fit the linear scorer and the fusion of evidence on the store's history, in place of an earlier fit.
+    r"""Fit recall on the store's history: the linear scorer and the fusion of evidence. Replaces an earlier fit.
 
     [bold]Examples[/bold]
 
@@ -195,9 +204,9 @@ def fit(
     llm4tag store fit --store my.store
     llm4tag store fit --fewest-tags 3 --store my.store
     """
-    from llm4tag.cli.fit_progress import fit_and_say
+    from llm4tag.cli.store_work import fit_store
 
-    fit_and_say(store, fewest_tags=fewest_tags, without=without or (), seed=seed)
+    fit_store(store, fewest_tags=fewest_tags, without=without or (), seed=seed)
 
 
 @app.command("export")
@@ -227,13 +236,13 @@ def export_store(
 
 @app.command("import")
 def import_store(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What llm4tag store export wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that llm4tag store export wrote.")],
     store: StoreOption,
     embedding: EmbeddingOption = None,
 ) -> None:
     r"""Read an exported file into a store; a new store takes the file's embedding model.
 
-    Vectors are kept where the model is the same, and computed anew where it is not.
+    Vectors are taken from the file where the model is the same, and computed again where it is not.
 
     [bold]Examples[/bold]
 
@@ -259,9 +268,9 @@ def import_store(
 
 @app.command()
 def recentre(store: StoreOption) -> None:
-    r"""Compute the mean of the content vectors anew; worthwhile after a store has grown several times over.
+    r"""Compute the mean of the content vectors again. It is worthwhile when a store has grown several times over.
 
-    Similarities shift a little, so that a fitted calibration should be fitted again.
+    Similarities change a little, so calibrate again afterwards.
 
     [bold]Examples[/bold]
 

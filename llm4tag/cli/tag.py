@@ -1,4 +1,4 @@
-"""``llm4tag tag``: contents in, tags with confidence and evidence out."""
+"""``llm4tag tag``: suggest tags for contents, with confidence and evidence."""
 
 from typing import Annotated
 
@@ -6,7 +6,8 @@ import typer
 
 from llm4tag.cli.console import ExitCode, run_async
 from llm4tag.cli.option_groups import grouped
-from llm4tag.cli.tagging_options import RunOptions, TaggerOptions
+from llm4tag.cli.options import RunOptions, check_outputs
+from llm4tag.schema.options import TagOptions
 
 
 def register(root: typer.Typer) -> None:
@@ -25,14 +26,14 @@ def tag(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="OUT.jsonl", help="One result a line; - writes to stdout.")
     ],
-    tagging: TaggerOptions,
-    options: RunOptions,
+    options: TagOptions,
+    run_options: RunOptions,
 ) -> None:
-    r"""Tag contents: one JSON result a line, as they finish, with every candidate's confidence and evidence.
+    r"""Tag contents: write one JSON result a line, with each candidate's confidence and evidence.
 
     JSONL has one content a line: {"id", "text"}, and optionally "title".
-    Ctrl-C keeps what is done, and the same command goes on from there; an
-    output file made under other settings is refused.
+    Results are written as they are finished. After Ctrl-C, the same command
+    goes on where it was; an output file with other settings is refused.
 
     [bold]Examples[/bold]
 
@@ -44,30 +45,28 @@ def tag(
     """
     from llm4tag.batch import RunReport
     from llm4tag.cli.tag_run import (
-        check_outputs,
+        print_input_problems,
+        print_outcome,
         rejects_folder,
+        reporting_progress,
         sampled,
-        say_inputs,
-        say_outcome,
         tag_contents,
-        telling_what_is_kept,
     )
     from llm4tag.input_contents import contents_of
     from llm4tag.tagger import Tagger
 
     check_outputs(file, output)
-    context = tagging.context()
     inputs = contents_of(file)
-    inputs.require_usable(rejects_folder(output), options.rejects)
-    say_inputs(inputs)
+    inputs.require_usable(rejects_folder(output), run_options.rejects)
+    print_input_problems(inputs)
     report = RunReport()
 
     async def work() -> None:
-        async with Tagger(**context.model_dump()) as tagger:
-            at_once = options.concurrency or context.at_once
-            await tag_contents(tagger, sampled(inputs, options), output, options, at_once, report)
+        async with Tagger(**options.model_dump()) as tagger:
+            at_once = run_options.concurrency or options.at_once
+            await tag_contents(tagger, sampled(inputs, run_options), output, run_options, at_once, report)
 
-    with telling_what_is_kept(report, output):
+    with reporting_progress(report, output):
         run_async(work())
-    if not say_outcome(inputs, report, output, options):
+    if not print_outcome(inputs, report, output, run_options):
         raise typer.Exit(ExitCode.PARTIAL)

@@ -1,4 +1,4 @@
-"""What ``tag`` and ``evaluate`` share: a run over many contents, its output file, its words."""
+"""A run over many contents, as ``tag``, ``evaluate`` and ``calibrate`` do it: output file, messages, outcome."""
 
 import asyncio
 import sys
@@ -9,7 +9,8 @@ from typing import Any
 
 from llm4tag.batch import BatchTagger, CostBounds, RunReport, check_cost, remaining, run
 from llm4tag.cli.console import progress_bar, say
-from llm4tag.cli.tagging_options import RunOptions
+from llm4tag.cli.error_words import in_words
+from llm4tag.cli.options import RunOptions
 from llm4tag.input_contents import InputRows, set_aside
 from llm4tag.result_files import MemorySink, OutputFile, ResultSink, StreamSink
 from llm4tag.schema import Content, UsageError
@@ -19,17 +20,17 @@ _SHOWN = 5
 
 
 @contextmanager
-def telling_what_is_kept(report: RunReport, output: str | None) -> Iterator[None]:
-    """Say at Ctrl-C what is done and how to go on."""
+def reporting_progress(report: RunReport, output: str | None) -> Iterator[None]:
+    """At Ctrl-C, say how much is done and how to go on."""
     try:
         yield
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(f"{_kept(report, output)}; run the same command again to go on") from error
+        raise KeyboardInterrupt(f"{_progress(report, output)}; run the same command again to go on") from error
 
 
-def _kept(report: RunReport, output: str | None) -> str:
+def _progress(report: RunReport, output: str | None) -> str:
     done = report.resumed + report.tagged
-    return f"{done:,} are done" if output in (None, STDOUT) else f"{done:,} results are kept in {output}"
+    return f"{done:,} are done" if output in (None, STDOUT) else f"{done:,} results are saved in {output}"
 
 
 async def tag_contents(
@@ -40,23 +41,23 @@ async def tag_contents(
     concurrency: int,
     report: RunReport,
 ) -> ResultSink:
-    """Tag contents into an output file (``-``: stdout; None: memory), going on with what is there.
+    """Tag contents into an output file, skipping those whose results it has.
 
     Args:
         tagger: tags one content.
-        contents: with unique ids.
-        output: where to.
+        contents: what to tag; their ids are unique.
+        output: path of the file; ``-`` is stdout, None is memory.
         options: of the run.
-        concurrency: contents in work at once.
-        report: counted in place.
+        concurrency: number of contents to work at together.
+        report: changed in place, to count what is done.
 
     Returns:
-        Where the results are; closed.
+        What holds the results, closed.
 
     Raises:
-        UsageError: the output file cannot be gone on with.
+        UsageError: the output file cannot be continued.
         CostLimitError: the run would cost, or has cost, more than allowed.
-        Llm4tagError: the store or the model failed altogether.
+        Llm4tagError: the store or the model failed as a whole.
     """
     sink = await _open(tagger, contents, output, options)
     try:
@@ -67,7 +68,7 @@ async def tag_contents(
             say(f"{len(contents) - len(todo):,} of {len(contents):,} contents are tagged already")
         if todo:
             estimate = await tagger.estimate(todo)
-            _say_cost(estimate, len(todo))
+            _print_estimate(estimate, len(todo))
             check_cost(estimate, options.max_cost)
         with progress_bar("tagging", len(todo), "contents") as bar:
             await run(
@@ -80,9 +81,9 @@ async def tag_contents(
                 on_result=lambda *_: bar(1),
             )
     except Exception:
-        # Not at Ctrl-C, which has words of its own.
+        # Ctrl-C is no Exception, and has a message of its own.
         if report.tagged:
-            say(f"stopped: {_kept(report, output)}", "yellow")
+            say(f"stopped: {_progress(report, output)}", "yellow")
         raise
     finally:
         if isinstance(sink, StreamSink):
@@ -98,7 +99,9 @@ async def _open(
     if output == STDOUT:
         return StreamSink(sys.stdout.buffer)
     if Path(output).exists() and not Path(output).is_file():
-        raise UsageError(f"{output}: not a regular file, so no run could go on with it; use -o - for a stream")
+        raise UsageError(
+            "not a regular file, so no run could go on with it", where=output, remedy="use -o - for a stream"
+        )
     file = await asyncio.to_thread(
         OutputFile.open,
         Path(output),
@@ -112,34 +115,19 @@ async def _open(
     return file
 
 
-def check_outputs(file: str, *outputs: str | None) -> None:
-    """Refuse outputs that would replace the input or that have no folder, before anything is done.
-
-    Raises:
-        UsageError: naming the output.
-    """
-    for path in outputs:
-        if path is None or path == STDOUT:
-            continue
-        if not Path(path).absolute().parent.is_dir():
-            raise UsageError(f"{path}: there is no folder {Path(path).parent}; make it first")
-        if Path(path).absolute() == Path(file).absolute():
-            raise UsageError(f"{path}: is the input; give another file to write to")
-
-
-def _say_cost(estimate: CostBounds, count: int) -> None:
-    """Print what a run will ask of a model that may cost money."""
+def _print_estimate(estimate: CostBounds, count: int) -> None:
+    """Print how much a run will ask at most of an LLM that may cost money."""
     if not estimate.llm_calls or estimate.cost == 0:
         return
-    cost = "at a price that is unknown" if estimate.cost is None else f"for ${estimate.cost:.4f}"
+    cost = "at an unknown price" if estimate.cost is None else f"for ${estimate.cost:.4f}"
     say(
         f"{count:,} contents: at most {estimate.llm_calls:,} LLM calls with {estimate.prompt_tokens:,} prompt and "
-        f"{estimate.completion_tokens:,} completion tokens {cost}, before answers that are known already"
+        f"{estimate.completion_tokens:,} completion tokens {cost}; answers in the cache are not counted"
     )
 
 
-def say_inputs(inputs: InputRows[Any]) -> None:
-    """Print what is noteworthy of an input, and the first of its problems."""
+def print_input_problems(inputs: InputRows[Any]) -> None:
+    """Print the notices of an input, and its first problems."""
     for notice in inputs.notices[:_SHOWN]:
         say(f"note: {notice}")
     if len(inputs.notices) > _SHOWN:
@@ -151,33 +139,33 @@ def say_inputs(inputs: InputRows[Any]) -> None:
 
 
 def rejects_folder(output: str | None) -> Path:
-    """Return where rows are set aside by default: beside the output, or in the present folder."""
+    """Return the folder where rows are set aside by default: the output's, or the current one."""
     return Path() if output is None or output == STDOUT else Path(output).parent
 
 
-def say_outcome(inputs: InputRows[Any], report: RunReport, output: str | None, options: RunOptions) -> bool:
-    """Set bad rows and failed contents aside and print how the run went.
+def print_outcome(inputs: InputRows[Any], report: RunReport, output: str | None, options: RunOptions) -> bool:
+    """Set bad rows and failed contents aside, and print the outcome of the run.
 
     Returns:
         Whether nothing was set aside and no result is degraded.
     """
     rejects = set_aside(inputs.file, inputs.problems, report.failures, rejects_folder(output), options.rejects)
     for failure in report.failures[:_SHOWN]:
-        say(f"no result: {failure.content.id!r}: {failure}", "yellow")
+        say(f"no result: {failure.content.id!r}: tagging failed: {in_words(failure.error)}", "yellow")
     if rejects:
         say(f"{len(inputs.problems) + len(report.failures):,} set aside in {', '.join(rejects)}", "yellow")
     if report.degraded:
         ((reason, times),) = report.reasons.most_common(1)
         say(
-            f"{report.degraded:,} results are degraded, {times:,} of them since {reason}\n"
-            "try them again: --retry-degraded",
+            f"{report.degraded:,} results are degraded, {times:,} of them for this reason: {reason}\n"
+            "tag them again with --retry-degraded",
             "yellow",
         )
     usage = report.usage
     words = f"{report.tagged:,} tagged"
     if usage.llm_calls or usage.cached_answers:
         words += (
-            f", {usage.llm_calls:,} LLM calls ({usage.cached_answers:,} answers replayed), "
+            f", {usage.llm_calls:,} LLM calls ({usage.cached_answers:,} more answers from the cache), "
             f"{usage.prompt_tokens:,} prompt and {usage.completion_tokens:,} completion tokens"
         )
     if usage.cost:
@@ -189,7 +177,7 @@ def say_outcome(inputs: InputRows[Any], report: RunReport, output: str | None, o
 
 
 def sampled(inputs: InputRows[Content], options: RunOptions) -> list[Content]:
-    """Return the contents to tag: all, or the sample that the options ask for."""
+    """Return the contents to tag: all, or the sample that the options give."""
     from llm4tag.evaluation.labelled_files import sample_ids
 
     wanted = sample_ids((content.id for content in inputs.rows), options.limit, options.seed)

@@ -1,4 +1,4 @@
-"""``llm4tag train``: fine-tuned judges."""
+"""``llm4tag train``: train fine-tuned judges, and convert, shrink or merge them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 BaseOption = Annotated[
     Path | None,
     typer.Option(
-        "--base", metavar="FILE", help="GGUF file of the base. Default: the pulled model of that sha256."
+        "--base", metavar="FILE", help="GGUF file of the base. Default: the pulled model with its sha256."
     ),
 ]
 
-app = typer.Typer(no_args_is_help=True, help="Fine-tuned judges.", rich_markup_mode="rich")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Train a fine-tuned judge, and convert, shrink or merge it.",
+    rich_markup_mode="rich",
+)
 
 
 def register(root: typer.Typer) -> None:
@@ -37,14 +41,17 @@ def convert(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="Default: in the cache folder, where --adapter finds it."
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="File to write. Default: in the cache folder, where --adapter finds it.",
         ),
     ] = None,
     base: BaseOption = None,
 ) -> None:
-    r"""Write an adapter as GGUF, the form that llama.cpp loads beside its base.
+    r"""Write an adapter as GGUF, the format that llama.cpp loads in addition to its base.
 
-    `--adapter DIR` does this by itself at the first use.
+    `--adapter DIR` does this by itself when it is first used.
 
     [bold]Examples[/bold]
 
@@ -65,11 +72,13 @@ def convert(
 @app.command()
 def shrink(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with adapter.json and the weights.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="A folder that is not there yet.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to make; it must not exist yet.")
+    ],
 ) -> None:
-    r"""Write an adapter in half its size, to be passed on: bytes with a scale for each direction of the rank.
+    r"""Write an adapter in half its size, to pass it on: bytes, with a scale for each direction of the rank.
 
-    What it answers hardly changes; measure it before you rely on it.
+    Its answers hardly change; measure them before you rely on it.
 
     [bold]Examples[/bold]
 
@@ -88,14 +97,16 @@ def shrink(
 @app.command()
 def merge(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with adapter.json and the weights.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="A folder that is not there yet.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to make; it must not exist yet.")
+    ],
     base: BaseOption = None,
 ) -> None:
-    r"""Merge an adapter into its base, for servers that load no adapter.
+    r"""Merge an adapter into its base, for servers that load no adapters.
 
-    The folder holds a GGUF file of 8 bits, to be served by llama.cpp or
-    whatever else takes such files, llm4tag included, and the card: `--adapter`
-    takes the folder beside `--model`, and asks with the prompt of the card.
+    The folder gets a GGUF file of 8 bits, for llm4tag, llama.cpp or any other
+    server of such files, and the card. Give the folder as `--adapter`, next to
+    `--model`: the prompts are then those of the card.
 
     [bold]Examples[/bold]
 
@@ -112,7 +123,7 @@ def merge(
 
 
 def _with_base(folder: Path, base: Path | None) -> "tuple[Adapter, Path]":
-    """Return an adapter and the file of its base, checked to be that."""
+    """Return an adapter and the file of its base, which is checked."""
     from llm4tag.models.judge_adapter import read_adapter
     from llm4tag.models.local.adapter_conversion import base_of, check_base
     from llm4tag.schema import settings

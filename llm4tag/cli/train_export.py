@@ -1,4 +1,4 @@
-"""``llm4tag train export``: supervised examples from stores."""
+"""``llm4tag train export``: write training examples from stores."""
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def export(
-    file: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="Where to.")],
+    file: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="File to write.")],
     store: Annotated[
         list[str] | None,
         typer.Option(
             metavar="STORE",
-            help="Whose history; several times to mix sets. Default: LLM4TAG_STORE.",
+            help="Store whose history to export. May be given several times, to mix sets. Or set LLM4TAG_STORE.",
             show_default=False,
         ),
     ] = None,
@@ -28,44 +28,50 @@ def export(
         list[str] | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="Prompt form: ids, generic (without ids and similar items), names (no descriptions either), or a "
-            ".json file with the fields prompt and limits, such as an adapter.json. Once for all stores, or once "
-            "for each. Default: ids.",
+            help="Prompt form: ids, generic (without ids and similar items), names (without descriptions, too), "
+            "or a .json file with the fields prompt and limits, such as an adapter.json. Give it once for all "
+            "stores, or once for each. Default: ids.",
             show_default=False,
         ),
     ] = None,
     name: Annotated[
         list[str] | None,
         typer.Option(
-            help="What the set is called, once for each store. Default: as the store.", show_default=False
+            help="Name of the set, given once for each store. Default: the name of the store.", show_default=False
         ),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, max=200, help="Best candidates of each content.")] = 14,
+    top: Annotated[
+        int, typer.Option(min=1, max=200, help="Number of candidates of each content, the best ones.")
+    ] = 14,
     missed: Annotated[
-        int, typer.Option(min=0, help="Right tags at most that are added where they are not among these.")
+        int,
+        typer.Option(
+            min=0, help="Number of right tags, at most, that are added where they are not among the candidates."
+        ),
     ] = 2,
     held_out: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="Share of the contents to hold out, near-duplicates together.")
+        float,
+        typer.Option(min=0.0, max=0.9, help="Share of the contents to hold out; near-duplicates stay together."),
     ] = 0.1,
-    fewest_tags: Annotated[int, typer.Option(min=1, help="Leave out contents with fewer.")] = 1,
+    fewest_tags: Annotated[int, typer.Option(min=1, help="Leave out contents with fewer tags.")] = 1,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Only a sample of so many contents.", show_default=False)
+        int | None, typer.Option(min=1, metavar="N", help="Only a sample of N contents.", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sample, of what is held out and of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the sample and of everything else that is drawn.")] = 0,
     chat: Annotated[
         bool,
         typer.Option(
             "--chat",
-            help="Write beside it OUT.chat-train.jsonl and OUT.chat-held_out.jsonl: one question and its answer a "
-            "line, as OpenAI, Axolotl and Unsloth take it.",
+            help="Also write OUT.chat-train.jsonl and OUT.chat-held_out.jsonl, with one question and its answer a "
+            "line, as OpenAI, Axolotl and Unsloth read it.",
         ),
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
-    r"""Write what a judge can be trained on: history with the candidates that tagging would find for it.
+    r"""Write examples to train a judge on: contents of the history with the candidates that tagging finds.
 
-    Each content gets its candidates as if it and its near-duplicates were not
-    in history. Some contents are held out, to see what training gains.
+    The candidates of a content are found as if it and its near-duplicates were
+    not in the history. Some contents are held out, to measure what training gains.
 
     [bold]Examples[/bold]
 
@@ -107,10 +113,10 @@ _Set = tuple[str, str, "tuple[str, PromptForm]"]
 
 
 def _sets(stores: list[str] | None, forms: list[str] | None, names: list[str] | None) -> list[_Set]:
-    """Return what is to be exported.
+    """Return the sets to export.
 
     Raises:
-        UsageError: no store; other numbers of forms or names than of stores; a form or a name that cannot be.
+        UsageError: there is no store, the number of forms or names is wrong, or a form or a name is not allowed.
     """
     from llm4tag.prompts.judge_forms import prompt_form
     from llm4tag.schema import UsageError, settings
@@ -118,17 +124,25 @@ def _sets(stores: list[str] | None, forms: list[str] | None, names: list[str] | 
 
     locations = stores or [found for found in [settings().store] if found]
     if not locations:
-        raise UsageError("no store; name one with --store, or in LLM4TAG_STORE")
+        raise UsageError("no store is given", remedy="name one with {store}, or in LLM4TAG_STORE")
     given = forms or ["ids"]
     if len(given) not in (1, len(locations)):
-        raise UsageError(f"--form: {len(given)} for {len(locations)} stores; give one, or one for each")
+        raise UsageError(
+            f"{len(given)} for {len(locations)} stores", option="form", remedy="give one, or one for each"
+        )
     given = given * len(locations) if len(given) == 1 else given
     called = names or [default_name(location) for location in locations]
     if len(called) != len(locations) or len(set(called)) != len(called):
         raise UsageError(
-            f"--name: {', '.join(called)} for {len(locations)} stores; give each set a name of its own"
+            f"{', '.join(called)} for {len(locations)} stores",
+            option="name",
+            remedy="give each set a name of its own",
         )
     found = [prompt_form(form) for form in given]
     if any(form.limits != found[0][1].limits for _, form in found):
-        raise UsageError("--form: the forms' limits differ, and a judge has one set of them; make them the same")
+        raise UsageError(
+            "the limits of the forms differ, and a judge has only one set of limits",
+            option="form",
+            remedy="make them the same",
+        )
     return list(zip(locations, called, found, strict=True))

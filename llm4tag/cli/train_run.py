@@ -1,4 +1,4 @@
-"""``llm4tag train run``: a judge from examples."""
+"""``llm4tag train run``: train a judge on examples."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from llm4tag.training.judge.training_run import TrainingPlan
 
 _ESTIMATED_AFTER = 3
-"""Batches."""
+"""Batches after which the time is estimated."""
 
 
 def run(
     data: Annotated[
         list[str],
-        typer.Argument(metavar="DATA...", help="What `llm4tag train export` wrote, one file or several."),
+        typer.Argument(metavar="DATA...", help="Files that `llm4tag train export` wrote."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the judge.")],
     base: Annotated[
         str | None,
         typer.Option(
-            help="Model to train on: local/NAME, local/FILE.gguf, or a folder in Hugging Face's form. Default: "
+            help="Model to train: local/NAME, local/FILE.gguf, or a folder as Hugging Face has them. Default: "
             "local/qwen2.5-coder-1.5b.",
             show_default=False,
         ),
@@ -34,33 +34,46 @@ def run(
     served: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.gguf", help="For a folder: the GGUF file of it that is served.", show_default=False
+            metavar="FILE.gguf",
+            help="For a folder: the GGUF file of the same model that is served.",
+            show_default=False,
         ),
     ] = None,
     passes: Annotated[int, typer.Option(min=1, help="Passes over the examples.")] = 1,
-    batch: Annotated[int, typer.Option(min=1, help="Contents a step.")] = 8,
+    batch: Annotated[int, typer.Option(min=1, help="Contents in a step.")] = 8,
     at_once: Annotated[
         int | None,
         typer.Option(
             min=1, help="Contents in memory at once. Default: a batch on a GPU, else 1.", show_default=False
         ),
     ] = None,
-    learning_rate: Annotated[float, typer.Option(min=1e-8, help="Of AdamW, at its highest.")] = 2e-4,
-    rank: Annotated[int, typer.Option(min=1, max=256, help="Of the LoRA matrices; alpha is twice as much.")] = 16,
-    measures: Annotated[int, typer.Option(min=1, help="How often held-out contents are judged.")] = 10,
-    measure_on: Annotated[int, typer.Option(min=1, help="Held-out contents at most.")] = 200,
+    learning_rate: Annotated[float, typer.Option(min=1e-8, help="Highest learning rate of AdamW.")] = 2e-4,
+    rank: Annotated[
+        int, typer.Option(min=1, max=256, help="Rank of the LoRA matrices; alpha is twice as much.")
+    ] = 16,
+    measures: Annotated[
+        int, typer.Option(min=1, help="How often the judge is measured on held-out contents.")
+    ] = 10,
+    measure_on: Annotated[int, typer.Option(min=1, help="Held-out contents to measure on, at most.")] = 200,
     patience: Annotated[
-        int, typer.Option(min=1, help="Stop after so many measurements without less held-out log loss.")
+        int,
+        typer.Option(
+            min=1, help="Stop when this many measurements in a row bring no lower log loss on held-out contents."
+        ),
     ] = 3,
-    seed: Annotated[int, typer.Option(help="Of the matrices, the order and the similar items shown.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the matrices, of the order and of the similar items that are shown.")
+    ] = 0,
     device: Annotated[Literal["auto", "cuda", "cpu"], typer.Option(help="auto: a GPU if there is one.")] = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew whatever is in the folder.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start again, whatever is in the folder.")
+    ] = False,
 ) -> None:
     r"""Fine-tune a judge with LoRA, on the very weights that are served.
 
-    Ctrl-C keeps what is done, and the same command goes on from there. The
-    folder is what `--adapter` takes. Needs `pip install 'llm4tag\[train]'`, and
-    a GPU for anything but a small model.
+    After Ctrl-C, the same command goes on where it was. Give the folder to
+    `--adapter` afterwards. Training needs `pip install 'llm4tag\[train]'`, and a
+    GPU for all but small models.
 
     [bold]Examples[/bold]
 
@@ -88,21 +101,21 @@ def run(
     found = chosen_device(device)
     plan = TrainingPlan.of(data, find_base(base or DEFAULT_MODEL, served, settings().cache_dir), options, out)
     check_folder(out, overwrite)
-    _say_data(plan)
+    _print_data(plan)
     on_gpu = found.type == "cuda"
     if not on_gpu:
-        say("no GPU is used: how long it takes is said after the first steps", "yellow")
+        say("no GPU is used; an estimate of the time follows after the first steps", "yellow")
     training = plan.load(found, at_once or (batch if on_gpu else 1))
     if training.progress.step:
         say(f"going on after step {training.progress.step:,} of {training.steps:,}")
     with progress_bar("training", training.steps - training.progress.step, "steps") as bar:
-        card = plan.finish(training, _Shown(bar, training, estimate=not on_gpu), _words(found))
-    _say_outcome(training, out)
+        card = plan.finish(training, _TrainingProgress(bar, training, estimate=not on_gpu), _device_name(found))
+    _print_outcome(training, out)
     say(f"{out} is a judge for {card.base.file}: llm4tag tag … --adapter {out}")
 
 
-class _Shown:
-    """Shows how a training goes."""
+class _TrainingProgress:
+    """Shows the progress of a training."""
 
     def __init__(self, bar: Bar, training: "Training", *, estimate: bool) -> None:
         self._bar = bar
@@ -119,25 +132,25 @@ class _Shown:
         self._bar(1)
         self._seconds.append(seconds)
         if self._estimate and len(self._seconds) == _ESTIMATED_AFTER:
-            self._say_estimate()
+            self._print_estimate()
 
     def measured(self, found: "HeldOutQuality", seconds: float) -> None:
-        """Say what held-out contents came to."""
+        """Print a measurement on held-out contents."""
         self._measuring = seconds
         auroc = "" if found.auroc is None else f", AUROC {found.auroc:.3f}"
         say(
             f"step {found.step:,} of {self._training.steps:,}: held-out log loss {found.log_loss:.4f}{auroc} "
-            f"({found.contents:,} contents; the share of right ones alone: {found.constant_log_loss:.4f}); "
-            f"{found.answered:.1%} of its answers is Yes or No"
+            f"({found.contents:,} contents; by the share of right ones alone: {found.constant_log_loss:.4f}); "
+            f"{found.answered:.1%} of its answers are Yes or No"
         )
 
-    def _say_estimate(self) -> None:
+    def _print_estimate(self) -> None:
         left = self._training.steps - self._training.progress.step
         seconds = left * sum(self._seconds) / len(self._seconds)
         seconds += self._training.measures_left * self._measuring
         say(
             f"about {_duration(seconds)} for the {left:,} steps left, if they take as long as the first; "
-            "Ctrl-C keeps what is done",
+            "after Ctrl-C, the same command goes on",
             "yellow",
         )
 
@@ -147,21 +160,23 @@ def _duration(seconds: float) -> str:
     return f"{minutes / 60:.1f} h" if minutes >= 90 else f"{max(1, minutes)} min"
 
 
-def _say_data(plan: "TrainingPlan") -> None:
+def _print_data(plan: "TrainingPlan") -> None:
     for head in plan.examples.sets.values():
         own = [one for one in plan.examples.train if one.set == head.set]
         pairs = sum(len(one.tags) for one in own)
-        say(f"{head.set}: {len(own):,} contents with {pairs:,} candidates to train on, asked as {head.form!r}")
+        say(f"{head.set}: {len(own):,} contents with {pairs:,} candidates to train on, in the form {head.form!r}")
     if plan.examples.repeated:
-        say(f"note: {plan.examples.repeated:,} held-out contents left out: another set trains on the same text")
+        say(
+            f"note: {plan.examples.repeated:,} held-out contents are left out: another set trains on the same text"
+        )
     if not plan.examples.held_out:
-        say("note: nothing is held out, so training cannot stop early, nor say what it gains", "yellow")
+        say("note: nothing is held out, so training cannot stop early, and its gain cannot be measured", "yellow")
 
 
-def _say_outcome(training: "Training", out: Path) -> None:
+def _print_outcome(training: "Training", out: Path) -> None:
     progress = training.progress
     if progress.skipped:
-        say(f"{progress.skipped:,} batches skipped: their gradients were not finite")
+        say(f"{progress.skipped:,} batches were skipped: their gradients were not finite")
     if progress.best is not None and progress.step < training.steps:
         say(f"stopped at step {progress.step:,}: held-out log loss did not fall after step {progress.best.step:,}")
     if progress.best is not None and not progress.best.step:
@@ -171,8 +186,8 @@ def _say_outcome(training: "Training", out: Path) -> None:
         )
 
 
-def _words(device: object) -> str:
-    """Say what a device is."""
+def _device_name(device: object) -> str:
+    """Return the name of a device."""
     from llm4tag.training.judge.base_model import training_package
 
     torch = training_package("torch")

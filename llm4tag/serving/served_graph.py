@@ -1,4 +1,4 @@
-"""The tagging graph as a server runs it: with its options as defaults, and a log line an item."""
+"""The tagging graph as a server runs it: the server's options are its defaults, and each item is logged."""
 
 from typing import Any, Self
 
@@ -12,15 +12,15 @@ from llm4tag.serving.served_options import chosen_options, served_options
 
 
 class ServedGraph(CompiledStateGraph[TaggingState, TagOptions, TaggingInput, TaggingOutput]):
-    """A graph whose copies know which types its state may be read back as.
+    """A graph whose copies know which types its state may be read as.
 
-    The server works with copies, and langgraph 1.2.22 leaves that list behind when it makes one: with strict
-    msgpack every value of a thread's state then comes back as a dict, and no interrupted run can go on.
+    The server works with copies, and langgraph 1.2.22 leaves the list of types out of them: with strict msgpack,
+    every value of a thread's state is then read as a dict, and no interrupted run can go on.
     """
 
     @classmethod
     def of(cls, graph: TaggingGraph) -> Self:
-        """Return a compiled graph as one of these."""
+        """Return a compiled graph as an instance of this class."""
         made = cls(**{name: value for name, value in vars(graph).items() if name != "__orig_class__"})
         made._serde_allowlist = graph._serde_allowlist
         return made
@@ -33,7 +33,7 @@ class ServedGraph(CompiledStateGraph[TaggingState, TagOptions, TaggingInput, Tag
 
 
 items = ItemLog()
-"""Knows which runs are under way."""
+"""The log, which knows how many runs are under way."""
 options = served_options(chosen_options())
 """The graph's context."""
 graph = ServedGraph.of(build(context_schema=options)).with_config(callbacks=[items])

@@ -1,4 +1,4 @@
-"""What a caller of the server may choose: the options of tagging, less what the server decides."""
+"""What a caller of the server may choose: the options of tagging, without those that the server decides."""
 
 import os
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from llm4tag.prompts import profile_names
 from llm4tag.schema import UsageError
 
 OPTIONS_VARIABLE = "LLM4TAG_SERVE_OPTIONS"
-"""The options that the server was started with, as JSON."""
+"""The variable that has the options of the server, as JSON."""
 DECIDED = ("store", "embedding", "model", "api_base", "adapter", "judge_form")
-"""What names files and hosts, and where the server's own API key is sent."""
+"""Options that name files and hosts, and decide where the server's own API key is sent."""
 _HIDDEN: Any = SkipJsonSchema
-_DESCRIPTION = "How to tag. What is left out is as the server was started."
+_DESCRIPTION = "How to tag. An option that is left out has the value that the server was started with."
 
 
 class _Served(TagOptions):
@@ -26,7 +26,7 @@ class _Served(TagOptions):
     def _is_the_servers(cls, value: Any, info: Any) -> Any:
         if value != cls.model_fields[info.field_name].default:
             raise UsageError(
-                f"option {info.field_name!r}: the server decides that, when it is started; leave it out"
+                "the server decides this when it is started", option=info.field_name, remedy="leave it out"
             )
         return value
 
@@ -35,19 +35,21 @@ class _Served(TagOptions):
     def _comes_with_llm4tag(cls, value: Any) -> Any:
         names = profile_names()
         if value != cls.model_fields["profile"].default and value not in names:
-            raise UsageError(f"option 'profile': a server reads no file for a caller; give {', '.join(names)}")
+            raise UsageError(
+                "a server reads no file for a caller", option="profile", remedy=f"give one of {', '.join(names)}"
+            )
         return value
 
     @field_validator("use_llm", mode="before")
     @classmethod
     def _has_a_model(cls, value: Any) -> Any:
         if value is not False and cls.model_fields["use_llm"].default is False:
-            raise UsageError("option 'use_llm': this server was started without an LLM; leave it out")
+            raise UsageError("this server was started without an LLM", option="use_llm", remedy="leave it out")
         return value
 
     @model_validator(mode="wrap")
     @classmethod
-    def _told_in_a_line(cls, given: Any, handler: ModelWrapValidatorHandler["_Served"]) -> "_Served":
+    def _one_line_errors(cls, given: Any, handler: ModelWrapValidatorHandler["_Served"]) -> "_Served":
         try:
             return handler(given)
         except ValidationError as error:
@@ -55,10 +57,10 @@ class _Served(TagOptions):
 
 
 def chosen_options() -> TagOptions:
-    """Return the options that this server was started with; all defaults where it was not by ``llm4tag serve``.
+    """Return the options that this server was started with; all are defaults where the variable is not set.
 
     Raises:
-        UsageError: the variable holds something else.
+        UsageError: the variable has other content.
     """
     given = os.environ.get(OPTIONS_VARIABLE, "")
     try:
@@ -68,14 +70,14 @@ def chosen_options() -> TagOptions:
 
 
 def refusal(context: Mapping[str, Any], options: type[TagOptions], *, explicit: bool = True) -> str:
-    """Say what is wrong with a caller's options; empty where nothing is.
+    """Return what is wrong with a caller's options; empty: nothing.
 
-    LangGraph's server drops what is not in their schema, in silence: a misspelt option would never be missed.
+    LangGraph's server silently drops what is not in their schema, so a misspelt option would not be noticed.
 
     Args:
-        context: what the caller chose.
-        options: what may be chosen, of ``served_options``.
-        explicit: whether it was given as context, and not as ``configurable``, which holds more than options.
+        context: the options that the caller chose.
+        options: the options that may be chosen; see ``served_options``.
+        explicit: whether they were sent as context, and not as ``configurable``, which has more than options.
     """
     known = set(options.model_fields)
     try:
@@ -86,7 +88,7 @@ def refusal(context: Mapping[str, Any], options: type[TagOptions], *, explicit: 
 
 
 def served_options(chosen: TagOptions) -> type[TagOptions]:
-    """Return options whose defaults are those chosen; what the server decides is not in their schema."""
+    """Return a class of options whose defaults are the chosen ones; its schema lacks what the server decides."""
     fields: dict[str, Any] = {}
     for name, field in TagOptions.model_fields.items():
         annotation: Any = field.rebuild_annotation()

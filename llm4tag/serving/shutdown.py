@@ -1,4 +1,4 @@
-"""How the server ends: what is under way is finished if time allows, and what is not is said."""
+"""How the server ends: runs that are under way are finished if time allows, and the others are logged."""
 
 import asyncio
 import logging
@@ -8,14 +8,15 @@ import time
 from llm4tag.serving.item_log import ItemLog, say
 
 GRACE_VARIABLE = "LLM4TAG_SERVE_GRACE"
-"""Seconds that runs under way get to finish; not set: whoever runs the server sees to that."""
-_LOOK = 0.05
+"""The variable with the seconds that runs get to finish; not set: whoever runs the server waits for them."""
+_INTERVAL = 0.05
+"""Seconds between two looks at the runs that are left."""
 
 
 async def finish_runs(items: ItemLog) -> bool:
-    """Wait for the runs under way and those that wait for a worker; say what came of it.
+    """Wait for the runs that are under way or wait for a worker, and log the outcome.
 
-    Runs on threads that are left go on when a server is started with the same state.
+    Runs of threads that are left go on when a server is started with the same state.
 
     Returns:
         Whether all are finished.
@@ -27,7 +28,7 @@ async def finish_runs(items: ItemLog) -> bool:
     at_first = await _left(items)
     left = at_first
     while left and time.monotonic() - started < float(given):
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(_INTERVAL)
         left = await _left(items)
     level = logging.WARNING if left else logging.INFO
     say("ended", level, finished=at_first - left, left=left, seconds=round(time.monotonic() - started, 2))

@@ -1,7 +1,7 @@
 """The web page of a server, at ``/app``: built by Vite from ``web/``, shipped in ``llm4tag/web``.
 
-It shows what nobody vouches for. All of it goes in as text; should that fail somewhere, the browser is told to run
-no script but the page's own files, to load nothing from elsewhere, and to make no markup of text.
+It shows contents that cannot be trusted, and inserts them as text. In case that fails somewhere, its headers let
+the browser run no script but the page's own files, load nothing from elsewhere, and make no markup of text.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ _HEADERS = {
 
 
 class _Assets(StaticFiles):
-    """Files whose names hold a hash of their contents: kept for good."""
+    """Files whose names have a hash of their contents, so that browsers may cache them for good."""
 
     def file_response(
         self, full_path: PathLike, stat_result: object, scope: Scope, status_code: int = 200
@@ -52,7 +52,7 @@ class _Assets(StaticFiles):
 
 @cache
 def _index() -> tuple[bytes, str]:
-    """Return the page and its ETag: by contents, as files of packages may all bear the same time."""
+    """Return the page and its ETag, a hash of it, as all files of a package may have the same time."""
     body = (_BUILD / "index.html").read_bytes()
     return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
@@ -73,7 +73,7 @@ def _without_slash(request: Request) -> Response:
 routes: list[BaseRoute] = [
     Route("/app", _page, include_in_schema=False),
     Route("/app/", _without_slash, include_in_schema=False),
-    # Looked at when first asked for: nothing is read at import.
+    # The folder is looked at with the first request: nothing is read at import.
     Mount("/app/assets", _Assets(directory=_BUILD / "app" / "assets", check_dir=False)),
 ]
-"""Mounted by ``llm4tag.serving.app``; public, since the page holds nothing: what it asks for is not."""
+"""Mounted by ``llm4tag.serving.app``. The page is public, since it has no data; its requests need a key."""

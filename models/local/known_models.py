@@ -7,9 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from llm4tag.schema import ModelNotFoundError
-
-LOCAL = "local/"
-"""Begins the name of every model on this machine."""
+from llm4tag.schema.settings import LOCAL
 
 PullProgress = Callable[[int, int], None]
 """Called with the number of bytes that are downloaded and their number in all."""

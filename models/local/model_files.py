@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from llm4tag.models.local.known_models import LOCAL, known_model, models_folder
+from llm4tag.models.local.known_models import known_model, models_folder
 from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError
+from llm4tag.schema.settings import LOCAL
 
 
 class ModelFile(BaseModel):

@@ -68,7 +68,7 @@ def test_which_tags_are_taken(filled: Path, tmp_path: Path) -> None:
     out = jsonl(tmp_path / "out.jsonl", result("old", ("web", 0.4, "review"), ("mail", 0.1, "reject")))
     done = llm4tag("accept", out, "--store", filled)
     assert done.exit_code == 0
-    assert "1 results without an accepted tag" in done.stderr
+    assert "1 results have no accepted tag" in done.stderr
     assert llm4tag("accept", out, "--store", filled, "--include-review", "--min-confidence", "0.5").exit_code == 0
     assert assignments(filled, "old") == [("mail", Provenance.HUMAN, 1.0)]
     assert llm4tag("accept", out, "--store", filled, "--include-review").exit_code == 0

@@ -66,7 +66,7 @@ def test_calibrate_then_accept_by_error(full: Path, labelled: str, new: str, tmp
     assert any(decision == "accept" for _, _, decision, _ in found)
     assert {line["tags"][0]["calibration"]["calibrator"] for line in written(out)} == {told["calibrator"]}
     (passport,) = json.loads(llm4tag("store", "passport", "--store", full, "--json").stdout)
-    assert (passport["documents"], passport["conditions"]["model"]) == (60, "none")
+    assert (passport["documents"], passport["conditions"]["model"]) == (60, None)
     assert passport["metrics"]["ece"] == by_name["calibrated"]["ece"]
     assert (
         "that the share of wrong tags stays within a target"
@@ -88,7 +88,7 @@ def test_a_target_below_what_is_supported_accepts_nothing_and_says_so(
     monkeypatch.setenv("LLM4TAG_MAX_ERROR", "0.001")
     done = llm4tag("tag", new, "--store", full, "--no-llm", "-o", out)
     assert done.exit_code == 0, done.output
-    told = "--max-error 0.001 is not supported by the 60 documents of the calibrator"
+    told = "the 60 documents of the calibrator do not support an error of at most 0.001"
     assert told in done.stderr
     assert all(any(told in note for note in line["notes"]) for line in written(out))
     assert {(decision, status) for _, _, decision, status in decisions(out)} <= {
@@ -104,8 +104,8 @@ def test_other_conditions_are_uncalibrated_and_named(full: Path, labelled: str, 
     out = tmp_path / "out.jsonl"
     args = ("tag", new, "--store", full, "--no-llm", "-o", out, "--overwrite", "--max-error", 0.2)
     before = llm4tag(*args)
-    assert "the store has no calibrator for results without an LLM: run `llm4tag calibrate`" in before.stderr
-    assert "no calibrator: run `llm4tag calibrate`" in llm4tag("store", "passport", "--store", full).stderr
+    assert "an error of at most 0.2 needs a calibrator, but the store has no calibrator" in before.stderr
+    assert "no calibrator: run `llm4tag calibrate FILE`" in llm4tag("store", "passport", "--store", full).stderr
     assert llm4tag("calibrate", labelled, "--store", full, "--no-llm").exit_code == 0
     assert "uncalibrated" not in llm4tag("explain", "web mail", "--store", full, "--no-llm").stdout
     tags = jsonl(tmp_path / "more.jsonl", {"id": "news", "name": "News"})
@@ -120,7 +120,7 @@ def test_other_conditions_are_uncalibrated_and_named(full: Path, labelled: str, 
     assert f"{tag['confidence']:.2f} uncalibrated" not in drawn
     refused = llm4tag(*args, "--uncalibrated")
     assert refused.exit_code == 2
-    assert "option 'max_error': needs the calibrator that 'uncalibrated' leaves aside" in refused.stderr
+    assert "--uncalibrated: contradicts a limit of the error, which needs the calibrator" in refused.stderr
 
 
 def test_a_run_goes_on_and_too_little_is_refused(full: Path, labelled: str, tmp_path: Path) -> None:

@@ -77,5 +77,5 @@ def test_without_a_model_it_goes_on_and_says_so(tmp_path: Path, monkeypatch: pyt
     assert llm4tag(*args).exit_code == 0
     done = llm4tag("demo", "--limit", 1, "--store", store)
     assert done.exit_code == 3
-    assert "going on from recall alone, as with --no-llm" in " ".join(done.stderr.split())
+    assert "going on with recall alone, as with --no-llm" in " ".join(done.stderr.split())
     assert "tagged from recall alone" in done.stdout

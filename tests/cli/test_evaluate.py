@@ -76,7 +76,7 @@ def test_within_measures_that_part_alone(store: Path, labelled: str) -> None:
     assert (figures["documents"], figures["outside_within"]) == (2, 3)
     assert figures["metrics"]["recall@50"] == 1
     assert figures["metrics"]["auroc"] is None
-    assert "3 gold tags outside 'net' left out" in done.stderr
+    assert "3 gold tags that are not under 'net' are left out" in done.stderr
     assert llm4tag(*args, "nowhere").exit_code == 2
 
 

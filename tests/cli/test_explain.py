@@ -72,11 +72,11 @@ def test_what_cannot_be_explained(full: Path, tmp_path: Path) -> None:
     for args, told in (
         ((), "nothing to explain"),
         ((" ",), "the text is blank"),
-        ((file,), "is a file: name one of its contents with --id"),
+        ((file,), "is a file; name one of its contents with --id"),
         (("missing.jsonl",), "missing.jsonl: no such file; check the path"),
-        (("--result", file), "name one of its results with --id"),
+        (("--result", file), "one of its results is to be explained; name it with --id"),
         (("--result", file, "--id", "a"), "field 'tags'"),
-        (("text", "--result", file, "--id", "a"), "not both"),
+        (("text", "--result", file, "--id", "a"), "give one of them"),
         (("--result", tmp_path / "gone.jsonl", "--id", "a"), "cannot be read"),
     ):
         done = llm4tag("explain", *args, "--store", full, "--no-llm")

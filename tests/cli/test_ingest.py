@@ -236,7 +236,7 @@ def test_interrupted_and_resumed(store: Path, tmp_path: Path, way: signal.Signal
     assert kept % 256 == 0
     if way is signal.SIGINT:
         assert process.returncode == 130
-        counted = re.match(r"interrupted: at least ([\d,]+) rows are done and kept; run the same command", told)
+        counted = re.match(r"interrupted: at least ([\d,]+) rows are done and saved; run the same command", told)
         assert counted is not None, told
         assert kept - 256 <= int(counted.group(1).replace(",", "")) <= kept
     rows: list[dict[str, Any]] = [{"id": str(n), "text": "t", "tags": ["web"]} for n in range(kept + 100)]

@@ -42,7 +42,7 @@ def test_while_the_llm_is_asked(store: Path) -> None:
             process.send_signal(signal.SIGINT)
             _, told = process.communicate()
     assert process.returncode == 130
-    assert told == "interrupted: what is done is kept; run the same command again to go on\n"
+    assert told == "interrupted: what is done is saved; run the same command again to go on\n"
 
 
 def test_before_the_work_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:

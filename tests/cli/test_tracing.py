@@ -42,5 +42,5 @@ def test_ctrl_c_sends_what_was_begun(full: Path) -> None:
             process.send_signal(signal.SIGINT)
             _, told = process.communicate()
     assert process.returncode == 130
-    assert told == "interrupted: what is done is kept; run the same command again to go on\n"
+    assert told == "interrupted: what is done is saved; run the same command again to go on\n"
     assert {"tagging", "judge", "ask"} <= set(collector.names)

@@ -89,12 +89,12 @@ async def test_an_estimate_counts_every_question(location: str, monkeypatch: pyt
     assert 0 < estimate.cost < 1
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"tops": 3}, {"top": 0}, {"max_rounds": 99}, {"accept_at": 2}, {"review_at": 0.6}]
-)
+@pytest.mark.parametrize("wrong", [{"top": 0}, {"max_rounds": 99}, {"accept_at": 2}, {"review_at": 0.6}])
 def test_wrong_options_are_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):
         Tagger("store", **wrong)
+    with pytest.raises(TypeError, match="tops"):
+        Tagger("store", tops=3)  # type: ignore[call-arg]
 
 
 async def test_wrong_contents_and_stores_say_what_to_do(location: str, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_settings_are_shown_without_secrets(
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        (None, "is not installed; install the extra: `pip install 'llm4tag[serve]'`"),
+        (None, "is not installed; install what the server needs (`pip install 'llm4tag[serve]'`)"),
         ("0.8.7", "is 0.8.7, and 0.16"),
     ],
 )

@@ -68,4 +68,4 @@ async def test_a_providers_model_is_not_asked(served_store: Path) -> None:
 async def test_a_local_model_must_be_here(served_store: Path) -> None:
     found = await asked(served_store, model="local/qwen2.5-coder-0.5b")
     assert not found.ready
-    assert "llm4tag model pull qwen2.5-coder-0.5b" in found.model.why
+    assert "the model is not on this machine; download the model" in found.model.why

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from llm4tag.models.local.adapter_conversion import ARCHITECTURES
-from llm4tag.models.local.known_models import LOCAL, MODELS
+from llm4tag.models.local.known_models import MODELS
 from llm4tag.models.local.model_files import file_sha256, find_model
 from llm4tag.models.machine import optional_package
 from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError, UsageError
 from llm4tag.schema.adapter_card import AdapterBase
 from llm4tag.schema.errors import Step
+from llm4tag.schema.settings import LOCAL
 from llm4tag.training.chat_examples import NO, YES
 
 _CONFIG = "config.json"

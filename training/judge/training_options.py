@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class TrainOptions(BaseModel):
-    """The options that the result depends on; the defaults were measured on debtags, see docs/how-to/train-a-judge.md."""
+    """The options that the result depends on; the defaults were measured on debtags."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
