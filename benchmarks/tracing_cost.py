@@ -27,11 +27,11 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.runtime import close_shared_runtimes
+from llm4tag.graphs.context import close_shared_runtimes
 from llm4tag.graphs.tagging import graph
 from llm4tag.models import tracing
 from llm4tag.schema import Content
+from llm4tag.schema.options import TagOptions
 
 _WARM_UP = 5
 Way = Callable[[], AbstractContextManager[Callable[[], object]]]

@@ -8,12 +8,12 @@ from llm4tag.calibration.calibrator import Calibrator
 from llm4tag.calibration.confidence import Scored, calibrate_all, combine, missing_signal, weights_for
 from llm4tag.calibration.passport import Conditions
 from llm4tag.calibration.signals import gather
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.open_questions import cascade_skipped
 from llm4tag.graphs.plan import TaggingPlan
 from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.graphs.state import TaggingState, Verdict
 from llm4tag.schema import CalibrationNote, Decision, Path, Signals, TagDecision, Vocabulary
+from llm4tag.schema.options import TagOptions
 from llm4tag.schema.profile import StepChoices
 
 _TOO_DEEP = CalibrationNote(reason="it lies below the candidates that the calibrator was fitted on")

@@ -11,12 +11,12 @@ from typing import Any
 from llm4tag.calibration.agreement import agreement
 from llm4tag.calibration.confidence import Scored
 from llm4tag.calibration.signals import gather
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.decide import note_on
 from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.graphs.state import TaggingState, Verdict, append, update
 from llm4tag.prompts import PromptContext
 from llm4tag.schema import Candidate, Signals, T2TEvidence, TagDecision, neighbours_in
+from llm4tag.schema.options import TagOptions
 
 Event = dict[str, Any]
 

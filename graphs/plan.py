@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.schema import Recipe
+from llm4tag.schema.options import TagOptions
 from llm4tag.schema.profile import StepChoices
 from llm4tag.tools.recall import plan_for
 from llm4tag.tools.recall_plan import RecallPlan

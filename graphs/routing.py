@@ -4,8 +4,8 @@ from typing import Literal
 
 from langgraph.runtime import Runtime
 
+from llm4tag.graphs.context import TagContext, options_of
 from llm4tag.graphs.open_questions import judging_node, tags_to_judge, tags_to_sample
-from llm4tag.graphs.runtime import TagContext, options_of
 from llm4tag.graphs.state import TaggingState
 
 

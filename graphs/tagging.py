@@ -9,7 +9,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime, get_runtime
 
-from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.context import TagContext
 from llm4tag.graphs.nodes.knowledge import retrieve_knowledge
 from llm4tag.graphs.nodes.outcome import calibrate, decide, report, widen
 from llm4tag.graphs.nodes.questions import generate, judge, rate
@@ -22,9 +22,10 @@ from llm4tag.graphs.nodes.recall import (
     search_tags,
 )
 from llm4tag.graphs.routing import route_by_confidence, route_by_questions, route_to_llm
-from llm4tag.graphs.runtime import TagContext, run_in_background
+from llm4tag.graphs.runtime import run_in_background
 from llm4tag.graphs.state import TaggingInput, TaggingOutput, TaggingState, Update
 from llm4tag.graphs.tracing import NAME, runs, traced
+from llm4tag.schema.options import TagOptions
 
 TaggingGraph: TypeAlias = CompiledStateGraph[TaggingState, TagOptions, TaggingInput, TaggingOutput]
 

@@ -13,8 +13,8 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
+from llm4tag.graphs.context import TagContext
 from llm4tag.graphs.nodes.recall import content_of
-from llm4tag.graphs.runtime import TagContext
 from llm4tag.graphs.state import TaggingState, Update
 from llm4tag.models import tracing
 from llm4tag.models.tracing import Kind, Span

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict
 
 from llm4tag.calibration.passport import Conditions
 from llm4tag.evaluation.calibration_report import FitConditions
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.decide import as_condition, calibrator_for, conditions_of
 from llm4tag.graphs.plan import plan_of
 from llm4tag.graphs.runtime import TaggingRuntime, open_runtime, run_in_background
@@ -25,6 +24,7 @@ from llm4tag.models.llm_registry import count_tokens, estimate_cost
 from llm4tag.prompts.templates import CONTENT_BUDGET
 from llm4tag.result_files import STORE_HOLDS
 from llm4tag.schema import Content, Path, Recipe, TagResult, UsageError
+from llm4tag.schema.options import TagOptions
 
 _PROMPT_OVERHEAD = 700
 """Tokens of rules, examples and passages in addition to the content, at most."""

@@ -39,7 +39,7 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def shared_judge(shared_data: Path) -> Path:
-    """Return the folder of the spike's adapter, beside the real data sets, or skip."""
+    """Return the folder of the spike's adapter, next to the real data sets, or skip."""
     folder = shared_data.parent / "models" / "judge-debtags"
     if not folder.is_dir():
         pytest.skip(f"no adapter at {folder}")

@@ -1,4 +1,4 @@
-"""What is installed: one import name, the same files from checkout and sdist, beside anybody's own modules."""
+"""What is installed: one import name, the same files from checkout and sdist, next to anybody's own modules."""
 
 import subprocess
 import sys
@@ -43,7 +43,7 @@ def test_wheel_and_wheel_of_the_sdist_hold_the_same_files_all_in_one_package(whe
         assert f"llm4tag/{file}" in names
 
 
-def test_it_works_beside_packages_and_files_of_the_same_names(wheel: Path, tmp_path: Path) -> None:
+def test_it_works_next_to_packages_and_files_of_the_same_names(wheel: Path, tmp_path: Path) -> None:
     """An environment that has PyPI's ``schema``, a folder with the caller's own ``schema.py``, ``tools/``, …"""
     environment, work = tmp_path / "environment", tmp_path / "work"
     venv.create(environment, with_pip=False, symlinks=True)

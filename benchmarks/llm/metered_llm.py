@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llm4tag.graphs.context import TagOptions
 from llm4tag.models.answer_cache import AnswerCache
 from llm4tag.models.cached_llm import CachedModel
 from llm4tag.models.judge_adapter import Adapter
 from llm4tag.models.language_model import Answer, LanguageModel, Question
 from llm4tag.models.llm_registry import count_tokens, open_llm
 from llm4tag.schema import Content, ModelSetupError, Settings, TagResult
-from llm4tag.schema.options import resolved
+from llm4tag.schema.options import TagOptions, resolved
 from llm4tag.tagger import Tagger
 
 

@@ -4,8 +4,9 @@ import asyncio
 
 from langgraph.runtime import Runtime
 
+from llm4tag.graphs.context import TagContext, runtime_of
 from llm4tag.graphs.events import knowledge_event
-from llm4tag.graphs.runtime import TagContext, TaggingRuntime, runtime_of
+from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.graphs.state import TaggingState, Update
 from llm4tag.prompts import PromptContext
 from llm4tag.tools.prompt_knowledge import related_passages, similar_examples

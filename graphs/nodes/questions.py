@@ -10,10 +10,11 @@ from functools import partial
 from langgraph.runtime import Runtime
 
 from llm4tag.calibration.agreement import agreement, is_settled
+from llm4tag.graphs.context import TagContext, runtime_of
 from llm4tag.graphs.decide import CalibratorChoice, calibrator_for, decision_on, score_candidates
 from llm4tag.graphs.events import answers_event
 from llm4tag.graphs.open_questions import judgeable_tags, tags_to_judge, tags_to_sample
-from llm4tag.graphs.runtime import TagContext, TaggingRuntime, runtime_of
+from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.graphs.state import LLMFailure, TaggingState, Update
 from llm4tag.models.language_model import Answer, LanguageModel, Question
 from llm4tag.prompts.generate import Sample, generation_question, read_sample, shuffled

@@ -6,9 +6,9 @@ import time
 from langgraph.runtime import Runtime
 from pydantic import ValidationError
 
+from llm4tag.graphs.context import TagContext, runtime_of
 from llm4tag.graphs.events import recall_event
 from llm4tag.graphs.plan import plan_of
-from llm4tag.graphs.runtime import TagContext, runtime_of
 from llm4tag.graphs.state import TaggingState, Update
 from llm4tag.schema import Content, Path, Recipe, UsageError
 from llm4tag.schema.errors import first_fault

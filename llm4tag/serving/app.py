@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llm4tag.graphs.runtime import close_shared_runtimes
+from llm4tag.graphs.context import close_shared_runtimes
 from llm4tag.models import tracing
 from llm4tag.serving import web_page as page
 from llm4tag.serving.auth import key_in

@@ -9,10 +9,10 @@ from typing import Literal
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.runtime import shared_runtime
+from llm4tag.graphs.context import shared_runtime
 from llm4tag.schema import Llm4tagError, Settings
 from llm4tag.schema.errors import Step
+from llm4tag.schema.options import TagOptions
 from llm4tag.schema.settings import LOCAL
 
 _PROBE = 5.0

@@ -17,8 +17,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.graphs.context import TagOptions
 from llm4tag.schema import UsageError
+from llm4tag.schema.options import TagOptions
 from llm4tag.schema.settings import variable_of
 from llm4tag.serving.api_keys import KEYS_VARIABLE
 from llm4tag.serving.configuration import SWITCHES, configuration

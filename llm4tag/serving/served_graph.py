@@ -4,9 +4,9 @@ from typing import Any, Self
 
 from langgraph.graph.state import CompiledStateGraph
 
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.state import TaggingInput, TaggingOutput, TaggingState
 from llm4tag.graphs.tagging import TaggingGraph, build
+from llm4tag.schema.options import TagOptions
 from llm4tag.serving.item_log import ItemLog
 from llm4tag.serving.served_options import chosen_options, served_options
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import ModelWrapValidatorHandler, ValidationError, create_model, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from llm4tag.graphs.context import TagOptions, wrong_option
 from llm4tag.prompts import profile_names
 from llm4tag.schema import UsageError
+from llm4tag.schema.options import TagOptions, wrong_option
 
 OPTIONS_VARIABLE = "LLM4TAG_SERVE_OPTIONS"
 """The variable that has the options of the server, as JSON."""

@@ -28,7 +28,7 @@ def answer(text: str, **fields: str) -> Answer:
     return Answer(text=text, **fields)
 
 
-def test_labels_that_clash_are_told_apart_by_their_parents() -> None:
+def test_labels_that_clash_are_reported_apart_by_their_parents() -> None:
     assert LABELS == {"use::text": "Text (Use)", "works::text": "Text (Works with)", "mail": "Mail"}
 
 

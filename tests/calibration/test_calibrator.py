@@ -49,7 +49,7 @@ def test_missing_signals_are_no_zeros() -> None:
 
 
 @pytest.mark.parametrize("kind", get_args(MapKind))
-def test_maps_keep_the_order_and_mend_overconfidence(kind: MapKind) -> None:
+def test_maps_keep_the_order_and_repair_overconfidence(kind: MapKind) -> None:
     random = np.random.default_rng(0)
     truth = random.normal(-1.0, 2.0, 4000)
     right = random.random(4000) < probabilities(truth)
@@ -81,5 +81,5 @@ def test_the_passport_names_what_differs() -> None:
     assert passport.difference(same, 100) == ""
     assert passport.difference(same, 109) == "", "history may grow a little"
     assert passport.difference(same, 112) == "tagged contents (then 100, now 112)"
-    told = passport.difference({"model": "m", "vocabulary": "v1", "prompts": "p"}, 100)
-    assert told == "model (then none, now m), prompts (then None, now p)"
+    difference = passport.difference({"model": "m", "vocabulary": "v1", "prompts": "p"}, 100)
+    assert difference == "model (then none, now m), prompts (then None, now p)"

@@ -44,12 +44,12 @@ def test_calibrate_then_accept_by_error(full: Path, labelled: str, new: str, tmp
     figures, out = tmp_path / "figures.json", tmp_path / "out.jsonl"
     done = llm4tag("calibrate", labelled, "--store", full, "--no-llm", "--json", figures, "--confidence", 0.8)
     assert done.exit_code == 0, done.output
-    told = json.loads(figures.read_text())
-    assert (told["documents"], told["level"]) == (60, 0.8)
-    by_name = {one["name"]: one["metrics"] for one in told["measured"]}
+    printed = json.loads(figures.read_text())
+    assert (printed["documents"], printed["level"]) == (60, 0.8)
+    by_name = {one["name"]: one["metrics"] for one in printed["measured"]}
     assert by_name["calibrated"]["log_loss"]["value"] < by_name["constant"]["log_loss"]["value"]
-    assert {one["target"] for one in told["guarantees"]} == {0.02, 0.05, 0.1, 0.2}
-    smallest = told["smallest_target"]
+    assert {one["target"] for one in printed["guarantees"]} == {0.02, 0.05, 0.1, 0.2}
+    smallest = printed["smallest_target"]
     assert f"The smallest target that these documents support is {smallest:g}" in " ".join(done.stdout.split())
     assert "right tags that the labels lack" in " ".join(done.stdout.split())
     args = ("tag", new, "--store", full, "--no-llm", "-o", out, "--overwrite")
@@ -64,7 +64,7 @@ def test_calibrate_then_accept_by_error(full: Path, labelled: str, new: str, tmp
         (decision == "accept") == (confidence >= threshold.confidence) for _, confidence, decision, _ in found
     )
     assert any(decision == "accept" for _, _, decision, _ in found)
-    assert {line["tags"][0]["calibration"]["calibrator"] for line in written(out)} == {told["calibrator"]}
+    assert {line["tags"][0]["calibration"]["calibrator"] for line in written(out)} == {printed["calibrator"]}
     (passport,) = json.loads(llm4tag("store", "passport", "--store", full, "--json").stdout)
     assert (passport["documents"], passport["conditions"]["model"]) == (60, None)
     assert passport["metrics"]["ece"] == by_name["calibrated"]["ece"]
@@ -88,9 +88,9 @@ def test_a_target_below_what_is_supported_accepts_nothing_and_says_so(
     monkeypatch.setenv("LLM4TAG_MAX_ERROR", "0.001")
     done = llm4tag("tag", new, "--store", full, "--no-llm", "-o", out)
     assert done.exit_code == 0, done.output
-    told = "the 60 documents of the calibrator do not support an error of at most 0.001"
-    assert told in done.stderr
-    assert all(any(told in note for note in line["notes"]) for line in written(out))
+    printed = "the 60 documents of the calibrator do not support an error of at most 0.001"
+    assert printed in done.stderr
+    assert all(any(printed in note for note in line["notes"]) for line in written(out))
     assert {(decision, status) for _, _, decision, status in decisions(out)} <= {
         ("review", "calibrated"),
         ("reject", "calibrated"),
@@ -160,9 +160,9 @@ def test_signals_of_an_llm_are_weighed_and_their_absence_is_uncalibrated(
         served = ("--store", full, "--model", "openai/x", "--api-base", fake.api_base)
         done = llm4tag("calibrate", labelled, *served, "--json", figures)
         assert done.exit_code == 0, done.output
-        told = json.loads(figures.read_text())
-        assert {"p_yes", "agreement"} & {column.split()[0] for column in told["signals"]}
-        by_name = {one["name"]: one["metrics"]["log_loss"]["value"] for one in told["measured"]}
+        printed = json.loads(figures.read_text())
+        assert {"p_yes", "agreement"} & {column.split()[0] for column in printed["signals"]}
+        by_name = {one["name"]: one["metrics"]["log_loss"]["value"] for one in printed["measured"]}
         assert {"p_yes alone", "agreement alone", "fixed weights"} <= by_name.keys()
         assert by_name["calibrated"] < by_name["recall alone"]
         assert llm4tag("tag", new, *served, "-o", out).exit_code == 0

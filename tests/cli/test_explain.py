@@ -26,14 +26,14 @@ def words(text: str) -> str:
 def test_a_text(full: Path) -> None:
     done = llm4tag("explain", "a web browser", "--store", full, "--no-llm")
     assert done.exit_code == 0, done.output
-    told = words(done.stdout)
-    assert "1. Web [web]" in told
-    assert "uncalibrated" in told
-    assert "1 of 1 similar contents carry it, 1 by people" in told
-    assert "h1 (similarity 1.00, tagged by people): browser" in told
-    assert "its name 'Web' is in the text word for word" in told
+    printed = words(done.stdout)
+    assert "1. Web [web]" in printed
+    assert "uncalibrated" in printed
+    assert "1 of 1 similar contents carry it, 1 by people" in printed
+    assert "h1 (similarity 1.00, tagged by people): browser" in printed
+    assert "its name 'Web' is in the text word for word" in printed
     assert "\x1b" not in done.stdout
-    assert "no LLM was asked" in told
+    assert "no LLM was asked" in printed
 
 
 def test_a_content_of_a_file(full: Path, tmp_path: Path) -> None:
@@ -56,10 +56,10 @@ def test_a_result_of_an_output_file(full: Path, tmp_path: Path) -> None:
     out.write_text(json.dumps(line) + "\n")
     done = llm4tag("explain", "--result", out, "--id", "a", "--store", full)
     assert done.exit_code == 0, done.output
-    told = words(done.stdout)
-    assert "the LLM: named in 2 of 3 answers, judged yes with probability 0.91" in told
-    assert "'Browsing\\x1b]0;owned' (2x)" in told
-    assert "browser" in told
+    printed = words(done.stdout)
+    assert "the LLM: named in 2 of 3 answers, judged yes with probability 0.91" in printed
+    assert "'Browsing\\x1b]0;owned' (2x)" in printed
+    assert "browser" in printed
     line["degraded"] = "the model is down"
     out.write_text(json.dumps(line) + "\n")
     done = llm4tag("explain", "--result", out, "--id", "a", "--store", full)
@@ -69,7 +69,7 @@ def test_a_result_of_an_output_file(full: Path, tmp_path: Path) -> None:
 
 def test_what_cannot_be_explained(full: Path, tmp_path: Path) -> None:
     file = jsonl(tmp_path / "new.jsonl", {"id": "a", "text": "mail"})
-    for args, told in (
+    for args, printed in (
         ((), "nothing to explain"),
         ((" ",), "the text is blank"),
         ((file,), "is a file; name one of its contents with --id"),
@@ -81,7 +81,7 @@ def test_what_cannot_be_explained(full: Path, tmp_path: Path) -> None:
     ):
         done = llm4tag("explain", *args, "--store", full, "--no-llm")
         assert done.exit_code == 2, done.output
-        assert told in words(done.stderr)
+        assert printed in words(done.stderr)
 
 
 def test_a_text_on_stdin(full: Path) -> None:

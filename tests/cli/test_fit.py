@@ -57,7 +57,7 @@ def test_fit_by_hand(files: tuple[str, str], filled: Path) -> None:
     assert "not one of 'c2t', 'c2c2t', 'linear', 't2t'" in " ".join(wrong.stderr.replace("│", " ").split())
 
 
-def test_too_little_history_is_told(filled: Path, tmp_path: Path) -> None:
+def test_too_little_history_is_reported(filled: Path, tmp_path: Path) -> None:
     few = jsonl(tmp_path / "few.jsonl", {"id": "1", "text": "imap", "tags": ["mail"]})
     assert llm4tag("ingest", "history", few, "--store", filled).stderr == ""
     done = llm4tag("store", "fit", "--store", filled)

@@ -72,7 +72,7 @@ def test_rows_set_aside_give_3_and_stand_in_a_file(store: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "printed"),
     [
         ("h.jsonl", "", "h.jsonl: nothing in it to read"),
         ("h.jsonl", "{\n", "h.jsonl: no usable row, 1 set aside in"),
@@ -81,12 +81,12 @@ def test_rows_set_aside_give_3_and_stand_in_a_file(store: Path, tmp_path: Path) 
         ("h.parquet", "PAR?", "h.parquet: not a Parquet file"),
     ],
 )
-def test_nothing_usable_gives_2(store: Path, tmp_path: Path, name: str, content: str, told: str) -> None:
+def test_nothing_usable_gives_2(store: Path, tmp_path: Path, name: str, content: str, printed: str) -> None:
     (tmp_path / name).write_text(content)
     done = llm4tag("ingest", "history", tmp_path / name, "--store", store)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
-    assert told in done.stderr
+    assert printed in done.stderr
     assert "Traceback" not in done.stderr
     assert statistics(store).contents == 0
 
@@ -116,7 +116,7 @@ def test_a_store_that_fails_gives_1(store: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "code", "told"),
+    ("args", "code", "printed"),
     [
         (("vocabulary", "none.jsonl"), 2, "none.jsonl: no such file"),
         (("vocabulary", "tags.jsonl", "--groups", "groups.doc"), 2, "groups.doc: no such file"),
@@ -127,13 +127,13 @@ def test_a_store_that_fails_gives_1(store: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_first_ingest_that_fails_leaves_no_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], code: int, told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], code: int, printed: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     jsonl(tmp_path / "tags.jsonl", *TAGS)
     done = llm4tag("ingest", *args, "--store", "my.store")
     assert done.exit_code == code, done.output
-    assert told in done.stderr
+    assert printed in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["tags.jsonl"]
 
 
@@ -171,7 +171,7 @@ def test_skos_and_what_there_is_to_note(tmp_path: Path) -> None:
     assert vocabulary["http://e.org/c3"].name == "名3"
 
 
-def test_defects_are_told_in_short_and_shown_on_request(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defects_are_reported_in_short_and_shown_on_request(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("something \x1b[31mbroke")
 
@@ -217,7 +217,7 @@ def piped_ingest(store: Path, pipe: Path) -> Iterator[tuple["subprocess.Popen[st
 
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_and_resumed(store: Path, tmp_path: Path, way: signal.Signals) -> None:
-    told = ""
+    printed = ""
     with piped_ingest(store, tmp_path / "h.jsonl") as (process, feed):
         feed()
         feed()
@@ -230,14 +230,16 @@ def test_interrupted_and_resumed(store: Path, tmp_path: Path, way: signal.Signal
         except BrokenPipeError:
             process.wait()
         assert process.stderr is not None
-        told = process.stderr.read()
+        printed = process.stderr.read()
     kept = statistics(store).contents
     assert kept >= 256
     assert kept % 256 == 0
     if way is signal.SIGINT:
         assert process.returncode == 130
-        counted = re.match(r"interrupted: at least ([\d,]+) rows are done and saved; run the same command", told)
-        assert counted is not None, told
+        counted = re.match(
+            r"interrupted: at least ([\d,]+) rows are done and saved; run the same command", printed
+        )
+        assert counted is not None, printed
         assert kept - 256 <= int(counted.group(1).replace(",", "")) <= kept
     rows: list[dict[str, Any]] = [{"id": str(n), "text": "t", "tags": ["web"]} for n in range(kept + 100)]
     done = llm4tag("ingest", "history", jsonl(tmp_path / "all.jsonl", *rows), "--store", store)

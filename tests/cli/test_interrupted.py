@@ -40,9 +40,9 @@ def test_while_the_llm_is_asked(store: Path) -> None:
                 assert process.poll() is None
                 time.sleep(0.01)
             process.send_signal(signal.SIGINT)
-            _, told = process.communicate()
+            _, printed = process.communicate()
     assert process.returncode == 130
-    assert told == "interrupted: what is done is saved; run the same command again to go on\n"
+    assert printed == "interrupted: what is done is saved; run the same command again to go on\n"
 
 
 def test_before_the_work_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,8 +93,8 @@ def test_nothing_usable_gives_2(full: Path, tmp_path: Path) -> None:
     assert not out.exists()
     (row,) = written(tmp_path / "bad.jsonl.rejected.jsonl")
     assert (row["line"], row["field"]) == (1, "text")
-    told = llm4tag("tag", tmp_path / "bad.jsonl", "--store", full, "-o", out, "--rejects", tmp_path / "r.jsonl")
-    assert f"1 set aside in {tmp_path / 'r.jsonl'}; the first: " in told.stderr
+    printed = llm4tag("tag", tmp_path / "bad.jsonl", "--store", full, "-o", out, "--rejects", tmp_path / "r.jsonl")
+    assert f"1 set aside in {tmp_path / 'r.jsonl'}; the first: " in printed.stderr
     assert len(written(tmp_path / "r.jsonl")) == 1
 
 
@@ -198,13 +198,13 @@ def test_stopped_and_gone_on_with(full: Path, tmp_path: Path, way: signal.Signal
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(way)
-        _, told = process.communicate()
+        _, printed = process.communicate()
     kept = out.read_bytes().count(b"\n")
     assert 5 <= kept < 150
     if way is signal.SIGINT:
         assert process.returncode == 130
-        assert "results are saved in" in told
-        assert "run the same command again to go on" in told
+        assert "results are saved in" in printed
+        assert "run the same command again to go on" in printed
     else:
         with out.open("ab") as stream:
             stream.write(b'{"id": "torn", "ta')
@@ -218,7 +218,7 @@ def test_stopped_and_gone_on_with(full: Path, tmp_path: Path, way: signal.Signal
 def test_an_output_that_cannot_be_is_refused(full: Path, tmp_path: Path) -> None:
     file = jsonl(tmp_path / "new.jsonl", *ROWS)
     before = Path(file).read_bytes()
-    for output, told in (
+    for output, printed in (
         (file, "is the input"),
         (tmp_path / "none" / "out.jsonl", "there is no folder"),
         ("/dev/null", "use -o - for a stream"),
@@ -226,7 +226,7 @@ def test_an_output_that_cannot_be_is_refused(full: Path, tmp_path: Path) -> None
     ):
         done = llm4tag("tag", file, "--store", full, "-o", output, "--no-llm", "--overwrite")
         assert done.exit_code == 2, done.output
-        assert told in done.stderr
+        assert printed in done.stderr
     assert Path(file).read_bytes() == before
 
 

@@ -61,8 +61,8 @@ def test_a_model_that_can_never_answer_gives_1_and_keeps_nothing(
         assert "no model x; name a model that the provider has as model" in missing.stderr
         assert out.read_bytes() == b""
         fake.chat = lambda _: Reply('{"tags": ["Web"]}')
-        mended = llm4tag(*served)
-    assert mended.exit_code == 0, mended.output
+        repaired = llm4tag(*served)
+    assert repaired.exit_code == 0, repaired.output
     assert ids(out) == ["1", "2", "3"]
 
 

@@ -40,7 +40,7 @@ def test_ctrl_c_sends_what_was_begun(full: Path) -> None:
                 assert process.poll() is None
                 time.sleep(0.01)
             process.send_signal(signal.SIGINT)
-            _, told = process.communicate()
+            _, printed = process.communicate()
     assert process.returncode == 130
-    assert told == "interrupted: what is done is saved; run the same command again to go on\n"
+    assert printed == "interrupted: what is done is saved; run the same command again to go on\n"
     assert {"tagging", "judge", "ask"} <= set(collector.names)

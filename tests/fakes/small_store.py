@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Assignment, Passage, Tag, TaggedContent, TagResult
+from llm4tag.schema.options import TagOptions
 
 TAGS = [
     Tag(id="mail", name="Mail", description="Electronic letters", aliases=("e-mail",), parents=("topic",)),

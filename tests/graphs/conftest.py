@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.runtime import close_shared_runtimes
+from llm4tag.graphs.context import close_shared_runtimes
+from llm4tag.schema.options import TagOptions
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.scripted_llm import api_key, fake  # noqa: F401
 from tests.fakes.small_store import store, vocabulary_store  # noqa: F401

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.context import shared_runtime
 from llm4tag.graphs.decide import conditions_of
 from llm4tag.graphs.plan import plan_of
-from llm4tag.graphs.runtime import shared_runtime
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.models.local import local_model as opening
 from llm4tag.models.local.server_process import Server
 from llm4tag.schema import Tag, TagResult, UsageError
+from llm4tag.schema.options import TagOptions
 from llm4tag.training.recall_fit import fit_recall
 from tests.fakes.adapters import adapter_folder, base_file, sha256
 from tests.fakes.history import fill

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.plan import QuestionPlan, question_plan
 from llm4tag.prompts import profile_source
 from llm4tag.schema import Recipe
+from llm4tag.schema.options import TagOptions
 from llm4tag.schema.profile import StepChoices
 from llm4tag.tools.recall_plan import RecallPlan
 from tests.fakes.openai_server import FakeOpenAI

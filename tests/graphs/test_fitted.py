@@ -4,7 +4,6 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
@@ -20,6 +19,7 @@ from llm4tag.schema import (
     TagResult,
     UsageError,
 )
+from llm4tag.schema.options import TagOptions
 from llm4tag.training.recall_fit import fit_recall
 from tests.fakes.history import contents, fill
 from tests.fakes.openai_server import FakeOpenAI
@@ -150,7 +150,7 @@ async def test_a_content_of_history_is_tagged_as_if_it_were_new(fitted: str) -> 
         await fit_recall(opened, quiet)
     own = {t.id: t.confidence for t in (await tag({"id": "odd", "text": odd.text}, fitted)).tags}
     other = {t.id: t.confidence for t in (await tag({"id": "other", "text": odd.text}, fitted)).tags}
-    assert own["rare"] < 0.1 < other["rare"], "another content of the same words is told by it, itself is not"
+    assert own["rare"] < 0.1 < other["rare"], "another content of the same words is tagged by it, itself is not"
 
 
 async def test_tags_that_came_after_the_fit_are_judged_whatever_recall_thinks_of_them(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.ingest.ingest_run import ingest_history, ingest_vocabulary
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import TagResult
+from llm4tag.schema.options import TagOptions
 
 DATA = resources.files("llm4tag").joinpath("demo_data")
 

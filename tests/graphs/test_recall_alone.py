@@ -6,7 +6,6 @@ from typing import cast
 
 import pytest
 
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
@@ -20,6 +19,7 @@ from llm4tag.schema import (
     TagResult,
     UsageError,
 )
+from llm4tag.schema.options import TagOptions
 
 MAIL: TaggingInput = {"id": "new", "text": "a mail reader with imap for the terminal"}
 
@@ -110,7 +110,7 @@ async def test_bad_contents_are_refused_with_the_field(store: str, content: dict
 
 
 @pytest.mark.parametrize("content", [{}, {"id": "x"}, {"text": 5}])
-async def test_bad_contents_are_told_before_anything_is_opened(content: dict[str, object]) -> None:
+async def test_bad_contents_are_reported_before_anything_is_opened(content: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="'text'"):
         await tag(cast(TaggingInput, content))
 

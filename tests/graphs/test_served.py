@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from blockbuster import blockbuster_ctx
 
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.tagging import graph
+from llm4tag.schema.options import TagOptions
 
 
 @pytest.mark.parametrize("use_llm", [False, True])

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from llm4tag.graphs.context import TagOptions
+from llm4tag.graphs.context import shared_runtime
 from llm4tag.graphs.decide import CalibratorChoice, conditions_of
 from llm4tag.graphs.plan import plan_of
-from llm4tag.graphs.runtime import shared_runtime
 from llm4tag.schema import TagResult
+from llm4tag.schema.options import TagOptions
 from tests.fakes.calibrators import calibrator, scored
 from tests.fakes.openai_server import FakeOpenAI, Reply
 from tests.fakes.scripted_llm import asked_labels, judged_label, likes, rated_labels

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import CallbackManager
 
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import UsageError
+from llm4tag.schema.options import TagOptions
 from llm4tag.tools.agent_tools import recall_tools
 from tests.fakes.openai_server import Failure, FakeOpenAI, Reply
 from tests.fakes.scripted_llm import likes
@@ -66,11 +66,11 @@ async def test_tokens_and_cost_stand_at_questions_nodes_and_the_whole(
     await graph.ainvoke(MAIL, context=options(model="openai/gpt-4o-mini", samples=2, judge_top=3))
     asked = [facts(span) for span in spans.named("ask")]
     assert len(asked) == len(fake.chat_requests) == 5
-    for told in asked:
-        assert (told["llm.token_count.prompt"], told["llm.token_count.completion"]) == (1000, 10)
-        assert told["llm.cost.total"] == pytest.approx(0.000156)
-        assert told["llm.model_name"] == "openai/gpt-4o-mini"
-        assert told["llm4tag.cached"] is False
+    for said in asked:
+        assert (said["llm.token_count.prompt"], said["llm.token_count.completion"]) == (1000, 10)
+        assert said["llm.cost.total"] == pytest.approx(0.000156)
+        assert said["llm.model_name"] == "openai/gpt-4o-mini"
+        assert said["llm4tag.cached"] is False
     (judge,), (generate,), (whole,) = spans.named("judge"), spans.named("generate"), spans.named("tagging")
     assert [facts(span)["llm4tag.prompt_tokens"] for span in (judge, generate, whole)] == [3000, 2000, 5000]
     assert facts(whole)["llm4tag.cost"] == pytest.approx(5 * 0.000156)
@@ -89,8 +89,8 @@ async def test_kept_answers_are_marked_and_cost_nothing(options: Options, spans:
     spans.exporter.clear()
     await graph.ainvoke(MAIL, context=chosen)
     asked = [facts(span) for span in spans.named("ask")]
-    assert [told["llm4tag.cached"] for told in asked] == [True, True]
-    assert {(told["llm.token_count.total"], told["llm.cost.total"]) for told in asked} == {(0, 0.0)}
+    assert [said["llm4tag.cached"] for said in asked] == [True, True]
+    assert {(said["llm.token_count.total"], said["llm.cost.total"]) for said in asked} == {(0, 0.0)}
     assert facts(spans.named("tagging")[0])["llm4tag.cached_answers"] == 2
 
 

@@ -1,4 +1,4 @@
-"""What someone who watches a run is told at each stage: enough to draw it, and nothing that changes a result."""
+"""Events for someone who watches a run: enough to draw each stage, and nothing that changes a result."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from llm4tag.graphs.context import TagOptions
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
 from llm4tag.schema import CalibrationNote, Evidence, Signals, TagResult
+from llm4tag.schema.options import TagOptions
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.small_store import HISTORY
 
@@ -20,10 +20,10 @@ async def events(options: TagOptions) -> list[dict[str, Any]]:
     return [part async for part in graph.astream(MAIL, context=options, stream_mode="custom")]
 
 
-def merged(told: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def merged(said: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return what all stages said of each tag, as a reader puts it together."""
     tags: dict[str, dict[str, Any]] = {}
-    for event in told:
+    for event in said:
         for one in event.get("tags", []) if event["stage"] != "report" else []:
             tags.setdefault(one["id"], {}).update(one)
     return tags
@@ -34,15 +34,15 @@ async def test_stages_together_say_what_the_result_says(
     options: Callable[..., TagOptions], chosen: dict[str, Any]
 ) -> None:
     watched = options(widen_below=1.0, watched=True, **chosen)
-    told = merged(await events(watched))
+    said = merged(await events(watched))
     result = TagResult.model_validate(await graph.ainvoke(MAIL, context=watched))
     assert result.tags
-    assert [told[tag.id] for tag in result.tags] == [tag.model_dump(mode="json") for tag in result.tags]
+    assert [said[tag.id] for tag in result.tags] == [tag.model_dump(mode="json") for tag in result.tags]
 
 
 async def test_recall_says_the_texts_behind_its_evidence(options: Callable[..., TagOptions]) -> None:
-    told = await events(options(use_llm=False, watched=True, max_rounds=2, widen_below=1.0))
-    fuse = [event for event in told if event["stage"] == "fuse_candidates"]
+    said = await events(options(use_llm=False, watched=True, max_rounds=2, widen_below=1.0))
+    fuse = [event for event in said if event["stage"] == "fuse_candidates"]
     texts = {id_: text for id_, text, _ in HISTORY}
     mail = next(tag for tag in fuse[0]["tags"] if tag["id"] == "mail")
     neighbours = [one["id"] for item in mail["evidence"] if item["path"] == "c2c2t" for one in item["neighbours"]]
@@ -56,29 +56,31 @@ async def test_recall_says_the_texts_behind_its_evidence(options: Callable[..., 
 
 
 async def test_knowledge_says_what_the_llm_is_shown(options: Callable[..., TagOptions]) -> None:
-    told = {event["stage"]: event for event in await events(options(watched=True))}
-    shown = told["retrieve_knowledge"]["shown"]
+    said = {event["stage"]: event for event in await events(options(watched=True))}
+    shown = said["retrieve_knowledge"]["shown"]
     assert [passage["title"] for passage in shown["passages"]] == ["IMAP"]
     assert "mail" in shown["examples"][0]["text"]
-    judged = {tag["id"]: Signals.model_validate(tag["signals"]) for tag in told["judge"]["tags"]}
+    judged = {tag["id"]: Signals.model_validate(tag["signals"]) for tag in said["judge"]["tags"]}
     assert judged["mail"].p_yes is not None
     assert judged["mail"].agreement is None
-    asked = {tag["id"]: Signals.model_validate(tag["signals"]) for tag in told["generate"]["tags"]}
+    asked = {tag["id"]: Signals.model_validate(tag["signals"]) for tag in said["generate"]["tags"]}
     assert asked["mail"].p_yes == judged["mail"].p_yes
     assert asked["mail"].agreement == 1.0
-    notes = [CalibrationNote.model_validate(tag["calibration"]) for tag in told["calibrate"]["tags"]]
+    notes = [CalibrationNote.model_validate(tag["calibration"]) for tag in said["calibrate"]["tags"]]
     assert {note.status for note in notes} == {"uncalibrated"}
     assert all("no calibrator" in note.reason for note in notes)
 
 
-async def test_a_failing_llm_is_told_where_it_fails(options: Callable[..., TagOptions], fake: FakeOpenAI) -> None:
+async def test_a_failing_llm_is_reported_at_its_stage(
+    options: Callable[..., TagOptions], fake: FakeOpenAI
+) -> None:
     fake.key = "another key"
-    told = {event["stage"]: event for event in await events(options(watched=True))}
-    assert "401" in told["judge"]["failure"] or "key" in told["judge"]["failure"].lower()
-    assert "generate" not in told
+    said = {event["stage"]: event for event in await events(options(watched=True))}
+    assert "401" in said["judge"]["failure"] or "key" in said["judge"]["failure"].lower()
+    assert "generate" not in said
 
 
-async def test_nobody_else_is_told_names_and_texts(options: Callable[..., TagOptions]) -> None:
-    told = await events(options())
-    assert not [event for event in told if {"texts", "names", "shown"} & event.keys()]
-    assert not [event for event in told if event["stage"] != "report" and "tags" in event]
+async def test_nobody_else_is_reported_names_and_texts(options: Callable[..., TagOptions]) -> None:
+    said = await events(options())
+    assert not [event for event in said if {"texts", "names", "shown"} & event.keys()]
+    assert not [event for event in said if event["stage"] != "report" and "tags" in event]

@@ -267,7 +267,7 @@ async def test_tasks_write_and_search_at_once(store: KnowledgeStore) -> None:
         for _ in range(20):
             query = SearchQuery(text="shared", vector=await store.embed_query("shared"), limit=500)
             for hit in await store.search(Collection.CONTENTS, query):
-                # Beside a write one leg may see a content before the other: a server runs them one by one.
+                # During a write one leg may see a content before the other: a server runs them one by one.
                 assert (hit.keyword_score, hit.vector_score) != (None, None)
                 assert hit.id in expected
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class WriterProcess:
-    """A writing process that is told what to do, a line at a time."""
+    """A writing process that gets its commands line by line."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -136,7 +136,7 @@ def _ingest(path: Path) -> subprocess.Popen[str]:
 
 
 def _kill_after(path: Path, batches: int) -> int:
-    """Ingest until so many batches were acknowledged, kill -9, and return the last acknowledged count."""
+    """Ingest until that number of batches was acknowledged, kill -9, and return the last acknowledged count."""
     with _ingest(path) as process:
         assert process.stdout is not None
         acknowledged = 0

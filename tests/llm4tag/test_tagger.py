@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from llm4tag import Tagger
-from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.runtime import close_shared_runtimes
+from llm4tag.graphs.context import close_shared_runtimes
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.result_files import STORE_HOLDS
 from llm4tag.schema import Assignment, Content, Provenance, StoreNotFoundError, Tag, TaggedContent, UsageError
+from llm4tag.schema.options import TagOptions
 
 
 @pytest.fixture

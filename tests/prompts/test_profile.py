@@ -83,15 +83,15 @@ def test_a_copy_can_be_changed(tmp_path: Path) -> None:
         ("about = ", "is no TOML file"),
     ],
 )
-def test_what_cannot_be_used_is_told_by_file_and_field(tmp_path: Path, body: str, words: str) -> None:
+def test_what_cannot_be_used_is_reported_by_file_and_field(tmp_path: Path, body: str, words: str) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(body, "utf-8")
-    with pytest.raises(UsageError, match=words) as told:
+    with pytest.raises(UsageError, match=words) as raised:
         read_profile(str(file))
-    assert str(file) in str(told.value)
+    assert str(file) in str(raised.value)
 
 
-def test_unknown_profiles_are_told(tmp_path: Path) -> None:
+def test_unknown_profiles_are_reported(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="profile: there is no profile 'poems'; give one of advertisement, "):
         read_profile("poems")
     with pytest.raises(UsageError, match=r"No such file.*give the path of a readable \.toml file"):

@@ -31,26 +31,26 @@ def test_settings_are_shown_without_secrets(
         *("--max-error", "0.05", "--port", "8123", "--show-settings"),
     )
     assert shown.exit_code == 0, shown.output
-    told = json.loads(shown.stdout)
-    assert told["options"]["store"] == str(served_store)
-    assert told["options"]["max_error"] == 0.05
-    assert told["settings"]["api_key"] == "**********"
-    assert told["keys"] == {"newsroom": "tag"}
-    assert told["address"] == "http://127.0.0.1:8123"
-    assert told["cors"] == []
+    printed = json.loads(shown.stdout)
+    assert printed["options"]["store"] == str(served_store)
+    assert printed["options"]["max_error"] == 0.05
+    assert printed["settings"]["api_key"] == "**********"
+    assert printed["keys"] == {"newsroom": "tag"}
+    assert printed["address"] == "http://127.0.0.1:8123"
+    assert printed["cors"] == []
     for secret in ("secret-key", "password", key):
         assert secret not in shown.output
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "printed"),
     [
         (None, "is not installed; install what the server needs (`pip install 'llm4tag[serve]'`)"),
         ("0.8.7", "is 0.8.7, and 0.16"),
     ],
 )
-def test_a_missing_or_an_old_server_package_is_told(
-    served_store: Path, monkeypatch: pytest.MonkeyPatch, found: str | None, told: str
+def test_a_missing_or_an_old_server_package_is_reported(
+    served_store: Path, monkeypatch: pytest.MonkeyPatch, found: str | None, printed: str
 ) -> None:
     def version(name: str) -> str:
         if found is None:
@@ -60,16 +60,16 @@ def test_a_missing_or_an_old_server_package_is_told(
     monkeypatch.setattr("llm4tag.serving.launch.version", version)
     refused = llm4tag("serve", "--store", served_store, "--no-llm")
     assert refused.exit_code == 2
-    assert told in refused.output
+    assert printed in refused.output
 
 
-def test_no_store_is_told_before_anything_is_served(tmp_path: Path) -> None:
+def test_no_store_is_reported_before_anything_is_served(tmp_path: Path) -> None:
     refused = llm4tag("serve", "--store", tmp_path / "none.llm4tag", "--no-llm")
     assert refused.exit_code == 1
     assert "none.llm4tag" in refused.output
 
 
-def test_a_taken_port_is_told(served_store: Path) -> None:
+def test_a_taken_port_is_reported(served_store: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

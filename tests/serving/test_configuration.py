@@ -1,4 +1,4 @@
-"""What LangGraph is told: the repository's file, and the image it would be built into."""
+"""The configuration for LangGraph: the repository's file, and the image that it would be built into."""
 
 import json
 import re

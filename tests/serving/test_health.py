@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.runtime import close_shared_runtimes
+from llm4tag.graphs.context import close_shared_runtimes
+from llm4tag.schema.options import TagOptions
 from llm4tag.serving.health import Health, Readiness
 from tests.fakes.openai_server import FakeOpenAI
 

@@ -28,7 +28,7 @@ def test_only_the_hash_is_kept(tmp_path: Path) -> None:
         remove(path, "newsroom")
 
 
-def test_wrong_files_are_told(tmp_path: Path) -> None:
+def test_wrong_files_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_text('{"keys": [{"name": "a", "scope": "all", "sha256": "x", "made": "now"}]}')
     with pytest.raises(UsageError, match=r"keys\.json, keys\.0\.scope"):

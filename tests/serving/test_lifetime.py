@@ -55,11 +55,11 @@ def test_it_starts_without_a_file_in_an_empty_folder(first: ServeProcess, folder
 
 
 def test_its_settings_are_logged_without_secrets(first: ServeProcess) -> None:
-    (told,) = first.lines("settings")
-    assert told["settings"]["api_key"] == "**********"
-    assert told["options"]["samples"] == 0
-    assert told["cors"] == [STUDIO]
-    assert told["keys"] == {"this-run": "admin"}
+    (printed,) = first.lines("settings")
+    assert printed["settings"]["api_key"] == "**********"
+    assert printed["options"]["samples"] == 0
+    assert printed["cors"] == [STUDIO]
+    assert printed["keys"] == {"this-run": "admin"}
     written = (first.folder / "stdout").read_text()
     assert "secret-key" not in written
     assert first.key not in written

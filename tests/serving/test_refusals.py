@@ -78,7 +78,7 @@ def test_callers_choose_neither_store_nor_model(server: ServeProcess, keys: ApiK
 
 
 def test_wrong_options_are_refused_and_not_dropped(server: ServeProcess) -> None:
-    for context, told in (
+    for context, printed in (
         ({"tpo": 3}, "tpo: extra inputs are not permitted"),
         ({"top": 0}, "top: input should be greater than or equal to 1"),
         ({"review_at": 0.9}, "review_at: must not be above the confidence for accepting"),
@@ -86,7 +86,7 @@ def test_wrong_options_are_refused_and_not_dropped(server: ServeProcess) -> None
     ):
         answer = server.post("/runs/wait", {**RUN, "context": context})
         assert answer.status_code == 422
-        assert told in answer.json()["detail"]
+        assert printed in answer.json()["detail"]
 
 
 def test_errors_of_a_run_come_with_status_200_and_their_words(server: ServeProcess) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from llm4tag.graphs.context import TagOptions
-from llm4tag.graphs.runtime import close_shared_runtimes
+from llm4tag.graphs.context import close_shared_runtimes
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.models.embedder import Progress
 from llm4tag.schema import UsageError
+from llm4tag.schema.options import TagOptions
 from llm4tag.tools import recall
 from llm4tag.tools.agent_tools import recall_tools
 from llm4tag.tools.artifacts import StoreReader
