@@ -10,8 +10,12 @@ ROOT = Path(__file__).parents[1]
 DIALECT = ("anew", "mend", "mends", "mended", "told", "beside", "likewise", "goes by", "so many")
 """Words for which plain modern English has a better one: again, repair, said, next to, also …"""
 CLEAN = (
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "README.md",
     "benchmarks",
     "calibration",
+    "docs",
     "knowledge_store",
     "tools",
     "llm4tag/evaluation",
