@@ -11,7 +11,7 @@ DIALECT = ("anew", "mend", "mends", "mended", "told", "beside", "likewise", "goe
 """Words for which plain modern English has a better one: again, repair, said, next to, also …"""
 PLACES = (
     *("schema", "models", "prompts", "knowledge_store", "calibration", "tools", "graphs", "training", "llm4tag"),
-    *("benchmarks", "scripts", "tests", "docs", "README.md", "CONTRIBUTING.md"),
+    *("benchmarks", "scripts", "tests", "docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
 )
 """The folders and files that are scanned; templates of prompts are not, because they must not change."""
 _LISTS = {"test_words.py", "test_docs.py"}

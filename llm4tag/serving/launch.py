@@ -72,7 +72,7 @@ def check_api() -> str:
         raise UsageError(
             f"{API_PACKAGE} is {found}, and {'.'.join(map(str, API_LOW))} or later is needed, below "
             f"{'.'.join(map(str, API_HIGH))}: an installer takes an old one silently where grpcio clashes "
-            "(docs/dependencies.md)",
+            "(docs/reference/versions.md)",
             remedy=remedy,
         )
     return found
