@@ -14,8 +14,8 @@ PLACES = (
     *("benchmarks", "scripts", "tests", "docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
 )
 """The folders and files that are scanned; templates of prompts are not, because they must not change."""
-_LISTS = {"test_words.py", "test_docs.py"}
-"""These tests list the words."""
+_LISTS = {"test_words.py"}
+"""Tests that list the words."""
 # An underscore ends a word, so names are found too; a phrase may go over the end of a line.
 _ANY = "|".join(DIALECT).replace(" ", r"[\s#]+")
 _FOUND = re.compile(rf"(?<![a-z])(?:{_ANY})(?![a-z])", re.IGNORECASE)
