@@ -33,7 +33,7 @@ class Panel(StrEnum):
 
 @dataclass(frozen=True)
 class Option:
-    """What is known of an option besides its type, default, range and help text.
+    """The parts of an option other than its type, default, range and help text.
 
     Args:
         panel: the group that it is shown in.

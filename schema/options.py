@@ -1,4 +1,4 @@
-"""The options of tagging: what a caller can choose, besides the content."""
+"""The options of tagging: everything that a caller can choose, apart from the content."""
 
 from typing import Annotated, Any, Self
 

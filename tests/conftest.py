@@ -13,7 +13,7 @@ from platformdirs import user_cache_path
 from llm4tag.models.local.model_download import pull
 from tests.fakes.weaviate_server import SCRIPT, WeaviateServer, running
 
-KEPT = {"LLM4TAG_SHARED_DATA", "LLM4TAG_TEST_MODELS", "LLM4TAG_TEST_WEAVIATE", "LLM4TAG_WEAVIATE_HOME"}
+PASSED_ON = {"LLM4TAG_SHARED_DATA", "LLM4TAG_TEST_MODELS", "LLM4TAG_TEST_WEAVIATE", "LLM4TAG_WEAVIATE_HOME"}
 SETTINGS = ("LLM4TAG_", "OTEL_", "OPENINFERENCE_", "LANGSMITH_", "LANGCHAIN_")
 
 NO_SERVER = pytest.StashKey[str]()
@@ -23,7 +23,7 @@ NO_SERVER = pytest.StashKey[str]()
 def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Give every test a cache folder of its own and none of the caller's settings; nothing is traced anywhere."""
     for name in list(os.environ):
-        if name.startswith(SETTINGS) and name not in KEPT:
+        if name.startswith(SETTINGS) and name not in PASSED_ON:
             monkeypatch.delenv(name)
     monkeypatch.setenv("LLM4TAG_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 

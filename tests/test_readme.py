@@ -1,4 +1,4 @@
-"""The README's Python example, run as it stands."""
+"""The README's Python example, run as it is."""
 
 import re
 from pathlib import Path

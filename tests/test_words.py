@@ -7,7 +7,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DIALECT = ("anew", "mend", "mends", "mended", "told", "beside", "likewise", "goes by", "so many")
+DIALECT = (
+    *(
+        "anew",
+        "mend",
+        "mends",
+        "mended",
+        "told",
+        "beside",
+        "besides",
+        "kept",
+        "stand",
+        "stands",
+        "likewise",
+        "goes by",
+    ),
+    "so many",
+)
 """Words for which plain modern English has a better one: again, repair, said, next to, also …"""
 PLACES = (
     *("schema", "models", "prompts", "knowledge_store", "calibration", "tools", "graphs", "training", "llm4tag"),
@@ -47,6 +63,6 @@ def test_the_words_are_found_in_names_and_over_lines(text: str) -> None:
     assert _FOUND.search(text)
 
 
-@pytest.mark.parametrize("text", ["besides", "recommended", "mending", "manewer", "amend"])
+@pytest.mark.parametrize("text", ["recommended", "mending", "manewer", "amend"])
 def test_other_words_are_not_found(text: str) -> None:
     assert not _FOUND.search(text)

@@ -60,7 +60,7 @@ def test_the_llm_leads_where_there_is_no_history() -> None:
     assert [item.tag for item in combine(pair, gather(recall, {}, said), WITHOUT_HISTORY)] == ["b", "a"]
 
 
-def test_a_probability_in_words_stands_in_for_a_judgement_and_yields_to_one() -> None:
+def test_a_probability_in_words_replaces_a_missing_judgement_alone() -> None:
     recall = {"a": 0.5, "b": 0.5, "c": 0.5}
     judged = {"a": Judgement(p_yes=0.9, mass=1.0), "b": Judgement(p_yes=0.2, mass=1.0)}
     said = {"a": 0.9, "b": 0.2, "c": None}

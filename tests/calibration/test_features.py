@@ -33,7 +33,7 @@ def test_a_row_a_candidate_all_finite() -> None:
     assert evidence_rows([], BACKING).shape == (0, len(FUSION_COLUMNS))
 
 
-def test_a_tag_that_the_linear_scorer_knows_and_did_not_keep_is_below_all_that_it_kept() -> None:
+def test_a_tag_that_the_linear_scorer_knows_without_evidence_is_below_all_that_have_some() -> None:
     some = (candidate("a", LinearEvidence(score=1, raw=-0.2)), candidate("b"), candidate("new"))
     assert column("linear", *some) == [-0.2, -0.2, 0.0]
     assert BACKING.seen_rows(some).tolist() == [True, True, False]

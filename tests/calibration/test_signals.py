@@ -11,7 +11,7 @@ from llm4tag.prompts.judge import Judgement
 from llm4tag.schema import Signals
 
 
-def test_signals_stand_raw_and_missing_ones_are_missing() -> None:
+def test_signals_are_raw_and_missing_ones_are_missing() -> None:
     said = {"a": Judgement(p_yes=None, mass=0.0), "b": Judgement(p_yes=0.7, mass=0.9)}
     found = gather({"a": 0.5, "b": 0.25, "c": 0.0}, {"a": (1 / 3, 3)}, said, {"b": 0.0})
     assert found["a"] == Signals(recall=0.5, agreement=1 / 3, samples=3, yes_no_mass=0.0)

@@ -55,9 +55,9 @@ def test_calibrate_then_accept_by_error(full: Path, labelled: str, new: str, tmp
     args = ("tag", new, "--store", full, "--no-llm", "-o", out, "--overwrite")
     assert llm4tag(*args, "--max-error", smallest).exit_code == 0
     found = decisions(out)
-    kept = ask(full, lambda store: load_calibrator(store, with_llm=False))
-    assert kept is not None
-    threshold = kept.threshold(smallest)
+    saved = ask(full, lambda store: load_calibrator(store, with_llm=False))
+    assert saved is not None
+    threshold = saved.threshold(smallest)
     assert threshold is not None
     assert {status for *_, status in found} == {"calibrated"}
     assert all(

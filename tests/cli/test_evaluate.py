@@ -60,11 +60,11 @@ def test_a_sample_is_the_first_by_hash(store: Path, labelled: str, tmp_path: Pat
     assert json.loads(smaller.stdout)["documents"] == 1
 
 
-def test_results_kept_and_in_memory_measure_the_same(store: Path, labelled: str, tmp_path: Path) -> None:
+def test_results_in_a_file_and_in_memory_measure_the_same(store: Path, labelled: str, tmp_path: Path) -> None:
     args = ("evaluate", labelled, "--store", store, "--no-llm", "--json", "-")
     in_memory = json.loads(llm4tag(*args).stdout)
-    kept = json.loads(llm4tag(*args, "-o", tmp_path / "out.jsonl").stdout)
-    assert in_memory["metrics"] == pytest.approx(kept["metrics"])
+    saved = json.loads(llm4tag(*args, "-o", tmp_path / "out.jsonl").stdout)
+    assert in_memory["metrics"] == pytest.approx(saved["metrics"])
     tagged = llm4tag("tag", labelled, "--store", store, "--no-llm", "-o", tmp_path / "out.jsonl")
     assert "3 of 3 contents are tagged already" in tagged.stderr
 

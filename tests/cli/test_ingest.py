@@ -39,7 +39,7 @@ def test_vocabulary_history_knowledge(store: Path, tmp_path: Path) -> None:
     assert found.embedding == "none"
 
 
-def test_rows_set_aside_give_3_and_stand_in_a_file(store: Path, tmp_path: Path) -> None:
+def test_rows_set_aside_give_3_and_are_in_a_file(store: Path, tmp_path: Path) -> None:
     file = jsonl(
         tmp_path / "h.jsonl",
         {"id": "1", "text": "t", "tags": ["web", "gone"]},
@@ -231,18 +231,18 @@ def test_interrupted_and_resumed(store: Path, tmp_path: Path, way: signal.Signal
             process.wait()
         assert process.stderr is not None
         printed = process.stderr.read()
-    kept = statistics(store).contents
-    assert kept >= 256
-    assert kept % 256 == 0
+    saved = statistics(store).contents
+    assert saved >= 256
+    assert saved % 256 == 0
     if way is signal.SIGINT:
         assert process.returncode == 130
         counted = re.match(
             r"interrupted: at least ([\d,]+) rows are done and saved; run the same command", printed
         )
         assert counted is not None, printed
-        assert kept - 256 <= int(counted.group(1).replace(",", "")) <= kept
-    rows: list[dict[str, Any]] = [{"id": str(n), "text": "t", "tags": ["web"]} for n in range(kept + 100)]
+        assert saved - 256 <= int(counted.group(1).replace(",", "")) <= saved
+    rows: list[dict[str, Any]] = [{"id": str(n), "text": "t", "tags": ["web"]} for n in range(saved + 100)]
     done = llm4tag("ingest", "history", jsonl(tmp_path / "all.jsonl", *rows), "--store", store)
     assert done.exit_code == 0
     found = statistics(store)
-    assert (found.contents, found.assignments.human) == (kept + 100, kept + 100)
+    assert (found.contents, found.assignments.human) == (saved + 100, saved + 100)

@@ -199,8 +199,8 @@ def test_stopped_and_gone_on_with(full: Path, tmp_path: Path, way: signal.Signal
             time.sleep(0.01)
         process.send_signal(way)
         _, printed = process.communicate()
-    kept = out.read_bytes().count(b"\n")
-    assert 5 <= kept < 150
+    saved = out.read_bytes().count(b"\n")
+    assert 5 <= saved < 150
     if way is signal.SIGINT:
         assert process.returncode == 130
         assert "results are saved in" in printed
@@ -210,7 +210,7 @@ def test_stopped_and_gone_on_with(full: Path, tmp_path: Path, way: signal.Signal
             stream.write(b'{"id": "torn", "ta')
     done = llm4tag(*args)
     assert done.exit_code == 0, done.output
-    assert f"{kept} of 150 contents are tagged already" in done.stderr
+    assert f"{saved} of 150 contents are tagged already" in done.stderr
     assert ("torn" in done.stderr) == (way is signal.SIGKILL)
     assert ids(out) == sorted(row["id"] for row in rows)
 

@@ -21,9 +21,9 @@ def test_an_adapter_is_converted_to_a_file_or_to_the_cache(tmp_path: Path) -> No
     assert done.exit_code == 0, done.output
     assert done.stdout.strip() == str(out)
     assert len(gguf.GGUFReader(out).tensors) == 8
-    kept = llm4tag("train", "convert", folder, "--base", base)
+    saved = llm4tag("train", "convert", folder, "--base", base)
     path = settings().cache_dir / "adapters" / f"{sha256(folder / 'adapter.safetensors')}.gguf"
-    assert kept.stdout.strip() == str(path)
+    assert saved.stdout.strip() == str(path)
     assert path.read_bytes() == out.read_bytes()
     unknown = llm4tag("train", "convert", folder)
     assert unknown.exit_code == 1

@@ -53,7 +53,7 @@ async def test_every_span_has_a_verb_and_the_contents_id(options: Options, spans
     assert all(span.status.is_ok for span in spans.all)
 
 
-async def test_tokens_and_cost_stand_at_questions_nodes_and_the_whole(
+async def test_tokens_and_cost_are_at_questions_nodes_and_the_whole(
     options: Options, fake: FakeOpenAI, spans: Spans
 ) -> None:
     answer = likes("Mail")
@@ -83,7 +83,7 @@ async def test_an_unknown_price_is_left_out(options: Options, spans: Spans) -> N
     assert "llm.cost.total" not in facts(asked)
 
 
-async def test_kept_answers_are_marked_and_cost_nothing(options: Options, spans: Spans) -> None:
+async def test_cached_answers_are_marked_and_cost_nothing(options: Options, spans: Spans) -> None:
     chosen = options(model="openai/gpt-4o-mini", samples=1, judge_top=1)
     await graph.ainvoke(MAIL, context=chosen)
     spans.exporter.clear()

@@ -25,7 +25,7 @@ async def tag(content: TaggingInput, options: TagOptions) -> TagResult:
     return TagResult.model_validate(await graph.ainvoke(content, context=options))
 
 
-async def test_signals_stand_raw_next_to_an_uncalibrated_confidence(options: Options) -> None:
+async def test_signals_are_raw_next_to_an_uncalibrated_confidence(options: Options) -> None:
     result = await tag(MAIL, options(samples=3))
     by_id = {item.id: item for item in result.tags}
     mail, chess = by_id["mail"].signals, by_id["server"].signals

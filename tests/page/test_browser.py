@@ -208,7 +208,7 @@ async def test_degraded_results_say_so(page: Page, server: PageServer) -> None:
     await expect(banner).to_contain_text("Try again once the model answers")
 
 
-async def test_a_key_is_asked_for_and_kept_in_this_tab_alone(page: Page, server: PageServer) -> None:
+async def test_a_key_is_asked_for_and_saved_in_this_tab_alone(page: Page, server: PageServer) -> None:
     async def answer(request: Request) -> Response:
         known = request.headers.get("x-api-key") == "right-key"
         return await (WHOLE if known else refused(401, "no key, or none that is known"))(request)

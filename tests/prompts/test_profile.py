@@ -27,7 +27,7 @@ def test_each_kind_comes_in_both_languages() -> None:
 
 
 @pytest.mark.parametrize("name", profile_names())
-def test_a_profile_stands_in_the_rules_and_the_questions(name: str) -> None:
+def test_a_profile_is_in_the_rules_and_the_questions(name: str) -> None:
     words = read_profile(name).words
     context = PromptContext(content=CONTENT, words=words)
     system, question = (message.content for message in judge_question(context, "Mail").messages)

@@ -75,7 +75,7 @@ async def test_changed_contents_are_tagged_again(tmp_path: Path) -> None:
     assert [one.id for one in read_results(path)] == ["b"]
 
 
-async def test_degraded_results_are_kept_unless_asked_for(tmp_path: Path) -> None:
+async def test_degraded_results_stay_unless_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     await written(path, result("a", degraded="model down"), result("b"))
     OutputFile.open(path, SETTINGS, CONTENTS).close()

@@ -29,7 +29,7 @@ def test_resolve_maps_only_what_is_exactly_one_tag() -> None:
 
 def test_within_follows_parents_at_any_depth_and_survives_cycles() -> None:
     assert VOCABULARY.within("g") == {"a", "b", "c"}
-    assert VOCABULARY.within("gone") == {"b", "c", "a"}, "an unknown parent is kept as a parent"
+    assert VOCABULARY.within("gone") == {"b", "c", "a"}, "an unknown parent stays a parent"
     with pytest.raises(KeyError):
         VOCABULARY.within("nobody")
 

@@ -79,7 +79,7 @@ def test_a_taken_port_is_reported(served_store: Path) -> None:
     assert "give another --port" in refused.output
 
 
-def test_what_others_reach_needs_kept_keys(served_store: Path, tmp_path: Path) -> None:
+def test_what_others_reach_needs_saved_keys(served_store: Path, tmp_path: Path) -> None:
     refused = llm4tag("serve", "--store", served_store, "--no-llm", "--host", "0.0.0.0")
     assert refused.exit_code == 2
     assert "llm4tag keys add" in refused.output

@@ -9,7 +9,7 @@ from llm4tag.serving.api_keys import Scope, add, find, load, remove
 from tests.fakes.command_line import llm4tag
 
 
-def test_only_the_hash_is_kept(tmp_path: Path) -> None:
+def test_only_the_hash_is_saved(tmp_path: Path) -> None:
     path = tmp_path / "made" / "keys.json"
     key = add(path, "newsroom", Scope.TAG)
     assert len(key) > 40

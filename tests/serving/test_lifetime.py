@@ -47,10 +47,10 @@ def first(folder: Path, options: tuple[object, ...]) -> Iterator[ServeProcess]:
 def test_it_starts_without_a_file_in_an_empty_folder(first: ServeProcess, folder: Path) -> None:
     assert first.key.startswith("llm4tag_")
     assert list((first.folder / "empty").iterdir()) == []
-    kept = folder / "state"
-    assert kept.stat().st_mode & 0o777 == 0o700
-    assert (kept / "keys.json").stat().st_mode & 0o777 == 0o600
-    assert first.key not in (kept / "keys.json").read_text()
+    saved = folder / "state"
+    assert saved.stat().st_mode & 0o777 == 0o700
+    assert (saved / "keys.json").stat().st_mode & 0o777 == 0o600
+    assert first.key not in (saved / "keys.json").read_text()
     assert first.wait(context=RECALL)["tags"][0]["id"] == "mail"
 
 
@@ -82,7 +82,7 @@ def test_studio_is_let_in_and_nobody_else(first: ServeProcess) -> None:
     assert search(Origin=STUDIO).status_code == 401
 
 
-def test_a_second_server_is_kept_away(first: ServeProcess, options: tuple[object, ...], folder: Path) -> None:
+def test_a_second_server_is_refused(first: ServeProcess, options: tuple[object, ...], folder: Path) -> None:
     (folder / "second").mkdir()
     refused = pytest.raises(AssertionError, match="a server is running with this state")
     with refused, running(folder / "second", *options):
@@ -93,7 +93,7 @@ def test_ready_says_what_is_down_and_why_to_those_with_a_key(first: ServeProcess
     assert first.get("/ready").status_code == 200
     own_fake.key = "another"
     try:
-        time.sleep(2.1)  # answers stand for two seconds
+        time.sleep(2.1)  # answers hold for two seconds
         answer = first.get("/ready")
         assert answer.status_code == 503
         assert answer.json()["store"] == {"status": "up", "why": ""}

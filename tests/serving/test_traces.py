@@ -14,7 +14,7 @@ def test_a_served_run_is_traced_once_with_its_nodes(served_store: Path, tmp_path
         ) as server,
     ):
         assert server.wait(context=RECALL)["tags"]
-        # It logs the item besides: both listen to the same run.
+        # It logs the item as well: both listen to the same run.
         assert len(server.lines("tagged")) == 1
         server.stop()
         names = collector.names

@@ -76,5 +76,5 @@ def test_coverage_is_the_share_of_a_name_within_four_words(text: str, low: float
 def test_rare_words_cover_more_of_a_name() -> None:
     index = PhraseIndex(VOCABULARY)
     rare, common = (index.coverage("machine learning", WordPlaces(word)) for word in ("machine", "learning"))
-    assert rare > common, "learning stands in two labels"
+    assert rare > common, "learning occurs in two labels"
     assert index.coverage("", WordPlaces("text")) == 0
