@@ -1,12 +1,14 @@
 """``llm4tag train export``: write training examples from stores."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llm4tag.cli.console import progress_bar, run_async, say
+from llm4tag.cli.option_groups import grouped
 
 if TYPE_CHECKING:
     from llm4tag.prompts.judge_forms import PromptForm
@@ -14,8 +16,10 @@ if TYPE_CHECKING:
     from llm4tag.training.judge_examples import Line
 
 
-def export(
-    file: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="File to write.")],
+@dataclass(frozen=True)
+class ExportFlags:
+    """Which contents and candidates are exported, from which stores, in which form."""
+
     store: Annotated[
         list[str] | None,
         typer.Option(
@@ -23,7 +27,7 @@ def export(
             help="Store whose history to export. May be given several times, to mix sets. Or set LLM4TAG_STORE.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     form: Annotated[
         list[str] | None,
         typer.Option(
@@ -33,31 +37,31 @@ def export(
             "stores, or once for each. Default: ids.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     name: Annotated[
         list[str] | None,
         typer.Option(
             help="Name of the set, given once for each store. Default: the name of the store.", show_default=False
         ),
-    ] = None,
+    ] = None
     top: Annotated[
         int, typer.Option(min=1, max=200, help="Number of candidates of each content, the best ones.")
-    ] = 14,
+    ] = 14
     missed: Annotated[
         int,
         typer.Option(
             min=0, help="Number of right tags, at most, that are added where they are not among the candidates."
         ),
-    ] = 2,
+    ] = 2
     held_out: Annotated[
         float,
         typer.Option(min=0.0, max=0.9, help="Share of the contents to hold out; near-duplicates stay together."),
-    ] = 0.1,
-    fewest_tags: Annotated[int, typer.Option(min=1, help="Leave out contents with fewer tags.")] = 1,
+    ] = 0.1
+    fewest_tags: Annotated[int, typer.Option(min=1, help="Leave out contents with fewer tags.")] = 1
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only a sample of N contents.", show_default=False)
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sample and of everything else that is drawn.")] = 0,
+    ] = None
+    seed: Annotated[int, typer.Option(help="Seed of the sample and of everything else that is drawn.")] = 0
     chat: Annotated[
         bool,
         typer.Option(
@@ -65,8 +69,14 @@ def export(
             help="Also write OUT.chat-train.jsonl and OUT.chat-held_out.jsonl, with one question and its answer a "
             "line, as OpenAI, Axolotl and Unsloth read it.",
         ),
-    ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    ] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False
+
+
+@grouped
+def export(
+    file: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="File to write.")],
+    flags: ExportFlags,
 ) -> None:
     r"""Write examples to train a judge on: contents of the history with the candidates that tagging finds.
 
@@ -83,13 +93,12 @@ def export(
     from llm4tag.training.example_export import ExportOptions
     from llm4tag.training.example_files import files_to_write, write_examples
 
-    files = files_to_write(file, chat, overwrite)
-    wanted = _sets(store, form, name)
-    options = ExportOptions(
-        top=top, missed=missed, held_out=held_out, fewest_tags=fewest_tags, limit=limit, seed=seed
-    )
+    files = files_to_write(file, flags.chat, flags.overwrite)
+    wanted = _sets(flags.store, flags.form, flags.name)
+    chosen = ("top", "missed", "held_out", "fewest_tags", "limit", "seed")
+    options = ExportOptions(**{option: getattr(flags, option) for option in chosen})
     try:
-        written = run_async(write_examples(_lines(wanted, options), files, seed))
+        written = run_async(write_examples(_lines(wanted, options), files, flags.seed))
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"nothing was written to {file}; run the same command again") from error
     say(

@@ -1,11 +1,13 @@
 """``llm4tag train run``: train a judge on examples."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from llm4tag.cli.console import Bar, progress_bar, say
+from llm4tag.cli.option_groups import grouped
 
 if TYPE_CHECKING:
     from llm4tag.training.judge.checkpoint import TrainingProgress
@@ -17,12 +19,10 @@ _ESTIMATED_AFTER = 3
 """Batches after which the time is estimated."""
 
 
-def run(
-    data: Annotated[
-        list[str],
-        typer.Argument(metavar="DATA...", help="Files that `llm4tag train export` wrote."),
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the judge.")],
+@dataclass(frozen=True)
+class TrainingFlags:
+    """How a judge is trained, on which model and device."""
+
     base: Annotated[
         str | None,
         typer.Option(
@@ -30,7 +30,7 @@ def run(
             "local/qwen2.5-coder-1.5b.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     served: Annotated[
         Path | None,
         typer.Option(
@@ -38,36 +38,44 @@ def run(
             help="For a folder: the GGUF file of the same model that is served.",
             show_default=False,
         ),
-    ] = None,
-    passes: Annotated[int, typer.Option(min=1, help="Passes over the examples.")] = 1,
-    batch: Annotated[int, typer.Option(min=1, help="Contents in a step.")] = 8,
+    ] = None
+    passes: Annotated[int, typer.Option(min=1, help="Passes over the examples.")] = 1
+    batch: Annotated[int, typer.Option(min=1, help="Contents in a step.")] = 8
     at_once: Annotated[
         int | None,
         typer.Option(
             min=1, help="Contents in memory at once. Default: a batch on a GPU, else 1.", show_default=False
         ),
-    ] = None,
-    learning_rate: Annotated[float, typer.Option(min=1e-8, help="Highest learning rate of AdamW.")] = 2e-4,
+    ] = None
+    learning_rate: Annotated[float, typer.Option(min=1e-8, help="Highest learning rate of AdamW.")] = 2e-4
     rank: Annotated[
         int, typer.Option(min=1, max=256, help="Rank of the LoRA matrices; alpha is twice as much.")
-    ] = 16,
-    measures: Annotated[
-        int, typer.Option(min=1, help="How often the judge is measured on held-out contents.")
-    ] = 10,
-    measure_on: Annotated[int, typer.Option(min=1, help="Held-out contents to measure on, at most.")] = 200,
+    ] = 16
+    measures: Annotated[int, typer.Option(min=1, help="How often the judge is measured on held-out contents.")] = (
+        10
+    )
+    measure_on: Annotated[int, typer.Option(min=1, help="Held-out contents to measure on, at most.")] = 200
     patience: Annotated[
         int,
         typer.Option(
             min=1, help="Stop when this many measurements in a row bring no lower log loss on held-out contents."
         ),
-    ] = 3,
+    ] = 3
     seed: Annotated[
         int, typer.Option(help="Seed of the matrices, of the order and of the similar items that are shown.")
-    ] = 0,
-    device: Annotated[Literal["auto", "cuda", "cpu"], typer.Option(help="auto: a GPU if there is one.")] = "auto",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start again, whatever is in the folder.")
-    ] = False,
+    ] = 0
+    device: Annotated[Literal["auto", "cuda", "cpu"], typer.Option(help="auto: a GPU if there is one.")] = "auto"
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again, whatever is in the folder.")] = False
+
+
+@grouped
+def run(
+    data: Annotated[
+        list[str],
+        typer.Argument(metavar="DATA...", help="Files that `llm4tag train export` wrote."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the judge.")],
+    flags: TrainingFlags,
 ) -> None:
     r"""Fine-tune a judge with LoRA, on the very weights that are served.
 
@@ -87,25 +95,17 @@ def run(
     from llm4tag.training.judge.training_options import TrainOptions
     from llm4tag.training.judge.training_run import TrainingPlan, check_folder
 
-    options = TrainOptions(
-        passes=passes,
-        batch=batch,
-        learning_rate=learning_rate,
-        rank=rank,
-        alpha=2.0 * rank,
-        measures=measures,
-        measure_on=measure_on,
-        patience=patience,
-        seed=seed,
-    )
-    found = chosen_device(device)
-    plan = TrainingPlan.of(data, find_base(base or DEFAULT_MODEL, served, settings().cache_dir), options, out)
-    check_folder(out, overwrite)
+    chosen = ("passes", "batch", "learning_rate", "rank", "measures", "measure_on", "patience", "seed")
+    options = TrainOptions(alpha=2.0 * flags.rank, **{name: getattr(flags, name) for name in chosen})
+    found = chosen_device(flags.device)
+    trained = find_base(flags.base or DEFAULT_MODEL, flags.served, settings().cache_dir)
+    plan = TrainingPlan.of(data, trained, options, out)
+    check_folder(out, flags.overwrite)
     _print_data(plan)
     on_gpu = found.type == "cuda"
     if not on_gpu:
         say("no GPU is used; an estimate of the time follows after the first steps", "yellow")
-    training = plan.load(found, at_once or (batch if on_gpu else 1))
+    training = plan.load(found, flags.at_once or (flags.batch if on_gpu else 1))
     if training.progress.step:
         say(f"going on after step {training.progress.step:,} of {training.steps:,}")
     with progress_bar("training", training.steps - training.progress.step, "steps") as bar:
