@@ -5,6 +5,8 @@ from typing import TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from llm4tag.schema.text import differences
+
 Conditions: TypeAlias = dict[str, str | None]
 """Everything that results depend on, by name; None: that part has no say."""
 
@@ -88,12 +90,7 @@ class Passport(BaseModel):
         History may grow within ``GROWTH``: recall's evidence shifts little then, and what was fitted on it stays
         the same. A new fit of recall is another condition.
         """
-        names = sorted(self.conditions.keys() | conditions.keys())
-        differing = [
-            f"{name} (then {self.conditions.get(name)}, now {conditions.get(name)})"
-            for name in names
-            if self.conditions.get(name) != conditions.get(name)
-        ]
+        differing = differences(self.conditions, conditions)
         then = self.tagged_contents
         if outgrown(then, tagged_contents):
             differing.append(f"tagged contents (then {then:,}, now {tagged_contents:,})")

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from llm4tag.schema import Content, TagResult, UsageError
 from llm4tag.schema.drafts import draft_of
 from llm4tag.schema.errors import first_fault
+from llm4tag.schema.text import differences
 
 SETTINGS_SUFFIX = ".settings.json"
 _REMEDY = "start again with {overwrite}, or give another {output}"
@@ -248,20 +249,11 @@ def _check_settings(path: Path, settings: Mapping[str, str | None]) -> None:
             where=path,
             remedy=_REMEDY,
         )
-    names = sorted(made_with.keys() | settings.keys())
-    differing = [
-        f"{name} (then {made_with.get(name)!r}, now {settings.get(name)!r})"
-        for name in names
-        if made_with.get(name) != settings.get(name)
-    ]
-    if differing:
+    if differing := differences(made_with, settings):
         changed = made_with.get(STORE_HOLDS) != settings.get(STORE_HOLDS)
         why = " (new history, passages or accepted tags change results: those made before would not compare)"
-        raise UsageError(
-            f"was made under other settings: {', '.join(differing)}",
-            where=path,
-            remedy=_REMEDY + (why if changed else ""),
-        )
+        remedy = _REMEDY + (why if changed else "")
+        raise UsageError(f"was made under other settings: {', '.join(differing)}", where=path, remedy=remedy)
 
 
 def _scan(

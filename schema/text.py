@@ -1,5 +1,6 @@
-"""Text from strangers made safe: to encode, and to show in a terminal; URLs without their secrets."""
+"""Text from strangers made safe to encode and to show; URLs without their secrets; differences in words."""
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 
@@ -22,3 +23,16 @@ def public_url(url: str | None) -> str:
     """Return a URL without user, password and query, which may hold secrets; empty for None."""
     parts = urlsplit(url or "")
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+
+
+def differences(then: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """Return in words which values differ, by name: ``model (then none, now m)``; ``none`` is None."""
+
+    def shown(value: object) -> str:
+        return "none" if value is None else str(value)
+
+    return [
+        f"{name} (then {shown(then.get(name))}, now {shown(now.get(name))})"
+        for name in sorted(then.keys() | now.keys())
+        if then.get(name) != now.get(name)
+    ]

@@ -82,4 +82,4 @@ def test_the_passport_names_what_differs() -> None:
     assert passport.difference(same, 109) == "", "history may grow a little"
     assert passport.difference(same, 112) == "tagged contents (then 100, now 112)"
     difference = passport.difference({"model": "m", "vocabulary": "v1", "prompts": "p"}, 100)
-    assert difference == "model (then none, now m), prompts (then None, now p)"
+    assert difference == "model (then none, now m), prompts (then none, now p)"

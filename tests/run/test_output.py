@@ -98,7 +98,7 @@ async def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     await written(path, result("a"))
     before = path.read_bytes()
-    with pytest.raises(UsageError, match=r"model \(then 'm', now 'n'\).*overwrite") as caught:
+    with pytest.raises(UsageError, match=r"model \(then m, now n\).*overwrite") as caught:
         OutputFile.open(path, {**SETTINGS, "model": "n"}, CONTENTS)
     assert "top" not in str(caught.value)
     assert path.read_bytes() == before

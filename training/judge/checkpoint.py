@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from llm4tag.schema import UsageError
 from llm4tag.schema.drafts import draft_of
+from llm4tag.schema.text import differences
 from llm4tag.training.judge.base_model import training_package
 from llm4tag.training.judge.held_out_quality import HeldOutQuality
 
@@ -82,12 +83,7 @@ def load_checkpoint(folder: Path, settings: Mapping[str, str]) -> Checkpoint | N
         raise UsageError(
             f"it is no checkpoint that can be read ({type(error).__name__})", where=path, remedy=_START_AGAIN
         ) from error
-    differing = [
-        f"{name} (was {found.settings.get(name)}, now {settings.get(name)})"
-        for name in sorted(found.settings.keys() | settings.keys())
-        if found.settings.get(name) != settings.get(name)
-    ]
-    if differing:
+    if differing := differences(found.settings, settings):
         raise UsageError(
             f"it was made with other settings: {', '.join(differing)}", where=path, remedy=_START_AGAIN
         )

@@ -129,7 +129,7 @@ def test_stopped_twice_it_ends_as_if_it_had_not_been(tmp_path: Path, tiny_files:
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path, tiny_files: BaseFiles) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(plan_of(tmp_path, tiny_files), Watched(2))
-    with pytest.raises(UsageError, match=r"other settings: seed \(was 5, now 6\); start again with overwrite"):
+    with pytest.raises(UsageError, match=r"other settings: seed \(then 5, now 6\); start again with overwrite"):
         train(plan_of(tmp_path, tiny_files, QUICK.model_copy(update={"seed": 6})), Watched())
     (tmp_path / "judge" / CHECKPOINT).write_bytes(b"torn")
     with pytest.raises(UsageError, match="no checkpoint that can be read"):
