@@ -1,5 +1,6 @@
 """Imports run one way, in no circle, and name the project's modules as they are installed."""
 
+import re
 from pathlib import Path
 
 from tests.fakes.import_graph import LAYERS, PACKAGE, circles, imports_of, layer_of, module_graph, source_files
@@ -37,6 +38,16 @@ def test_nothing_is_imported_by_the_bare_name_of_its_folder() -> None:
         if one.target.split(".")[0] in LAYERS
     ]
     assert wrong == []
+
+
+def test_no_text_imports_by_the_bare_name_of_a_folder() -> None:
+    """Scripts that tests run, and examples in the docs, are texts that import."""
+    bare = re.compile(rf"^.*\b(?:from|import) (?:{'|'.join(LAYERS)})(?:\.\w| import\b).*$", re.MULTILINE)
+    root = PACKAGE.parent
+    places = ("benchmarks", "docs", "scripts", "tests", "README.md", *LAYERS)
+    files = [file for place in places for file in [root / place, *(root / place).rglob("*")] if file.is_file()]
+    texts = (file for file in files if file.suffix in {"", ".py", ".md"} and file != Path(__file__))
+    assert [hit.strip() for file in texts for hit in bare.findall(file.read_text(encoding="utf-8"))] == []
 
 
 def test_no_modules_import_each_other() -> None:

@@ -145,7 +145,7 @@ async def test_a_merged_one_is_asked_elsewhere_in_its_own_words(
 
 
 async def test_a_model_that_cannot_take_it_is_refused(tuned: Callable[..., TagOptions], fake: FakeOpenAI) -> None:
-    with pytest.raises(UsageError, match="llm4tag train merge"):
+    with pytest.raises(UsageError, match="merge the adapter into its base"):
         await graph.ainvoke(MAIL, context=tuned(model="openai/fake", api_base=fake.api_base))
     alone = await graph.ainvoke(MAIL, context=tuned(model="openai/fake", use_llm=False))
     assert alone["origin"]["adapter"] is None

@@ -176,8 +176,8 @@ def test_server_that_died_is_started_again(local_file: ModelFile, tmp_path: Path
 @pytest.mark.llm
 def test_server_dies_with_a_killed_parent(local_file: ModelFile, tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from models.local import process; "
-        "from models.local.files import ModelFile; "
+        "import sys, time; from pathlib import Path; from llm4tag.models.local import server_process as process; "
+        "from llm4tag.models.local.model_files import ModelFile; "
         "process.acquire_server(ModelFile(path=Path(sys.argv[1]), sha256=sys.argv[2]), Path(sys.argv[3])); "
         "print(process._shared[sys.argv[2]].process.pid, flush=True); time.sleep(600)"
     )
@@ -193,7 +193,7 @@ def test_server_dies_with_a_killed_parent(local_file: ModelFile, tmp_path: Path)
 def served(local_file: ModelFile, local_settings: Settings) -> Iterator[str]:
     """A shared server in a process of its own, as ``llm4tag model serve`` runs it."""
     script = (
-        "import sys; from pathlib import Path; from models.local.serve import serve; "
+        "import sys; from pathlib import Path; from llm4tag.models.local.shared_server import serve; "
         "serve(sys.argv[1], Path(sys.argv[2]), ready=lambda address: print(address, flush=True))"
     )
     command = [sys.executable, "-c", script, local_settings.model, str(local_settings.cache_dir)]

@@ -87,7 +87,7 @@ def test_a_wrong_variable_of_the_environment_is_named(
 
 def test_a_wrong_setting_that_was_given_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM4TAG_TIMEOUT", "abc")
-    with pytest.raises(UsageError, match=r"^timeout=-1: "):
+    with pytest.raises(UsageError, match=r"^timeout: .*, not -1"):
         settings(timeout=-1)
 
 
