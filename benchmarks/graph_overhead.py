@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from llm4tag.calibration.confidence import combine, weights_for
-from llm4tag.calibration.signals import gather
+from llm4tag.calibration.signals import gather, recall_of
 from llm4tag.graphs.decide import calibrator_for, decisions_on
 from llm4tag.graphs.plan import plan_of
 from llm4tag.graphs.runtime import TaggingRuntime
@@ -30,7 +30,7 @@ async def without_graph(runtime: TaggingRuntime, content: Content) -> int:
     plan = await plan_of(runtime)
     queries = await recall.queries_for(runtime.reader, [content.full_text], [content.id])
     (found,) = await recall.recall(runtime.reader, queries, plan.recall)
-    signals = gather({one.tag: one.recall or 0.0 for one in found.candidates}, {}, {})
+    signals = gather(recall_of(found.candidates), {}, {})
     scored = combine(found.candidates, signals, weights_for(plan.recall.recipe))
     verdict = (await calibrator_for(runtime, plan)).verdict(None)
     return len(decisions_on(scored, await runtime.store.vocabulary(), runtime, verdict))

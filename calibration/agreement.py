@@ -6,7 +6,6 @@ from itertools import product
 from typing import TypeVar
 
 from llm4tag.prompts.generate import Sample
-from llm4tag.schema import OffVocabulary
 
 Shares = Mapping[str, tuple[float, int]]
 """By tag id: the share of samples that named the tag, and the number of samples that could."""
@@ -25,12 +24,6 @@ def agreement(samples: Sequence[Sample]) -> dict[str, tuple[float, int]]:
             asked.update({*sample.asked, *sample.named})
             named.update(sample.named)
     return {tag: (named[tag] / count, count) for tag, count in asked.items()}
-
-
-def off_vocabulary(samples: Sequence[Sample]) -> tuple[OffVocabulary, ...]:
-    """Return the names that map to no tag, with how many samples gave each, most frequent first."""
-    counts = Counter(name for sample in samples for name in sample.off_vocabulary)
-    return tuple(OffVocabulary(name=name, count=count) for name, count in counts.most_common())
 
 
 def ends(share: float, answered: int, remaining: int) -> tuple[tuple[float, int], tuple[float, int]]:

@@ -1,7 +1,7 @@
 """Signals of a content's candidates: gathered from recall and the LLM, and as numbers for the calibrator."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +28,11 @@ class Signalled(Protocol):
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         """The evidence of recall's paths."""
+
+
+def recall_of(candidates: Iterable[Candidate]) -> dict[str, float]:
+    """Return the probability by recall of each candidate, by tag id."""
+    return {candidate.tag: candidate.recall or 0.0 for candidate in candidates}
 
 
 def gather(

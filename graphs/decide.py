@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from llm4tag.calibration.calibrator import Calibrator
 from llm4tag.calibration.confidence import Scored, calibrate_all, combine, missing_signal, weights_for
 from llm4tag.calibration.passport import Conditions
-from llm4tag.calibration.signals import gather
+from llm4tag.calibration.signals import gather, recall_of
 from llm4tag.graphs.open_questions import cascade_skipped
 from llm4tag.graphs.plan import TaggingPlan
 from llm4tag.graphs.runtime import TaggingRuntime
@@ -103,8 +103,7 @@ async def conditions_of(runtime: TaggingRuntime, plan: TaggingPlan) -> Condition
     if llm is None:
         return found
     prompts = hashlib.sha256(repr(sorted(runtime.prompts().items())).encode()).hexdigest()[:12]
-    # Not "adaptive": the samples that it leaves out change no decision, so a calibrator of all samples holds for
-    # it.
+    # Not "adaptive": the samples that it leaves out change no decision, so the calibrator of all samples holds.
     steps = [name for name in StepChoices.model_fields if name not in ("adaptive", "max_rounds")]
     return {
         **found,
@@ -179,8 +178,7 @@ def score_candidates(
 
 def signals_of(state: TaggingState, shares: Mapping[str, tuple[float, int]]) -> dict[str, Signals]:
     """Return the signals of each candidate of a content, by tag id."""
-    recall = {candidate.tag: candidate.recall or 0.0 for candidate in state["candidates"]}
-    return gather(recall, shares, state.get("judgements", {}), state.get("ratings", {}))
+    return gather(recall_of(state["candidates"]), shares, state.get("judgements", {}), state.get("ratings", {}))
 
 
 def decisions_on(

@@ -10,7 +10,7 @@ from typing import Any
 
 from llm4tag.calibration.agreement import agreement
 from llm4tag.calibration.confidence import Scored
-from llm4tag.calibration.signals import gather
+from llm4tag.calibration.signals import gather, recall_of
 from llm4tag.graphs.decide import note_on
 from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.graphs.state import TaggingState, Verdict, append, update
@@ -73,7 +73,7 @@ def answers_event(options: TagOptions, state: TaggingState, new: Mapping[str, An
     if not options.watched:
         return {}
     signals = gather(
-        {one.tag: one.recall or 0.0 for one in state["candidates"]},
+        recall_of(state["candidates"]),
         agreement(append(state.get("samples"), new.get("samples", []))),
         update(state.get("judgements"), new.get("judgements", {})),
         update(state.get("ratings"), new.get("ratings", {})),

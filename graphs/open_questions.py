@@ -3,6 +3,7 @@
 from typing import Literal
 
 from llm4tag.calibration.confidence import uncertain
+from llm4tag.calibration.signals import recall_of
 from llm4tag.graphs.state import TaggingState
 
 
@@ -26,8 +27,8 @@ def tags_to_judge(state: TaggingState) -> list[str]:
         return []
     plan = state["plan"]
     answered = state.get("judgements", {}).keys() | state.get("ratings", {}).keys()
-    unsure = _uncertain(_best(state, plan.questions.judge_top), state)
-    return [tag for tag in dict.fromkeys([*unsure, *_unseen(state)]) if tag not in answered]
+    uncertain_tags = _uncertain(_best(state, plan.questions.judge_top), state)
+    return [tag for tag in dict.fromkeys([*uncertain_tags, *_unseen(state)]) if tag not in answered]
 
 
 def judgeable_tags(state: TaggingState) -> list[str]:
@@ -68,6 +69,4 @@ def _uncertain(tags: list[str], state: TaggingState) -> list[str]:
     plan = state["plan"]
     if not plan.questions.cascade:
         return tags
-    candidates = state["candidates"]
-    recall = {candidate.tag: candidate.recall or 0.0 for candidate in candidates}
-    return uncertain(tags, recall, plan.recall.recipe)
+    return uncertain(tags, recall_of(state["candidates"]), plan.recall.recipe)

@@ -12,8 +12,7 @@ from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.schema import Recipe
 from llm4tag.schema.options import TagOptions
 from llm4tag.schema.profile import StepChoices
-from llm4tag.tools.recall import plan_for
-from llm4tag.tools.recall_plan import RecallPlan
+from llm4tag.tools.recall_plan import RecallPlan, first_plan
 
 
 class QuestionPlan(BaseModel):
@@ -57,7 +56,9 @@ async def plan_of(runtime: TaggingRuntime) -> TaggingPlan:
         UsageError: the recipe is ``learned``, and no fitted fusion can be used.
     """
     tagged = await runtime.reader.tagged_contents()
-    recall = await plan_for(runtime.reader, runtime.settings.recipe, runtime.options.without)
+    recall = first_plan(
+        tagged, await runtime.reader.recall_fit(), runtime.settings.recipe, runtime.options.without
+    )
     questions = question_plan(runtime.options, runtime.profile.steps, recall, tuned=runtime.tuned)
     return TaggingPlan(tagged_contents=tagged, recall=recall, questions=questions)
 

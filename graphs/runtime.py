@@ -18,7 +18,7 @@ from llm4tag.models.language_model import LanguageModel
 from llm4tag.models.llm_registry import open_llm
 from llm4tag.prompts import prompt_hashes, read_profile
 from llm4tag.schema import Settings, UsageError
-from llm4tag.schema.options import TagOptions, resolved
+from llm4tag.schema.options import TagOptions, contents_at_once, resolved
 from llm4tag.schema.profile import Profile
 from llm4tag.tools.artifacts import StoreReader
 
@@ -53,6 +53,11 @@ class TaggingRuntime:
     def target_error(self) -> float | None:
         """The most wrong tags among the accepted ones, as a share; None: confidences decide by thresholds."""
         return None if self.options.uncalibrated else self.settings.max_error
+
+    @property
+    def at_once(self) -> int:
+        """How many contents to work at together, where the caller does not say it."""
+        return contents_at_once(use_llm=self.llm is not None, local=self.llm is not None and self.llm.local)
 
     def prompts(self) -> dict[str, str]:
         """Return the content hash of each prompt that the LLM is asked with, by name."""

@@ -192,7 +192,7 @@ def read_results(path: Path) -> Iterator[TagResult]:
         raise UsageError(
             f"field '{fault.field}': {fault.message}",
             where=f"{path}:{number}",
-            remedy="give a file of results that llm4tag wrote",
+            remedy="give a file of results that this version of llm4tag wrote, or {tag_contents}",
         ) from error
 
 

@@ -138,7 +138,7 @@ class Tagger:
         self, contents: Iterable[str | Content | Mapping[str, Any]], concurrency: int | None = None
     ) -> list[TagResult]:
         """Tag several contents, ``concurrency`` at a time; results in the order of the contents."""
-        gate = asyncio.Semaphore(concurrency or self.options.at_once)
+        gate = asyncio.Semaphore(concurrency or (await self.runtime()).at_once)
 
         async def one(content: str | Content | Mapping[str, Any]) -> TagResult:
             async with gate:
@@ -176,7 +176,7 @@ class Tagger:
             **{name: as_condition(getattr(self.options, name)) for name in ("top", "accept_at", "review_at")},
         }
 
-    async def circumstances(self, sample: Mapping[str, int] | None = None) -> FitConditions:
+    async def fit_conditions(self, sample: Mapping[str, int] | None = None) -> FitConditions:
         """Return the conditions that a calibrator which is fitted on this tagger's results holds for."""
         runtime = await self.runtime()
         plan = await plan_of(runtime)

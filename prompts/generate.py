@@ -5,6 +5,7 @@ How often the answers name a tag is its self-consistency, see ``llm4tag.calibrat
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from llm4tag.models.language_model import Answer, Question
 from llm4tag.prompts.answer_json import NOT_AS_ASKED, json_members
 from llm4tag.prompts.templates import PromptContext, prompt_messages
-from llm4tag.schema import Vocabulary, normal_name
+from llm4tag.schema import OffVocabulary, Vocabulary, normal_name
+from llm4tag.schema.text import without_surrogates
 
 TEMPLATE = "generate"
 _TOKENS_A_LABEL = 14
@@ -36,7 +38,7 @@ class Sample(BaseModel):
 
 def shuffled(tags: Sequence[str], text: str, sample: int) -> list[str]:
     """Return the tags in the order of one sample: the same for the same text, so that cached answers serve."""
-    seed = hashlib.sha256(f"{sample}\n{text}".encode(errors="replace")).digest()
+    seed = hashlib.sha256(without_surrogates(f"{sample}\n{text}").encode()).digest()
     order = list(tags)
     random.Random(seed).shuffle(order)
     return order
@@ -92,3 +94,9 @@ def _names_in(answer: Answer) -> tuple[list[str], str]:
         return [], NOT_AS_ASKED
     # Strings only: anything else names no tag. A model's list of 500 entries is cut by max_tokens.
     return [name for name in names if isinstance(name, str) and name.strip()], ""
+
+
+def off_vocabulary(samples: Sequence[Sample]) -> tuple[OffVocabulary, ...]:
+    """Return the names that map to no tag, with how many samples gave each, most frequent first."""
+    counts = Counter(name for sample in samples for name in sample.off_vocabulary)
+    return tuple(OffVocabulary(name=name, count=count) for name, count in counts.most_common())

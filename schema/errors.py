@@ -42,7 +42,6 @@ class Step(StrEnum):
     MERGE_ADAPTER = "merge the adapter into its base"
     EXPORT_EXAMPLES = "export the examples again"
     LIST_PROFILES = "list the profiles"
-    SHOW_PROFILE = "look at the profile 'general', which has all fields"
     ADD_KEY = "add an API key"
     INSTALL_LOCAL = "install what runs models on this machine"
     INSTALL_SERVE = "install what the server needs"

@@ -8,7 +8,7 @@ from llm4tag.schema.candidate import Path
 from llm4tag.schema.declaration import Option, Panel
 from llm4tag.schema.errors import UsageError, first_fault
 from llm4tag.schema.profile import StepChoices
-from llm4tag.schema.settings import LOCAL, EnvironmentOptions, Settings, settings
+from llm4tag.schema.settings import EnvironmentOptions, Settings, settings
 
 _REVIEW_AT = 0.2
 
@@ -27,8 +27,7 @@ class TagOptions(StepChoices, EnvironmentOptions):
     """Paths of recall to leave out."""
     top: Annotated[int, Option(Panel.TAGGING), Field(ge=1, le=1000)] = 50
     """Tags in a result, rejected ones included."""
-    # No calibrator and no threshold has a part in this: signals must arise as they did when the calibrator was
-    # fitted.
+    # No calibrator and no threshold has a part in this: signals must arise as they did in the calibrator's fit.
     widen_below: Annotated[float, Option(Panel.TAGGING), Field(ge=0, le=1)] = 0.5
     """Start another round of recall while no candidate has this confidence, which is not calibrated here."""
     watched: Annotated[bool, Option(Panel.TAGGING, command_line=False)] = False
@@ -75,17 +74,6 @@ class TagOptions(StepChoices, EnvironmentOptions):
         """Confidence from which a tag is to be reviewed."""
         return min(_REVIEW_AT, self.accept_at) if self.review_at is None else self.review_at
 
-    @property
-    def at_once(self) -> int:
-        """How many contents to work at together, where the caller does not say it.
-
-        A local model remembers what it read of one content: with two at once it reads both again for each question
-        (measured: 55 seconds a document, against 20).
-        """
-        if not self.use_llm:
-            return 2
-        return 1 if resolved(self).model.startswith(LOCAL) else 8
-
 
 def resolved(options: TagOptions) -> Settings:
     """Return the settings of a run: the options that are given, else the environment, else the defaults.
@@ -103,3 +91,17 @@ def wrong_option(error: ValidationError) -> UsageError:
     fault = first_fault(error)
     option = fault.field.partition(".")[0] or "?"
     return UsageError(fault.words, option=option, remedy="give another value, or leave it out")
+
+
+def contents_at_once(*, use_llm: bool, local: bool) -> int:
+    """Return how many contents to work at together, where the caller does not say it.
+
+    A local model remembers what it read of one content: with two at once it reads both again for each question.
+
+    Args:
+        use_llm: whether an LLM is asked.
+        local: whether it runs on this machine.
+    """
+    if not use_llm:
+        return 2
+    return 1 if local else 8

@@ -34,5 +34,5 @@ def differences(then: Mapping[str, object], now: Mapping[str, object]) -> list[s
     return [
         f"{name} (then {shown(then.get(name))}, now {shown(now.get(name))})"
         for name in sorted(then.keys() | now.keys())
-        if then.get(name) != now.get(name)
+        if shown(then.get(name)) != shown(now.get(name))
     ]

@@ -1,6 +1,7 @@
 """What holds for the project as a whole."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.import_graph import LAYERS
+from tests.fakes.import_graph import LAYERS, source_files
 
 ROOT = Path(__file__).parents[1]
 SLOW = (
@@ -128,3 +129,10 @@ def test_compose_serves_on_loopback_with_keys_and_the_options_that_serve_has() -
     assert "USER llm4tag" in image
     assert services["phoenix"]["environment"]["PHOENIX_TELEMETRY_ENABLED"] == "false"
     assert "keys.json" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_environment_is_written_in_two_places_alone() -> None:
+    """LangGraph's server and LiteLLM's import read nothing else; each place says so."""
+    write = re.compile(r"os\.environ(?:\[[^\]]+\] = |\.(?:update|setdefault|pop)\()|os\.putenv")
+    found = {module for module, file in source_files().items() if write.search(file.read_text(encoding="utf-8"))}
+    assert found == {"llm4tag.serving.launch", "llm4tag.models.provider"}

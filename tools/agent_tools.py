@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.models.tracing import span
-from llm4tag.schema import Evidence
+from llm4tag.schema import Evidence, Path
 from llm4tag.tools import recall
 from llm4tag.tools.artifacts import StoreReader
 from llm4tag.tools.candidate_fusion import strongest
@@ -73,13 +73,18 @@ def recall_tools(store: KnowledgeStore) -> list[BaseTool]:
     async def related_tags(tags: list[str], limit: int = 20, within: str | None = None) -> ToolResult:
         vocabulary = await store.vocabulary()
         seeds = {tag: 1.0 for tag in tags if tag in vocabulary}
-        # In tagging T2T starts in the second round.
-        plan = (await recall.plan_for(reader)).model_copy(update={"weight_t2t": 1.0})
+        # In tagging T2T starts in the second round, and a fusion may have been fitted without it.
+        plan = await recall.plan_for(reader)
+        plan = plan.model_copy(update={"weight_t2t": 1.0, "paths": plan.paths | {Path.T2T}})
         (found,) = await recall.follow_tags(reader, [seeds], plan, within)
         return await _best(store, found, limit)
 
     return [
-        _tool(find_tags, "Find the tags of the closed vocabulary that fit a text, by all paths.", TextQuery),
+        _tool(
+            find_tags,
+            "Find the tags that fit a text, by their words, similar contents and the linear scorer.",
+            TextQuery,
+        ),
         _tool(
             search_tags,
             "Find tags of the closed vocabulary whose name, alias or meaning resembles a text (C2T).",

@@ -104,7 +104,7 @@ async def allowed_tags(reader: StoreReader, within: str | None) -> frozenset[str
 async def recall(
     reader: StoreReader, queries: Sequence[RecallQuery], plan: RecallPlan, within: str | None = None
 ) -> list[Recalled]:
-    """Follow all paths of a plan for each query, and fuse what they find.
+    """Follow the paths of a plan for each query, all but T2T, which starts from candidates; fuse what they find.
 
     Args:
         reader: of the store.

@@ -70,9 +70,7 @@ class RecallPlan(BaseModel):
         weight = min(1.0, max(0.25, 12.0 / max(1, tagged_contents) ** 0.5))
         plan = cls(recipe=recipe, paths=paths, weight_c2t=weight, tag_sharpness=2.0, parts=0)
         if recipe is Recipe.LEARNED:
-            # The fusion sorts the long tail out, where fixed weights were measured with 100; a wider round gains
-            # it
-            # nothing.
+            # The fusion sorts the long tail out, and a wider round gains it nothing.
             return plan.model_copy(update={"cap": 200, "rounds": 1})
         return plan
 

@@ -108,6 +108,7 @@ async def _metered(settings: Settings, meter: Meter, live: bool) -> MeteredLLM:
     llm = await open_llm(settings)
     if live:
         return MeteredLLM(llm, meter)
+    await llm.close()
     cache = AnswerCache(settings.cache_dir, llm.identity)
     replayed = CachedModel(llm.name, llm.identity, KnownAnswersOnly(), cache, local=llm.local, adapter=llm.adapter)
     return MeteredLLM(replayed, meter)

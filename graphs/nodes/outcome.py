@@ -4,13 +4,14 @@ import time
 
 from langgraph.runtime import Runtime
 
-from llm4tag.calibration.agreement import agreement, off_vocabulary
+from llm4tag.calibration.agreement import agreement
 from llm4tag.graphs.context import TagContext, runtime_of
 from llm4tag.graphs.decide import calibrator_for, cut_off, decisions_on, score_candidates
 from llm4tag.graphs.events import confidences_event, decisions_event
 from llm4tag.graphs.nodes.questions import ask_one
 from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.graphs.state import TaggingState, Update
+from llm4tag.prompts.generate import off_vocabulary
 from llm4tag.prompts.rewrite import read_rewrite, rewrite_question
 from llm4tag.schema import Decision, Origin, Path, TagResult, Usage
 from llm4tag.tools.recall import queries_for

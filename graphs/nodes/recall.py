@@ -12,6 +12,7 @@ from llm4tag.graphs.plan import plan_of
 from llm4tag.graphs.state import TaggingState, Update
 from llm4tag.schema import Content, Path, Recipe, UsageError
 from llm4tag.schema.errors import first_fault
+from llm4tag.schema.text import without_surrogates
 from llm4tag.tools import recall
 
 
@@ -23,7 +24,8 @@ def content_of(state: TaggingState) -> Content:
     """
     fields = {name: state[name] for name in ("id", "text", "title") if state.get(name) is not None}
     if isinstance(text := fields.get("text"), str) and "id" not in fields:
-        digest = hashlib.sha256(f"{fields.get('title', '')}\n{text}".encode(errors="replace")).hexdigest()
+        body = without_surrogates(f"{fields.get('title', '')}\n{text}")
+        digest = hashlib.sha256(body.encode()).hexdigest()
         fields["id"] = f"content:{digest[:16]}"
     try:
         content = Content.model_validate(fields)

@@ -101,7 +101,7 @@ async def _calibrate(
                 fit_calibrator,
                 tagged.results,
                 tagged.gold,
-                await tagger.circumstances(
+                await tagger.fit_conditions(
                     None if run_options.limit is None else {"limit": run_options.limit, "seed": run_options.seed}
                 ),
                 level=level,

@@ -22,7 +22,6 @@ COMMANDS = {
     Step.MERGE_ADAPTER: "llm4tag train merge {adapter}",
     Step.EXPORT_EXAMPLES: "llm4tag train export FILE",
     Step.LIST_PROFILES: "llm4tag profiles list",
-    Step.SHOW_PROFILE: "llm4tag profiles show general",
     Step.ADD_KEY: "llm4tag keys add NAME",
     Step.INSTALL_LOCAL: "pip install 'llm4tag[local]'",
     Step.INSTALL_SERVE: "pip install 'llm4tag[serve]'",

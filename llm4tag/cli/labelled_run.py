@@ -15,7 +15,6 @@ from llm4tag.result_files import MemorySink, OutputFile, ResultSink, read_result
 from llm4tag.schema import Content, TagResult, UsageError, Vocabulary
 from llm4tag.schema.options import TagOptions
 from llm4tag.tagger import Tagger
-from llm4tag.tools.recall import allowed_tags
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,11 @@ async def tag_labelled(
     Raises:
         UsageError: no row of the file, or too few, can be used.
     """
-    reader = (await tagger.runtime()).reader
-    vocabulary = await reader.store.vocabulary()
+    runtime = await tagger.runtime()
+    vocabulary = await runtime.store.vocabulary()
     inputs = await asyncio.to_thread(labelled_of, file, vocabulary)
     inputs.require_usable(rejects_folder(output), run_options.rejects)
     print_input_problems(inputs)
-    await allowed_tags(reader, options.within)
     labelled, outside = narrow_labels(file, inputs.rows, options.within, vocabulary)
     wanted = sample_ids((one.content.id for one in labelled), run_options.limit, run_options.seed)
     gold = {one.content.id: one.gold for one in labelled if one.content.id in wanted}
@@ -70,7 +68,7 @@ async def tag_labelled(
         )
     contents = [one.content for one in labelled if one.content.id in wanted]
     sink = await tag_contents(
-        tagger, contents, output, run_options, run_options.concurrency or options.at_once, report
+        tagger, contents, output, run_options, run_options.concurrency or runtime.at_once, report
     )
     by_id = {one.id: one for one in contents}
     return TaggedFile(inputs, gold, by_id, await asyncio.to_thread(_results, sink, gold), outside)

@@ -9,7 +9,8 @@ import typer
 from llm4tag.cli.console import run_async, say
 from llm4tag.cli.keys import KeysOption
 from llm4tag.cli.option_groups import grouped
-from llm4tag.schema.options import TagOptions, resolved
+from llm4tag.schema.options import TagOptions, contents_at_once, resolved
+from llm4tag.schema.settings import LOCAL, NO_ADAPTER, SHIPPED_ADAPTER
 
 if TYPE_CHECKING:
     from llm4tag.serving.launch import ServerPlan
@@ -131,6 +132,7 @@ def _plan(options: TagOptions, server: ServerOptions) -> "ServerPlan":
 
     options = _from_anywhere(options)
     settings = resolved(options)
+    at_once = contents_at_once(use_llm=options.use_llm, local=settings.model.startswith(LOCAL))
     assert options.store is not None, "the option is required"
     state = (server.state or state_folder(settings.cache_dir, options.store)).absolute()
     keys = (server.keys or keys_path()).absolute()
@@ -155,7 +157,7 @@ def _plan(options: TagOptions, server: ServerOptions) -> "ServerPlan":
         cache_dir=settings.cache_dir.absolute(),
         host=server.host,
         port=server.port if server.show_settings else free_port(server.host, server.port),
-        at_once=server.concurrency or options.at_once,
+        at_once=server.concurrency or at_once,
         grace=server.grace,
         studio=server.studio,
     )
@@ -165,7 +167,6 @@ def _from_anywhere(options: TagOptions) -> TagOptions:
     """Return the options with absolute paths, since the server works in its state folder."""
     from llm4tag.knowledge_store.location import absolute_location
     from llm4tag.prompts import profile_names
-    from llm4tag.schema.settings import LOCAL, NO_ADAPTER, SHIPPED_ADAPTER
 
     settings = resolved(options)
     found: dict[str, Any] = {}
@@ -183,16 +184,15 @@ def _from_anywhere(options: TagOptions) -> TagOptions:
 def _check_parts(options: TagOptions) -> None:
     """Open store and model once, so that errors are reported before anyone calls."""
     from llm4tag.cli.error_words import in_words
-    from llm4tag.graphs.runtime import open_runtime
     from llm4tag.schema import StoreUnreachableError
+    from llm4tag.tagger import Tagger
 
     async def check() -> None:
-        try:
-            runtime = await open_runtime(options)
-        except StoreUnreachableError as error:
-            say(f"not ready yet: {in_words(error)}", "yellow")
-        else:
-            await runtime.aclose()
+        async with Tagger(**options.model_dump()) as tagger:
+            try:
+                await tagger.runtime()
+            except StoreUnreachableError as error:
+                say(f"not ready yet: {in_words(error)}", "yellow")
 
     run_async(check())
 

@@ -63,7 +63,7 @@ def tag(
 
     async def work() -> None:
         async with Tagger(**options.model_dump()) as tagger:
-            at_once = run_options.concurrency or options.at_once
+            at_once = run_options.concurrency or (await tagger.runtime()).at_once
             await tag_contents(tagger, sampled(inputs, run_options), output, run_options, at_once, report)
 
     with reporting_progress(report, output):

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from llm4tag.schema import UsageError, now
 from llm4tag.schema.drafts import draft_of
 from llm4tag.schema.errors import first_fault
+from llm4tag.schema.text import without_surrogates
 
 KEYS_VARIABLE = "LLM4TAG_KEYS"
 _PREFIX = "llm4tag_"
@@ -122,7 +123,7 @@ def find(keys: tuple[Key, ...], given: str) -> Key | None:
 
 
 def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(without_surrogates(key).encode()).hexdigest()
 
 
 def _write(path: Path, keys: tuple[Key, ...]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from llm4tag.models.answer_cache import AnswerCache
 from llm4tag.models.cached_llm import CachedModel
@@ -29,6 +30,10 @@ async def open_local(settings: Settings, adapter: Adapter | None = None) -> Cach
     identity = f"local@sha256:{sha256}"
     cache = AnswerCache(settings.cache_dir, identity) if settings.answer_cache else None
     return CachedModel(settings.model, identity, chat, cache, local=True, adapter=adapter, release=chat.close)
+
+
+# All models of this process that one server answers take turns at it: together they would exceed its slots.
+_turns: WeakValueDictionary[str, Turns] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -112,4 +117,4 @@ def _start(settings: Settings, adapter: Adapter | None) -> _Running:
         local_name=settings.model,
         adapter=adapter.sha256 if adapter else None,
     )
-    return _Running(model, server, chat, Turns(server.slots))
+    return _Running(model, server, chat, _turns.setdefault(server.address, Turns(server.slots)))

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from llm4tag.models.local.known_models import known_model, models_folder
 from llm4tag.schema import ModelError, ModelNotFoundError, ModelSetupError
+from llm4tag.schema.drafts import draft_of
 from llm4tag.schema.settings import LOCAL
 
 
@@ -126,7 +127,8 @@ def save_checksum(path: Path, sha256: str, cache_dir: Path) -> None:
     target = _checksum_path(path, cache_dir)
     target.parent.mkdir(parents=True, exist_ok=True)
     checksum = _Checksum(size=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=sha256)
-    target.write_text(checksum.model_dump_json(), "utf-8")
+    with draft_of(target) as draft:
+        draft.write_text(checksum.model_dump_json(), "utf-8")
 
 
 def hash_file(path: Path) -> str:

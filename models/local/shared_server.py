@@ -9,6 +9,7 @@ from llm4tag.models.local.model_files import find_model
 from llm4tag.models.local.server import DEFAULT_CONTEXT, DEFAULT_SLOTS
 from llm4tag.models.local.server_process import ServerProcess, ServerState, running_server, state_path
 from llm4tag.schema import ModelError, now
+from llm4tag.schema.drafts import draft_of
 
 
 def serve(
@@ -57,7 +58,8 @@ def serve(
             address=address, pid=process.pid, sha256=model.served_as, slots=slots, started=now().isoformat()
         )
         state.parent.mkdir(parents=True, exist_ok=True)
-        state.write_text(found.model_dump_json(), "utf-8")
+        with draft_of(state) as draft:
+            draft.write_text(found.model_dump_json(), "utf-8")
         ready(address)
         return process.wait()
     finally:

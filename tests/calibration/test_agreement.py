@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from llm4tag.calibration.agreement import agreement, off_vocabulary
+from llm4tag.calibration.agreement import agreement
 from llm4tag.models.language_model import Answer
-from llm4tag.prompts.generate import read_sample, shuffled
+from llm4tag.prompts.generate import off_vocabulary, read_sample, shuffled
 from llm4tag.prompts.tag_labels import labels_for
 from llm4tag.schema import Tag, Vocabulary
 

@@ -1,3 +1,5 @@
+"""Fixtures of the command line: stores and files that commands work on."""
+
 from pathlib import Path
 
 import pytest

@@ -12,7 +12,7 @@ from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.result_files import STORE_HOLDS
 from llm4tag.schema import Assignment, Content, Provenance, StoreNotFoundError, Tag, TaggedContent, UsageError
-from llm4tag.schema.options import TagOptions
+from llm4tag.schema.options import TagOptions, contents_at_once
 
 
 @pytest.fixture
@@ -108,9 +108,9 @@ async def test_wrong_contents_and_stores_say_what_to_do(location: str, tmp_path:
 
 
 def test_contents_at_once_follow_where_the_work_is_done() -> None:
-    assert Tagger("s", "local/any").options.at_once == 1
-    assert Tagger("s", "gpt-4o-mini").options.at_once == 8
-    assert Tagger("s", "gpt-4o-mini", use_llm=False).options.at_once == 2
+    assert contents_at_once(use_llm=True, local=True) == 1
+    assert contents_at_once(use_llm=True, local=False) == 8
+    assert contents_at_once(use_llm=False, local=True) == 2
 
 
 async def test_a_tagger_that_closes_leaves_the_others_running(location: str) -> None:

@@ -24,7 +24,8 @@ def off_again() -> Iterator[None]:
 def test_nothing_is_imported_where_no_endpoint_is_set() -> None:
     # LangSmith's client, which LangChain imports, brings the SDK itself where it is installed.
     code = (
-        "import sys; from llm4tag import Tagger; from llm4tag.models import tracing; Tagger('none'); print(tracing.on(),"
+        "import sys; from llm4tag import Tagger; from llm4tag.models import tracing; Tagger('none'); "
+        "print(tracing.on(),"
         "[name for name in sys.modules if name.startswith(('opentelemetry.exporter', 'openinference'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path as FilePath
 
 import pytest
 
@@ -10,11 +10,12 @@ from llm4tag.graphs.context import close_shared_runtimes
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.models.embedder import Progress
-from llm4tag.schema import UsageError
+from llm4tag.schema import Path, UsageError
 from llm4tag.schema.options import TagOptions
 from llm4tag.tools import recall
 from llm4tag.tools.agent_tools import recall_tools
 from llm4tag.tools.artifacts import StoreReader
+from llm4tag.tools.recall_plan import ALL_PATHS
 from llm4tag.training.recall_fit import fit_recall
 from tests.fakes.history import fill
 
@@ -27,7 +28,7 @@ def quiet(label: str, total: int, unit: str) -> Iterator[Progress]:
 
 
 @pytest.fixture
-async def fitted(tmp_path: Path) -> str:
+async def fitted(tmp_path: FilePath) -> str:
     """Return the location of a store with a fit of recall."""
     location = str(tmp_path / "store.llm4tag")
     async with await open_store(location, embedding="none", create=True) as store:
@@ -62,3 +63,10 @@ async def test_graph_tools_and_recall_find_the_same(fitted: str) -> None:
     by_graph = [(tag["id"], tag["signals"]["recall"]) for tag in result["tags"]]
     assert [(one.tag, one.recall) for one in found.candidates][: len(by_graph)] == by_graph
     assert [(one["id"], one["score"]) for one in by_tool] == by_graph[:5], "the tools use the store's fit as well"
+
+
+async def test_related_tags_are_found_though_recall_was_fitted_without_that_path(fitted: str) -> None:
+    async with await open_store(fitted) as store:
+        await fit_recall(store, quiet, paths=ALL_PATHS - {Path.T2T})
+        (tool,) = [one for one in recall_tools(store) if one.name == "related_tags"]
+        assert await tool.ainvoke({"tags": ["mail"]})

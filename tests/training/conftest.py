@@ -1,3 +1,5 @@
+"""Fixtures of training: an open store with history, without and with embeddings."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 

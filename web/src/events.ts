@@ -1,4 +1,4 @@
-/** What the server streams while a content is tagged: graphs/telling.py, and LangGraph's own envelope. */
+/** What the server streams while a content is tagged: graphs/events.py, and LangGraph's own envelope. */
 
 import type { CalibrationNote, Decision, Signals, TagDecision, TagResult } from "./schema";
 
