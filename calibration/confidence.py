@@ -48,7 +48,7 @@ UNCERTAIN_FROM_BY_WORDS = 0.15
 10 of 19 candidates a document, and nDCG@10 and log loss are no worse."""
 
 
-class Scored(BaseModel):
+class ScoredCandidate(BaseModel):
     """A candidate with its confidence and the signals and evidence that it is made of."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,7 +118,7 @@ def combine(
     *,
     tuned: bool = False,
     unseen: Set[str] = frozenset(),
-) -> list[Scored]:
+) -> list[ScoredCandidate]:
     """Move each probability by recall by the LLM's signals, in log odds; best first.
 
     Signals are centred within the content and a missing one moves nothing, so that a judge that says yes to all,
@@ -150,7 +150,7 @@ def combine(
             judged = weights.judgement * centred_logits.get(tag, 0.0)
         moved = recall + judged + weights.agreement * centred_shares.get(tag, 0.0)
         scored.append(
-            Scored(
+            ScoredCandidate(
                 tag=tag,
                 confidence=(confidence := 1.0 / (1.0 + math.exp(-moved))),
                 raw=confidence,
@@ -161,14 +161,14 @@ def combine(
     return sorted(scored, key=lambda item: (-item.confidence, item.tag))
 
 
-def missing_signal(scored: Sequence[Scored], calibrator: Calibrator) -> str:
+def missing_signal(scored: Sequence[ScoredCandidate], calibrator: Calibrator) -> str:
     """Return an LLM signal that a calibrator weighs and no candidate of a content has, or an empty text."""
     weighed = {column.split()[0] for column in calibrator.passport.signals}.intersection(LLM_SIGNALS)
     absent = [name for name in sorted(weighed) if all(getattr(item.signals, name) is None for item in scored)]
     return absent[0] if scored and absent else ""
 
 
-def calibrate_all(scored: Sequence[Scored], calibrator: Calibrator) -> list[Scored]:
+def calibrate_all(scored: Sequence[ScoredCandidate], calibrator: Calibrator) -> list[ScoredCandidate]:
     """Give the candidates of one content their calibrated confidence; best first.
 
     Those below the depth that the calibrator was fitted on stay uncalibrated, and below the others.

@@ -18,7 +18,7 @@ _EVIDENCE_PLACES = [FUSION_COLUMNS.index(name) for name in EVIDENCE_COLUMNS]
 _NO_HISTORY = TagHistory(counts={}, seen=frozenset())
 
 
-class Signalled(Protocol):
+class CandidateWithSignals(Protocol):
     """A candidate with its signals and evidence, in the graph or in a result."""
 
     @property
@@ -84,7 +84,7 @@ def centred(rows: Floats) -> Floats:
     return np.asarray(rows - means)
 
 
-def calibrator_rows(candidates: Sequence[Signalled]) -> Floats:
+def calibrator_rows(candidates: Sequence[CandidateWithSignals]) -> Floats:
     """Return the numbers of one content's candidates, shape (candidates, len(CALIBRATOR_COLUMNS)).
 
     Raises:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llm4tag.calibration.calibrator import Calibrator
-from llm4tag.calibration.confidence import Scored, calibrate_all, combine, missing_signal, weights_for
+from llm4tag.calibration.confidence import ScoredCandidate, calibrate_all, combine, missing_signal, weights_for
 from llm4tag.calibration.passport import Conditions
 from llm4tag.calibration.signals import gather, recall_of
 from llm4tag.graphs.open_questions import cascade_skipped
@@ -28,7 +28,7 @@ class CalibratorChoice:
     """Why no calibrator holds; empty where one does."""
 
     def for_content(
-        self, scored: Sequence[Scored], *, llm_failed: bool, cascade_skipped: bool = False
+        self, scored: Sequence[ScoredCandidate], *, llm_failed: bool, cascade_skipped: bool = False
     ) -> "CalibratorChoice":
         """Return the choice for one content, where a signal that the calibrator weighs may be missing.
 
@@ -149,7 +149,7 @@ def score_candidates(
     runtime: TaggingRuntime,
     choice: CalibratorChoice,
     shares: Mapping[str, tuple[float, int]],
-) -> tuple[list[Scored], Verdict]:
+) -> tuple[list[ScoredCandidate], Verdict]:
     """Return the candidates of a content, best first, and from which confidence they are accepted.
 
     Args:
@@ -182,7 +182,7 @@ def signals_of(state: TaggingState, shares: Mapping[str, tuple[float, int]]) -> 
 
 
 def decisions_on(
-    scored: Sequence[Scored], vocabulary: Vocabulary, runtime: TaggingRuntime, verdict: Verdict
+    scored: Sequence[ScoredCandidate], vocabulary: Vocabulary, runtime: TaggingRuntime, verdict: Verdict
 ) -> list[TagDecision]:
     """Return the decision on each of the best candidates; a tag that has left the vocabulary is never output."""
     return [
@@ -200,17 +200,17 @@ def decisions_on(
     ][: runtime.options.top]
 
 
-def cut_off(scored: Sequence[Scored], vocabulary: Vocabulary, options: TagOptions) -> tuple[str, ...]:
+def cut_off(scored: Sequence[ScoredCandidate], vocabulary: Vocabulary, options: TagOptions) -> tuple[str, ...]:
     """Return the candidates that ``decisions_on`` leaves out of the result, best first."""
     return tuple(item.tag for item in scored if item.tag in vocabulary.assignable)[options.top :]
 
 
-def note_on(item: Scored, verdict: Verdict) -> CalibrationNote:
+def note_on(item: ScoredCandidate, verdict: Verdict) -> CalibrationNote:
     """Return whether the confidence of one candidate is a measured probability."""
     return verdict.note if item.calibrated or verdict.note.status == "uncalibrated" else _TOO_DEEP
 
 
-def decision_on(item: Scored, runtime: TaggingRuntime, verdict: Verdict) -> Decision:
+def decision_on(item: ScoredCandidate, runtime: TaggingRuntime, verdict: Verdict) -> Decision:
     """Return the decision on one candidate: by the target of error where one is set, else by the thresholds."""
     options = runtime.options
     if runtime.target_error is None:

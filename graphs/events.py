@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llm4tag.calibration.agreement import agreement
-from llm4tag.calibration.confidence import Scored
+from llm4tag.calibration.confidence import ScoredCandidate
 from llm4tag.calibration.signals import gather, recall_of
 from llm4tag.graphs.decide import note_on
 from llm4tag.graphs.runtime import TaggingRuntime
@@ -87,7 +87,7 @@ def answers_event(options: TagOptions, state: TaggingState, new: Mapping[str, An
     }
 
 
-def confidences_event(options: TagOptions, scored: Sequence[Scored], verdict: Verdict) -> Event:
+def confidences_event(options: TagOptions, scored: Sequence[ScoredCandidate], verdict: Verdict) -> Event:
     """Return the confidences, best first, each with whether it is a measured probability."""
     if not options.watched:
         return {}

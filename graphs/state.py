@@ -6,7 +6,7 @@ from typing import Annotated, Any, NotRequired, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from llm4tag.calibration.confidence import Scored
+from llm4tag.calibration.confidence import ScoredCandidate
 from llm4tag.graphs.plan import TaggingPlan
 from llm4tag.prompts import PromptContext
 from llm4tag.prompts.generate import Sample
@@ -122,7 +122,7 @@ class TaggingState(TypedDict):
     """Probabilities in words; None: rated, without a usable answer."""
     no_logprobs: NotRequired[bool]
     """True once the model answered without log-probabilities: it cannot judge."""
-    scored: list[Scored]
+    scored: list[ScoredCandidate]
     verdict: Verdict
     decisions: list[TagDecision]
     llm_failure: LLMFailure | None

@@ -5,10 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, Self, runtime_checkable
 
 from llm4tag.models.embedder import Embedder, EmbeddingKind, Vector
+from llm4tag.models.embedder_registry import NO_EMBEDDING
 from llm4tag.schema import EmbeddingMismatchError
-
-NO_EMBEDDING = "none"
-"""The name of the embedding of a store without vectors."""
 
 Embedders = Callable[[str], Embedder | None]
 """Makes an embedder by name; returns None for ``none``."""

@@ -11,7 +11,7 @@ from llm4tag.calibration.guarantee import LEVEL, Trials
 from llm4tag.calibration.log_odds import Floats, probabilities
 from llm4tag.calibration.passport import Passport
 from llm4tag.evaluation.calibration_report import (
-    TARGETS,
+    GUARANTEE_TARGETS,
     CalibrationReport,
     FitConditions,
     MeasuredConfidence,
@@ -60,7 +60,7 @@ def fit_calibrator(
     made: FitConditions,
     *,
     level: float = LEVEL,
-    targets: Sequence[float] = TARGETS,
+    targets: Sequence[float] = GUARANTEE_TARGETS,
     seed: int = 0,
     done: Callable[[int], None] | None = None,
 ) -> tuple[Calibrator, CalibrationReport]:

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from llm4tag.batch import TaggingFailure
 from llm4tag.evaluation.labelled_files import LABELLED_COLUMNS, LabelledContent, read_labelled
-from llm4tag.knowledge_store.ingest.contents import CONTENT_COLUMNS, read_contents
+from llm4tag.knowledge_store.ingest.contents import REQUIRED_CONTENT_COLUMNS, read_contents
 from llm4tag.knowledge_store.ingest.ingest_report import Rejects
 from llm4tag.knowledge_store.ingest.input_formats import STDIN
 from llm4tag.knowledge_store.ingest.notices import Notes, Notice, SeenIds
@@ -57,18 +57,18 @@ class InputRows(Generic[T]):
         raise UsageError(f"no usable row, {len(self.problems)} {aside}; the first: {self.problems[0]}", where=name)
 
 
-def contents_of(file: str) -> InputRows[Content]:
+def read_input_contents(file: str) -> InputRows[Content]:
     """Read contents to tag: JSONL, CSV, Parquet, plain text, or stdin (``-``).
 
     Raises:
         UsageError: the file cannot be read.
     """
-    check_rows([file], CONTENT_COLUMNS, text=True)
+    check_rows([file], REQUIRED_CONTENT_COLUMNS, text=True)
     notes = Notes()
     return InputRows[Content](file).add(read_contents(file, notes=notes, seen=SeenIds()), notes)
 
 
-def labelled_of(file: str, vocabulary: Vocabulary) -> InputRows[LabelledContent]:
+def read_labelled_contents(file: str, vocabulary: Vocabulary) -> InputRows[LabelledContent]:
     """Read labelled contents: JSONL, CSV, Parquet, or stdin (``-``).
 
     Raises:

@@ -8,7 +8,7 @@ from llm4tag.calibration.evidence_rows import TagHistory
 from llm4tag.schema import Candidate, Evidence, Path, Recipe
 from llm4tag.tools.recall_plan import RecallPlan
 
-Found = Mapping[str, Evidence]
+PathEvidence = Mapping[str, Evidence]
 """The evidence that one path found, by tag id."""
 
 
@@ -22,7 +22,7 @@ def relative(scores: Mapping[str, float]) -> dict[str, float]:
     return {key: (score - low) / (high - low) for key, score in scores.items()}
 
 
-def fuse(found: Mapping[Path, Found], plan: RecallPlan) -> list[Candidate]:
+def fuse(found: Mapping[Path, PathEvidence], plan: RecallPlan) -> list[Candidate]:
     """Return one candidate for each tag, best first by the weighted mean of its relative scores over the paths.
 
     A path that found nothing takes no part in the mean; a tag that a path missed gets 0 from it. A path of weight
@@ -45,7 +45,7 @@ def fuse(found: Mapping[Path, Found], plan: RecallPlan) -> list[Candidate]:
 
 
 def fuse_by_probability(
-    found: Mapping[Path, Found], plan: RecallPlan, fusion: EvidenceFusion, history: TagHistory
+    found: Mapping[Path, PathEvidence], plan: RecallPlan, fusion: EvidenceFusion, history: TagHistory
 ) -> list[Candidate]:
     """Return one candidate for each tag, best first by a fitted fusion, then by relative scores."""
     return by_probability(fuse(found, plan), fusion, history)

@@ -11,16 +11,13 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from llm4tag.calibration.archive import Arrays, packed, reading, unpacked
 from llm4tag.calibration.passport import FitNote
 from llm4tag.models.embedder import Vector, Vectors
 from llm4tag.schema.errors import Step
-from llm4tag.tools.terms import TermWeights
-
-Floats = NDArray[np.float32]
+from llm4tag.tools.terms import Floats32, TermWeights
 
 FORMAT = 2
 _SPEAKERS = 10
@@ -37,16 +34,16 @@ class Kernel:
     gamma: float
     """Of the Gaussian exp(-gamma · distance²) of unit vectors."""
 
-    def gaussian(self, cosines: Floats) -> Floats:
+    def gaussian(self, cosines: Floats32) -> Floats32:
         """Return the kernel of the vectors alone."""
-        gaussian: Floats = np.exp(2 * self.gamma * (cosines - 1))
+        gaussian: Floats32 = np.exp(2 * self.gamma * (cosines - 1))
         return gaussian
 
-    def mixed(self, by_words: Floats, gaussian: Floats | None) -> Floats:
+    def mixed(self, by_words: Floats32, gaussian: Floats32 | None) -> Floats32:
         """Return the kernel of what words and vectors say; where there are no vectors, words alone."""
         if gaussian is None:
             return by_words
-        mixed: Floats = (1 - self.vector_weight) * by_words + self.vector_weight * gaussian
+        mixed: Floats32 = (1 - self.vector_weight) * by_words + self.vector_weight * gaussian
         return mixed
 
 
@@ -54,12 +51,12 @@ class Kernel:
 class Dual:
     """A ridge regression in one kernel, over n documents and t tags."""
 
-    weights: Floats
+    weights: Floats32
     """Dual coefficients, shape (n, t)."""
-    inverse: Floats
+    inverse: Floats32
     """Diagonal of (kernel + ridge)⁻¹, shape (n,)."""
 
-    def scores(self, kernel: Floats, row: int | None, ridge: float) -> Floats:
+    def scores(self, kernel: Floats32, row: int | None, ridge: float) -> Floats32:
         """Score the tags, shape (t,).
 
         Args:
@@ -67,7 +64,7 @@ class Dual:
             row: the content's own among the documents: it is scored as if it had not been there (exact).
             ridge: the penalty.
         """
-        found: Floats = kernel @ self.weights
+        found: Floats32 = kernel @ self.weights
         if row is not None:
             found = found + self.weights[row] * (ridge - 1 / self.inverse[row])
         return found
@@ -77,9 +74,9 @@ class Dual:
 class CentredVectors:
     """Embeddings without the part that all of one model share."""
 
-    rows: Floats
+    rows: Floats32
     """L2-normalised once centred, shape (n, dimensions)."""
-    centre: Floats
+    centre: Floats32
     """Their mean before, shape (dimensions,)."""
 
     @classmethod
@@ -88,13 +85,13 @@ class CentredVectors:
         centre = vectors.mean(axis=0)
         return cls(_centred(vectors, centre), centre)
 
-    def cosines(self, vector: Vector) -> Floats:
+    def cosines(self, vector: Vector) -> Floats32:
         """Return the centred cosine of a raw vector with each row, shape (n,)."""
-        found: Floats = self.rows @ _centred(vector[None, :], self.centre)[0]
+        found: Floats32 = self.rows @ _centred(vector[None, :], self.centre)[0]
         return found
 
 
-def _centred(vectors: Vectors, centre: Floats) -> Floats:
+def _centred(vectors: Vectors, centre: Floats32) -> Floats32:
     moved = vectors - centre
     return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9), dtype=np.float32)
 
@@ -105,11 +102,11 @@ class Cooccurrence:
 
     together: csr_array
     """Documents with both, zero on the diagonal; shape (t, t)."""
-    counts: Floats
+    counts: Floats32
     """Documents with each, shape (t,)."""
 
     @classmethod
-    def of(cls, labels: Floats) -> Self:
+    def of(cls, labels: Floats32) -> Self:
         """Count over labels, 1 where a document has a tag, shape (n, t)."""
         sparse = csr_array(labels)
         together = csr_array(sparse.T @ sparse)
@@ -117,7 +114,7 @@ class Cooccurrence:
         together.eliminate_zeros()
         return cls(together, labels.sum(axis=0))
 
-    def company(self, scores: Floats, without: Floats | None = None) -> tuple[Floats, Floats]:
+    def company(self, scores: Floats32, without: Floats32 | None = None) -> tuple[Floats32, Floats32]:
         """Let the tags of the highest scores speak for those that go with them.
 
         Args:
@@ -142,12 +139,12 @@ class Cooccurrence:
 class TagScores:
     """What a linear model says of one content, a number a tag; all shape (t,)."""
 
-    raw: Floats
+    raw: Floats32
     """About 1 where it is sure of the tag, about 0 where sure of the opposite."""
-    company: Floats
-    closest: Floats
+    company: Floats32
+    closest: Floats32
     """See ``Cooccurrence.company``."""
-    wide: Floats | None = None
+    wide: Floats32 | None = None
     """As ``raw``, by the product kernel; None where there are no vectors."""
 
 

@@ -24,7 +24,7 @@ from llm4tag.schema import (
     T2TEvidence,
 )
 from llm4tag.tools.artifacts import StoreReader
-from llm4tag.tools.candidate_fusion import Found, best_by_words, fuse, fuse_by_probability, with_recall
+from llm4tag.tools.candidate_fusion import PathEvidence, best_by_words, fuse, fuse_by_probability, with_recall
 from llm4tag.tools.content_to_content import recall_by_contents
 from llm4tag.tools.content_to_tag import recall_by_text
 from llm4tag.tools.linear_path import recall_by_linear
@@ -51,7 +51,7 @@ class RecallQuery(BaseModel):
 
 
 @dataclass(frozen=True)
-class Recalled:
+class RecallResult:
     """What recall found for one content."""
 
     candidates: list[Candidate]
@@ -103,7 +103,7 @@ async def allowed_tags(reader: StoreReader, within: str | None) -> frozenset[str
 
 async def recall(
     reader: StoreReader, queries: Sequence[RecallQuery], plan: RecallPlan, within: str | None = None
-) -> list[Recalled]:
+) -> list[RecallResult]:
     """Follow the paths of a plan for each query, all but T2T, which starts from candidates; fuse what they find.
 
     Args:
@@ -121,7 +121,7 @@ async def recall(
         search_contents(reader, queries, plan, within),
         classify(reader, queries, plan, within),
     )
-    found: list[Mapping[Path, Found]] = [
+    found: list[Mapping[Path, PathEvidence]] = [
         {Path.C2T: text, Path.C2C2T: contents, Path.LINEAR: linear}
         for text, contents, linear in zip(by_text, by_contents, by_linear, strict=True)
     ]
@@ -219,8 +219,8 @@ async def follow_tags(
 
 
 async def fuse_found(
-    reader: StoreReader, found: Sequence[Mapping[Path, Found]], plan: RecallPlan
-) -> list[Recalled]:
+    reader: StoreReader, found: Sequence[Mapping[Path, PathEvidence]], plan: RecallPlan
+) -> list[RecallResult]:
     """Fuse the evidence of all paths and rounds into the candidates of each content.
 
     Args:
@@ -233,11 +233,11 @@ async def fuse_found(
     """
     fit = await reader.recall_fit() if plan.recipe is Recipe.LEARNED else None
     if fit is None or fit.fusion is None:
-        return [Recalled(with_recall(fuse(one, plan), plan), []) for one in found]
+        return [RecallResult(with_recall(fuse(one, plan), plan), []) for one in found]
     counts = {tag: count.human for tag, count in (await reader.store.tag_counts()).items()}
     history = TagHistory(counts, seen=fit.linear.seen if Path.LINEAR in plan.paths else frozenset())
     recalled = []
     for one in found:
         candidates = fuse_by_probability(one, plan, fit.fusion, history)
-        recalled.append(Recalled(with_recall(candidates, plan), best_by_words(candidates, history.seen)))
+        recalled.append(RecallResult(with_recall(candidates, plan), best_by_words(candidates, history.seen)))
     return recalled

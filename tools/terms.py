@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from llm4tag.knowledge_store.word_tokens import tokens
 
-Floats = NDArray[np.float32]
+Floats32 = NDArray[np.float32]
 
 
 def terms_of(text: str) -> list[str]:
@@ -30,7 +30,7 @@ class TermWeights:
 
     # Not scikit-learn's vectoriser: importing it takes 1.8 s, a tagging of one content a quarter.
 
-    def __init__(self, terms: Sequence[str], idf: Floats) -> None:
+    def __init__(self, terms: Sequence[str], idf: Floats32) -> None:
         self.terms = terms
         self.idf = idf
         self._column = {term: column for column, term in enumerate(terms)}

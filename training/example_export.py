@@ -24,7 +24,7 @@ from llm4tag.training.judge_examples import (
     TrainingSet,
 )
 from llm4tag.training.recall_fit import MOST_CONTENTS, Bar, fit_linear_showing, note_of_fit
-from llm4tag.training.tagged_history import History, read_history
+from llm4tag.training.tagged_history import History, load_history
 
 TOP, MISSED = 14, 2
 HELD_OUT_SHARE = 0.1
@@ -113,7 +113,7 @@ async def export_set(
 
 async def _history(store: KnowledgeStore, options: ExportOptions) -> History:
     """Return the history in the order of ids, a sample of it where it is very large."""
-    history = await read_history(store)
+    history = await load_history(store)
     if len(history) < 2:
         raise UsageError(
             f"{len(history)} tagged contents in the store, at least 2 are needed", remedy="{ingest_history}"

@@ -8,8 +8,8 @@ from scipy import linalg
 from scipy.sparse import csr_array
 
 from llm4tag.calibration.passport import FitNote
-from llm4tag.tools.linear_model import CentredVectors, Cooccurrence, Dual, Floats, Kernel, LinearModel, TagScores
-from llm4tag.tools.terms import TermWeights
+from llm4tag.tools.linear_model import CentredVectors, Cooccurrence, Dual, Kernel, LinearModel, TagScores
+from llm4tag.tools.terms import Floats32, TermWeights
 from llm4tag.training.near_duplicates import near_duplicates, products
 from llm4tag.training.tagged_history import History
 
@@ -24,11 +24,11 @@ class LinearFit:
     """A fitted scorer, with the matrices that score its own documents as if it did not know them."""
 
     model: LinearModel
-    labels: Floats
+    labels: Floats32
     """1 where a document has a tag, else 0; shape (n, t)."""
-    mixed: Floats
+    mixed: Floats32
     """(kernel + ridge)⁻¹ of the model's mixed kernel, shape (n, n)."""
-    product: Floats | None
+    product: Floats32 | None
     """(kernel + ridge)⁻¹ of the product kernel, shape (n, n); None where there are no vectors."""
     duplicates: list[NDArray[np.int64]]
     """For each document the rows of its near-duplicates, its own row included."""
@@ -46,9 +46,9 @@ class LinearFit:
             wide = self._held_out(row, group, self.product, self.model.product)
         return TagScores(raw, *self.model.cooccurrence.company(raw, without=self.labels[group]), wide)
 
-    def _held_out(self, row: int, group: NDArray[np.int64], inverse: Floats, dual: Dual) -> Floats:
+    def _held_out(self, row: int, group: NDArray[np.int64], inverse: Floats32, dual: Dual) -> Floats32:
         unexplained = linalg.solve(inverse[np.ix_(group, group)], dual.weights[group], assume_a="pos")
-        found: Floats = self.labels[row] - unexplained[np.flatnonzero(group == row)[0]].astype(np.float32)
+        found: Floats32 = self.labels[row] - unexplained[np.flatnonzero(group == row)[0]].astype(np.float32)
         return found
 
 
@@ -95,7 +95,7 @@ def frequent_tags(history: History) -> list[str]:
     return ordered[: _MOST_WEIGHTS // max(1, len(history))]
 
 
-def labels_of(history: History, tags: list[str]) -> Floats:
+def labels_of(history: History, tags: list[str]) -> Floats32:
     """Return a matrix that is 1 where a document has a tag, else 0; shape (n, t)."""
     column = {tag: number for number, tag in enumerate(tags)}
     labels = np.zeros((len(history), len(tags)), dtype=np.float32)
@@ -104,13 +104,13 @@ def labels_of(history: History, tags: list[str]) -> Floats:
     return labels
 
 
-def _dual(inverse: Floats, labels: Floats) -> Dual:
+def _dual(inverse: Floats32, labels: Floats32) -> Dual:
     return Dual(inverse @ labels, np.diagonal(inverse).copy())
 
 
 def _kernel_matrix(
     words: csr_array, vectors: CentredVectors | None, kernel: Kernel, *, product: bool = False
-) -> Floats:
+) -> Floats32:
     """Return the kernel of all pairs of documents, shape (n, n)."""
     count = words.shape[0]
     matrix = np.empty((count, count), dtype=np.float32)
@@ -123,7 +123,7 @@ def _kernel_matrix(
     return matrix
 
 
-def _inverse(matrix: Floats, ridge: float) -> Floats:
+def _inverse(matrix: Floats32, ridge: float) -> Floats32:
     """Return (matrix + ridge)⁻¹ of a kernel matrix; the matrix is overwritten, which saves memory."""
     matrix[np.diag_indices_from(matrix)] += ridge
     factor, _ = linalg.cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
@@ -133,5 +133,5 @@ def _inverse(matrix: Floats, ridge: float) -> Floats:
     # LAPACK fills one triangle. Its mirror is copied row by row, which needs no second matrix.
     for row in range(1, len(inverse)):
         inverse[:row, row] = inverse[row, :row]
-    symmetric: Floats = inverse
+    symmetric: Floats32 = inverse
     return symmetric

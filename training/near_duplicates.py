@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from llm4tag.models.embedder import Vectors
-from llm4tag.tools.linear_model import Floats
+from llm4tag.tools.terms import Floats32
 
 SAME_WORDS = 0.6
 """tf-idf cosine from which two documents are near-duplicates."""
@@ -23,7 +23,7 @@ _FEWEST_OF_A_SCRIPT = 20
 _BLOCK = 512
 
 
-def products(words: csr_array) -> Iterator[tuple[slice, Floats]]:
+def products(words: csr_array) -> Iterator[tuple[slice, Floats32]]:
     """Yield slices of rows with their products with all rows, shape (slice, n), until all rows are done."""
     count = words.shape[0]
     columns = words.T.tocsr()
@@ -64,7 +64,7 @@ def script_of(text: str) -> str:
     return counts.most_common(1)[0][0] if counts else ""
 
 
-def _centred_by_script(vectors: Vectors, scripts: NDArray[np.str_]) -> Floats:
+def _centred_by_script(vectors: Vectors, scripts: NDArray[np.str_]) -> Floats32:
     """Return embeddings minus the mean of their script (a rare script: minus the mean of all), L2-normalised."""
     moved = vectors - vectors.mean(axis=0)
     for script in set(scripts):

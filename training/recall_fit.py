@@ -19,11 +19,11 @@ from llm4tag.tools.recall_plan import ALL_PATHS, RecallPlan
 from llm4tag.training.fusion_fit import fit_weights
 from llm4tag.training.held_out_evidence import HeldOutEvidence
 from llm4tag.training.linear_fit import LinearFit, fit_linear
-from llm4tag.training.tagged_history import History, read_history
+from llm4tag.training.tagged_history import History, load_history
 
 FEWEST_CONTENTS = 200
 """With fewer tagged contents nothing is fitted: a cautious choice, not a measured one."""
-FEWEST_DOCUMENTS = 50
+FEWEST_RICH_DOCUMENTS = 50
 """With fewer richly tagged documents no fusion is fitted."""
 MOST_CONTENTS = 10_000
 """Size of the sample that the linear scorer is fitted on: the cost of the fit grows with its cube."""
@@ -71,7 +71,7 @@ async def fit_recall(
     Raises:
         StoreError: the store failed.
     """
-    history = await read_history(store)
+    history = await load_history(store)
     total = len(history)
     if total < FEWEST_CONTENTS:
         await save_recall_fit(store, None, None)
@@ -84,7 +84,7 @@ async def fit_recall(
     least = fewest_tags or average_tags(history)
     rows = sample_rows(history, least, random)
     fusion = None
-    if len(rows) >= FEWEST_DOCUMENTS:
+    if len(rows) >= FEWEST_RICH_DOCUMENTS:
         plan = RecallPlan.first(total, Recipe.LEARNED, paths)
         with bar("fitting the fusion", len(rows), "contents") as advance:
             pairs = await HeldOutEvidence(store, history, linear, plan, seed).collect(rows, advance)

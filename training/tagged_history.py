@@ -37,7 +37,7 @@ class History:
         )
 
 
-async def read_history(store: KnowledgeStore) -> History:
+async def load_history(store: KnowledgeStore) -> History:
     """Read the contents that have a text and at least one human assignment of an assignable tag.
 
     Raises:

@@ -10,7 +10,7 @@ import typer
 from benchmarks.llm.llm_figures import MEASURED, figures
 from benchmarks.llm.metered_llm import Meter, tag
 from llm4tag.evaluation.labelled_files import sample_ids
-from llm4tag.input_contents import labelled_of
+from llm4tag.input_contents import read_labelled_contents
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Content, TagResult
 from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS
@@ -42,7 +42,7 @@ async def labelled(
 ) -> tuple[list[Content], dict[str, frozenset[str]]]:
     """Return a sample of a labelled file: contents, and their gold tags by id."""
     async with await open_store(store) as opened:
-        read = labelled_of(str(file), await opened.vocabulary())
+        read = read_labelled_contents(str(file), await opened.vocabulary())
     wanted = sample_ids((one.content.id for one in read.rows), limit, seed)
     rows = [one for one in read.rows if one.content.id in wanted]
     return [one.content for one in rows], {one.content.id: one.gold for one in rows}

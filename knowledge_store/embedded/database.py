@@ -16,7 +16,7 @@ from llm4tag.knowledge_store.embedded.store_file import (
     SCHEMA_VERSION,
     check_file,
     has_wal,
-    no_store,
+    missing_store,
     store_errors,
 )
 from llm4tag.schema import StoreError, StoreVersionError
@@ -121,7 +121,7 @@ class Database:
                 raise StoreError(
                     "a SQLite database, but not a llm4tag store", where=self.path, remedy="give another path"
                 )
-            raise no_store(self.path)
+            raise missing_store(self.path)
         version = get_text(self._writer, "schema_version")
         if version != SCHEMA_VERSION:
             raise StoreVersionError(

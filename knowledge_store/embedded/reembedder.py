@@ -6,8 +6,9 @@ from llm4tag.knowledge_store.embedded import stored_centre
 from llm4tag.knowledge_store.embedded.database import Database, WriteTransaction
 from llm4tag.knowledge_store.embedded.upserts import record_dimensions
 from llm4tag.knowledge_store.items import BATCH, ItemKind, vector_blob
-from llm4tag.knowledge_store.store_embedding import NO_EMBEDDING, StoreEmbedding
+from llm4tag.knowledge_store.store_embedding import StoreEmbedding
 from llm4tag.models.embedder import Progress
+from llm4tag.models.embedder_registry import NO_EMBEDDING
 
 _TEXT_OF = {
     ItemKind.TAG: "name",

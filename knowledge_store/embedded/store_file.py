@@ -69,7 +69,7 @@ _REMEDIES = {
 """What to do about an error of SQLite, by the beginning of its name."""
 
 
-def no_store(path: Path) -> StoreNotFoundError:
+def missing_store(path: Path) -> StoreNotFoundError:
     """Return the error for a path at which there is no store."""
     return StoreNotFoundError(f"no store at {path}", remedy="{ingest_vocabulary}", store=path)
 
@@ -112,11 +112,11 @@ def check_file(path: Path, *, create: bool) -> None:
         )
     if not path.exists():
         if not create:
-            raise no_store(path)
+            raise missing_store(path)
         return
     with path.open("rb") as file:
         start = file.read(len(_HEADER))
     if start and start != _HEADER:
         raise StoreError("not a llm4tag store (no SQLite file)", where=path, remedy="give another path")
     if not start and not create and not has_wal(path):
-        raise no_store(path)
+        raise missing_store(path)

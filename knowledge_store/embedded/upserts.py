@@ -16,8 +16,9 @@ from llm4tag.knowledge_store.items import (
     plan_batch,
 )
 from llm4tag.knowledge_store.records import Writing
-from llm4tag.knowledge_store.store_embedding import NO_EMBEDDING, StoreEmbedding
+from llm4tag.knowledge_store.store_embedding import StoreEmbedding
 from llm4tag.models.embedder import Progress, Vector
+from llm4tag.models.embedder_registry import NO_EMBEDDING
 
 _DIMENSIONS = "dimensions"
 

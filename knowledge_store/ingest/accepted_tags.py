@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from llm4tag.knowledge_store.ingest.contents import CONTENT_COLUMNS, RowId, read_contents
+from llm4tag.knowledge_store.ingest.contents import REQUIRED_CONTENT_COLUMNS, RowId, read_contents
 from llm4tag.knowledge_store.ingest.ingest_report import IngestReport, IngestTally, Rejects
 from llm4tag.knowledge_store.ingest.ingest_run import in_batches, rejects_folder, require_files
 from llm4tag.knowledge_store.ingest.notices import SeenIds
@@ -109,7 +109,7 @@ async def accept_results(
     """
     require_files([file])
     await asyncio.to_thread(check_rows, [file], ("id", "tags"))
-    await asyncio.to_thread(check_rows, contents, CONTENT_COLUMNS, text=True)
+    await asyncio.to_thread(check_rows, contents, REQUIRED_CONTENT_COLUMNS, text=True)
     vocabulary = await store.vocabulary()
     with Rejects([file], rejects_folder(store.location), rejects, also_read=contents) as aside:
         run = _Run(store, vocabulary, plan or AcceptPlan(), IngestTally("accept", [file], aside), progress)

@@ -17,7 +17,7 @@ from llm4tag.schema import Assignment, Content, Provenance, TaggedContent, Vocab
 
 HISTORY_COLUMNS = ("id", "text", "tags|assignments")
 """The columns that a table of history must have."""
-CONTENT_COLUMNS = ("text|title",)
+REQUIRED_CONTENT_COLUMNS = ("text|title",)
 """The columns that a table of contents to tag must have."""
 
 

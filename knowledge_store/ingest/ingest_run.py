@@ -15,13 +15,13 @@ from llm4tag.knowledge_store.ingest.ingest_report import IngestReport, IngestTal
 from llm4tag.knowledge_store.ingest.row import RowProblem
 from llm4tag.knowledge_store.ingest.row_files import check_rows
 from llm4tag.knowledge_store.ingest.vocabulary_files import check_vocabulary_files, read_vocabulary
+from llm4tag.knowledge_store.items import BATCH
 from llm4tag.knowledge_store.location import is_address
 from llm4tag.knowledge_store.protocol import KnowledgeStore
-from llm4tag.knowledge_store.store_embedding import NO_EMBEDDING
 from llm4tag.models.embedder import Progress
+from llm4tag.models.embedder_registry import NO_EMBEDDING
 from llm4tag.schema import UsageError
 
-BATCH = 256
 EMBEDDED_BATCH = 64
 """Batch size if vectors are computed: some seconds of work, so that progress shows and Ctrl-C loses little."""
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from llm4tag.knowledge_store import centring
 from llm4tag.knowledge_store.items import BATCH, Item, ItemKind, common_length, embedded_text
-from llm4tag.knowledge_store.store_embedding import NO_EMBEDDING, StoreEmbedding
+from llm4tag.knowledge_store.store_embedding import StoreEmbedding
 from llm4tag.knowledge_store.weaviate.connection import Connection
 from llm4tag.knowledge_store.weaviate.layout import (
     StorePart,
@@ -20,6 +20,7 @@ from llm4tag.knowledge_store.weaviate.object_reads import StoredObject, by_id, r
 from llm4tag.knowledge_store.weaviate.object_writes import PART_OF, ObjectWriter
 from llm4tag.knowledge_store.weaviate.store_state import StateManager, StoreMetadata, WeaviateState
 from llm4tag.models.embedder import Progress, Vector
+from llm4tag.models.embedder_registry import NO_EMBEDDING
 from llm4tag.schema import StoreError
 
 _OWN_PARTS = {

@@ -10,13 +10,14 @@ from weaviate.classes.query import Filter, HybridFusion, MetadataQuery
 from llm4tag.knowledge_store.hybrid_fusion import LEG_LIMIT, FusedHit, LegHit, fuse, object_uuid
 from llm4tag.knowledge_store.protocol import PROPERTIES, Collection, Filters, Hit, SearchQuery
 from llm4tag.knowledge_store.query_checks import boosts, check_dimensions, check_filters, tags_under
-from llm4tag.knowledge_store.store_embedding import NO_EMBEDDING, StoreEmbedding
+from llm4tag.knowledge_store.store_embedding import StoreEmbedding
 from llm4tag.knowledge_store.weaviate.connection import Connection
 from llm4tag.knowledge_store.weaviate.layout import SEARCH, SEARCHED, WORDS
 from llm4tag.knowledge_store.weaviate.objects import search_vector
 from llm4tag.knowledge_store.weaviate.store_state import WeaviateState
 from llm4tag.knowledge_store.word_tokens import segmented
 from llm4tag.models.embedder import Vector
+from llm4tag.models.embedder_registry import NO_EMBEDDING
 from llm4tag.schema import StoreError, Vocabulary
 
 _AT_ONCE = 8

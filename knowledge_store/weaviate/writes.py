@@ -19,7 +19,7 @@ from llm4tag.knowledge_store.items import (
     with_assignments,
 )
 from llm4tag.knowledge_store.records import Refused, Writing
-from llm4tag.knowledge_store.store_embedding import NO_EMBEDDING, StoreEmbedding
+from llm4tag.knowledge_store.store_embedding import StoreEmbedding
 from llm4tag.knowledge_store.weaviate.connection import Connection
 from llm4tag.knowledge_store.weaviate.layout import StorePart
 from llm4tag.knowledge_store.weaviate.object_reads import StoredObject, by_id, count, matching
@@ -27,6 +27,7 @@ from llm4tag.knowledge_store.weaviate.object_writes import PART_OF, ObjectWriter
 from llm4tag.knowledge_store.weaviate.rebuilder import Rebuilder, mean_of_some
 from llm4tag.knowledge_store.weaviate.store_state import StateManager, WeaviateState
 from llm4tag.models.embedder import Progress, Vector
+from llm4tag.models.embedder_registry import NO_EMBEDDING
 from llm4tag.schema import Assignment, Tag, TaggedContent
 
 CLOCKS_OF: Mapping[ItemKind, tuple[str, ...]] = {

@@ -82,7 +82,7 @@ async def _calibrate(
 
     from llm4tag.calibration_run import fit_calibrator, fits_of
     from llm4tag.cli.labelled_run import tag_labelled
-    from llm4tag.evaluation.calibration_report import TARGETS
+    from llm4tag.evaluation.calibration_report import GUARANTEE_TARGETS
     from llm4tag.tagger import Tagger
     from llm4tag.tools.artifacts import save_calibrator
     from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS
@@ -105,7 +105,7 @@ async def _calibrate(
                     None if run_options.limit is None else {"limit": run_options.limit, "seed": run_options.seed}
                 ),
                 level=level,
-                targets=sorted({*TARGETS, *([target] if target else [])}),
+                targets=sorted({*GUARANTEE_TARGETS, *([target] if target else [])}),
                 seed=run_options.seed,
                 done=bar,
             )

@@ -118,10 +118,10 @@ def _content_of(content: str | None, content_id: str | None) -> "Content":
 
 
 def _row_of(file: str, content_id: str) -> "Content":
-    from llm4tag.input_contents import contents_of
+    from llm4tag.input_contents import read_input_contents
     from llm4tag.schema import UsageError
 
-    inputs = contents_of(file)
+    inputs = read_input_contents(file)
     inputs.require_usable()
     for content in inputs.rows:
         if content.id == content_id:

@@ -9,7 +9,7 @@ from llm4tag.cli.options import RunOptions
 from llm4tag.cli.tag_run import print_input_problems, rejects_folder, tag_contents
 from llm4tag.evaluation import sample_ids
 from llm4tag.evaluation.labelled_files import LabelledContent, narrow
-from llm4tag.input_contents import InputRows, labelled_of
+from llm4tag.input_contents import InputRows, read_labelled_contents
 from llm4tag.knowledge_store.query_checks import tags_under
 from llm4tag.result_files import MemorySink, OutputFile, ResultSink, read_results
 from llm4tag.schema import Content, TagResult, UsageError, Vocabulary
@@ -56,7 +56,7 @@ async def tag_labelled(
     """
     runtime = await tagger.runtime()
     vocabulary = await runtime.store.vocabulary()
-    inputs = await asyncio.to_thread(labelled_of, file, vocabulary)
+    inputs = await asyncio.to_thread(read_labelled_contents, file, vocabulary)
     inputs.require_usable(rejects_folder(output), run_options.rejects)
     print_input_problems(inputs)
     labelled, outside = narrow_labels(file, inputs.rows, options.within, vocabulary)

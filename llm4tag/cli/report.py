@@ -100,13 +100,13 @@ async def _report(
     file: Path, labels: str, store: str | None, outputs: "ReportOutputs"
 ) -> "InputRows[LabelledContent]":
     from llm4tag.cli.tag_run import print_input_problems
-    from llm4tag.input_contents import labelled_of
+    from llm4tag.input_contents import read_labelled_contents
     from llm4tag.knowledge_store.stores import open_store
     from llm4tag.reporting.report_files import write_report
 
     settings = await asyncio.to_thread(_settings, file)
     async with await open_store(_location(file, store, settings)) as opened:
-        inputs = await asyncio.to_thread(labelled_of, labels, await opened.vocabulary())
+        inputs = await asyncio.to_thread(read_labelled_contents, labels, await opened.vocabulary())
         inputs.require_usable()
         print_input_problems(inputs)
         judged = await _judged(file, labels, inputs, opened, settings)

@@ -66,7 +66,7 @@ def fit_store(
     """Fit the linear scorer and the fusion on a store's history, and print how much they were fitted on."""
     from llm4tag.knowledge_store.stores import open_store
     from llm4tag.tools.recall_plan import ALL_PATHS
-    from llm4tag.training.recall_fit import FEWEST_CONTENTS, FEWEST_DOCUMENTS, FitReport, fit_recall
+    from llm4tag.training.recall_fit import FEWEST_CONTENTS, FEWEST_RICH_DOCUMENTS, FitReport, fit_recall
 
     paths = ALL_PATHS - frozenset(without)
 
@@ -83,8 +83,8 @@ def fit_store(
         say(f"fusion fitted on {report.fusion_documents:,} contents with {report.fewest_tags} tags or more")
     else:
         say(
-            f"no fusion fitted: fewer than {FEWEST_DOCUMENTS} contents have enough tags; fixed weights are used "
-            "instead"
+            f"no fusion fitted: fewer than {FEWEST_RICH_DOCUMENTS} contents have enough tags; fixed weights are "
+            "used instead"
         )
 
 

@@ -52,11 +52,11 @@ def tag(
         sampled,
         tag_contents,
     )
-    from llm4tag.input_contents import contents_of
+    from llm4tag.input_contents import read_input_contents
     from llm4tag.tagger import Tagger
 
     check_outputs(file, output)
-    inputs = contents_of(file)
+    inputs = read_input_contents(file)
     inputs.require_usable(rejects_folder(output), run_options.rejects)
     print_input_problems(inputs)
     report = RunReport()

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from llm4tag.calibration.log_odds import Floats
 from llm4tag.evaluation.bootstrap import RESAMPLES, Interval, draws, percentiles
-from llm4tag.evaluation.metrics import ConfidencePairs, Floats, RankedTags, pairs_of
+from llm4tag.evaluation.metrics import ConfidencePairs, RankedTags, pairs_of
 
 TARGETS = (0.02, 0.05, 0.10)
 """The errors for which the best threshold is reported."""

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from llm4tag.evaluation.metrics import CONFIDENCE, METRICS, RANKING, ConfidencePairs, Floats, RankedTags, pairs_of
+from llm4tag.calibration.log_odds import Floats
+from llm4tag.evaluation.metrics import CONFIDENCE, METRICS, RANKING, ConfidencePairs, RankedTags, pairs_of
 
 RESAMPLES = 1000
-LEVEL = 0.95
+INTERVAL_LEVEL = 0.95
 """The share of resamples within an interval."""
 
 Interval = tuple[float, float]
@@ -30,7 +31,7 @@ def draws(count: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[NDA
         yield np.bincount(random.integers(0, count, count), minlength=count)
 
 
-def percentiles(drawn: Floats, level: float = LEVEL) -> Interval | None:
+def percentiles(drawn: Floats, level: float = INTERVAL_LEVEL) -> Interval | None:
     """Return the percentile interval of the resamples' values without NaN; None if all are NaN."""
     defined = drawn[~np.isnan(drawn)]
     if not len(defined):
@@ -42,7 +43,7 @@ def percentiles(drawn: Floats, level: float = LEVEL) -> Interval | None:
 def intervals(
     documents: Sequence[RankedTags],
     resamples: int = RESAMPLES,
-    level: float = LEVEL,
+    level: float = INTERVAL_LEVEL,
     seed: int = 0,
     pairs: ConfidencePairs | None = None,
 ) -> dict[str, Interval | None]:

@@ -14,7 +14,7 @@ from llm4tag.evaluation.bootstrap import intervals
 from llm4tag.evaluation.metrics import PAIR_DEPTH, RankedTags, measure, pairs_of
 from llm4tag.schema import TagResult
 
-TARGETS = (0.02, 0.05, 0.1, 0.2)
+GUARANTEE_TARGETS = (0.02, 0.05, 0.1, 0.2)
 COVERED = (
     "Covered: new contents of the same kind, as if drawn together with the labelled ones, tagged under the same "
     "conditions, judged by labels given as completely as these."

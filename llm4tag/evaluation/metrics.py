@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from llm4tag.calibration.log_odds import Floats
 
 PAIR_DEPTH = 40
 """Candidates of each document that metrics of confidence are over."""

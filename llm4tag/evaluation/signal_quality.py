@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from llm4tag.calibration.columns import CALIBRATOR_COLUMNS, SIGNALS, columns_of_signal
-from llm4tag.calibration.log_odds import log_odds, probabilities
+from llm4tag.calibration.log_odds import Floats, log_odds, probabilities
 from llm4tag.calibration.signals import calibrator_rows
 from llm4tag.evaluation.bootstrap import Interval, pair_intervals
-from llm4tag.evaluation.metrics import CONFIDENCE, PAIR_DEPTH, ConfidencePairs, Floats, RankedTags
+from llm4tag.evaluation.metrics import CONFIDENCE, PAIR_DEPTH, ConfidencePairs, RankedTags
 from llm4tag.schema import C2C2TEvidence, LinearEvidence, Path, TagDecision, TagResult
 from llm4tag.training.calibrator_fit import STRENGTHS, document_folds, outer_folds
 from llm4tag.training.fusion_fit import fit_logistic

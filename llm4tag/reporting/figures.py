@@ -205,7 +205,7 @@ def _signals(figure: Any, report: QualityReport, theme: Theme) -> None:
         line = constant.metrics["log_loss"]
         axes.axvline(line, color=theme.third, linestyle="--", linewidth=1.2, label="a constant")
         axes.legend(loc="lower right")
-    axes.set_yticks(range(len(shown)), [SIGNALS.get(one.name, one.name) for one in shown])
+    axes.set_yticks(range(len(shown)), [SIGNAL_LABELS.get(one.name, one.name) for one in shown])
     axes.invert_yaxis()
     axes.margins(y=0.18)
     axes.set(xlabel="log loss (less is better), 95 % over documents")
@@ -232,7 +232,7 @@ def _frequency(figure: Any, report: QualityReport, theme: Theme) -> None:
     axes.legend(loc="upper left", ncols=3, columnspacing=1, handlelength=1)
 
 
-SIGNALS: Mapping[str, str] = MappingProxyType(
+SIGNAL_LABELS: Mapping[str, str] = MappingProxyType(
     {
         COMBINED: "confidence (all)",
         CONSTANT: "constant",

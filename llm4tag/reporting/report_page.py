@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from llm4tag.evidence_words import beginning, confidence_of, evidence_lines, neighbour_ids
-from llm4tag.reporting.figures import SIGNALS, confidence_word
+from llm4tag.reporting.figures import SIGNAL_LABELS, confidence_word
 from llm4tag.reporting.quality_report import QualityReport
 from llm4tag.reporting.report_words import alternative_texts, between, number, percent
 from llm4tag.schema import Content, Vocabulary
@@ -25,7 +25,7 @@ from llm4tag.schema.text import visible
 ROWS = 50
 """The number of wrong tags on the page, and of missed tags of each stage, unless the caller gives another."""
 
-METRICS: Mapping[str, str] = {
+METRIC_MEANINGS: Mapping[str, str] = {
     "p@1": "how often the first tag is right",
     "f1@5": "F1 of the first five",
     "ndcg@10": "how far up right tags are among the first ten",
@@ -97,8 +97,8 @@ def page(
         figures={theme: {name: _uri(png) for name, png in drawn.items()} for theme, drawn in figures.items()},
         alternatives=alternative_texts(report),
         css=Markup(_resource("look.css") + _resource("page.css")),
-        meanings=METRICS,
-        signals=[(SIGNALS.get(one.name, one.name), one) for one in report.signals],
+        meanings=METRIC_MEANINGS,
+        signals=[(SIGNAL_LABELS.get(one.name, one.name), one) for one in report.signals],
         word=confidence_word(report),
         target=float(target) if (target := report.evaluation.settings.get("max_error")) else None,
         wrong=_wrong(report, texts, rows),

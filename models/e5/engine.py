@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from llm4tag.models.e5.onnx_encoder import encoder
-from llm4tag.models.e5.weights import Floats, TokenVocabulary, read_weights
+from llm4tag.models.e5.weights import Floats32, TokenVocabulary, read_weights
 from llm4tag.models.machine import usable_cores
 
 _SPACES = re.compile(" {2,}")
@@ -36,7 +36,7 @@ class Engine:
         self._session = _session(encoder(self._weights))
         self._pool = ThreadPoolExecutor(threads or usable_cores(), thread_name_prefix="e5")
 
-    def embed(self, texts: Sequence[str], most: int | None = None) -> Floats:
+    def embed(self, texts: Sequence[str], most: int | None = None) -> Floats32:
         """Return L2-normalised vectors, shape (len(texts), width).
 
         The vector of a text that is longer than the model's input is the mean over windows of the text, weighted
@@ -54,18 +54,18 @@ class Engine:
             vectors[row] = vector
         return vectors
 
-    def _text(self, ids: list[int]) -> Floats:
+    def _text(self, ids: list[int]) -> Floats32:
         size = self._weights.longest - 2
         windows = [ids[start : start + size] for start in range(0, max(1, len(ids)), size)]
         total = sum(max(1, len(window)) * self._window(window) for window in windows)
-        vector: Floats = np.asarray(total, dtype=np.float32)
+        vector: Floats32 = np.asarray(total, dtype=np.float32)
         return vector / max(float(np.linalg.norm(vector)), 1e-12)
 
-    def _window(self, ids: list[int]) -> Floats:
+    def _window(self, ids: list[int]) -> Floats32:
         vocabulary = self._weights.vocabulary
         tokens = np.array([vocabulary.first, *ids, vocabulary.last], dtype=np.int64)
         embedded = self._weights.tokens(tokens) + self._positions[: len(tokens)]
-        mean: Floats = self._session.run(["mean"], {"embedded": embedded[None]})[0][0]
+        mean: Floats32 = self._session.run(["mean"], {"embedded": embedded[None]})[0][0]
         return mean
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from llm4tag.models.e5.weights import Blocks, E5Weights, Floats
+from llm4tag.models.e5.weights import Blocks, E5Weights, Floats32
 
 _LEVELS = 63
 """Weights have seven bits, as processors without VNNI add two products in 16 bits, where eight bits overflow."""
@@ -90,7 +90,7 @@ class _Graph:
             self._constants.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(array), each))
         return names
 
-    def product(self, value: str, name: str, matrix: Floats, bias: Floats | None) -> str:
+    def product(self, value: str, name: str, matrix: Floats32, bias: Floats32 | None) -> str:
         """Multiply by the transposed matrix, quantised with one scale for each row; return the product's name."""
         scales = np.abs(matrix).max(axis=1) / _LEVELS
         levels = np.rint(matrix / np.maximum(scales, 1e-12)[:, None]).astype(np.int8)
@@ -99,7 +99,7 @@ class _Graph:
         inputs = [value, matrix_name, scale_name, "", *biased]
         return self.node("DynamicQuantizeMatMul", inputs, domain=_MICROSOFT)
 
-    def product_in_blocks(self, value: str, name: str, blocks: Blocks, bias: Floats) -> str:
+    def product_in_blocks(self, value: str, name: str, blocks: Blocks, bias: Floats32) -> str:
         """Multiply by the transposed matrix with the file's own weights, one scale for 32 weights or activations.
 
         This is slower, but the activation function leaves outliers, for which one scale a row is too coarse: with

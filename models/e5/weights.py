@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats32 = NDArray[np.float32]
 
 _MAGIC = b"E5S1"
 _BLOCK = np.dtype([("scale", "<f2"), ("halves", "u1", 16)])
@@ -42,7 +42,7 @@ class Blocks:
 
     halves: NDArray[np.uint8]
     """Each byte is two neighbouring weights, the first in the low half; shape (rows, blocks, 16)."""
-    scales: Floats
+    scales: Floats32
     """One scale for each block, shape (rows · blocks,)."""
 
 
@@ -61,12 +61,12 @@ class E5Weights:
     _data: NDArray[np.uint8]
     _places: Mapping[str, tuple[int, int, bool]]
 
-    def vector(self, name: str) -> Floats:
+    def vector(self, name: str) -> Floats32:
         """Return a vector of float32."""
         place, count, _ = self._places[name]
         return np.frombuffer(self._data, "<f4", count, place)
 
-    def matrix(self, name: str, columns: int) -> Floats:
+    def matrix(self, name: str, columns: int) -> Floats32:
         """Return a matrix, shape (rows, columns)."""
         place, count, in_blocks = self._places[name]
         if not in_blocks:
@@ -82,7 +82,7 @@ class E5Weights:
         paired = (weights[:, ::2] | weights[:, 1::2] << 4).astype(np.uint8)
         return Blocks(paired.reshape(shape), found["scale"].astype(np.float32))
 
-    def tokens(self, ids: NDArray[np.int64]) -> Floats:
+    def tokens(self, ids: NDArray[np.int64]) -> Floats32:
         """Return the input vectors of tokens, shape (len(ids), width), without reading the whole table."""
         place, count, _ = self._places["emb.word"]
         rows = np.frombuffer(self._data, _BLOCK, count // _BLOCK_WEIGHTS, place).reshape(
@@ -96,8 +96,8 @@ def _halves(blocks: NDArray[Any]) -> NDArray[np.uint8]:
     return np.concatenate([blocks["halves"] & 15, blocks["halves"] >> 4], axis=-1)
 
 
-def _numbers(blocks: NDArray[Any]) -> Floats:
-    numbers: Floats = (_halves(blocks).astype(np.float32) - 8) * blocks["scale"].astype(np.float32)[..., None]
+def _numbers(blocks: NDArray[Any]) -> Floats32:
+    numbers: Floats32 = (_halves(blocks).astype(np.float32) - 8) * blocks["scale"].astype(np.float32)[..., None]
     return numbers
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from llm4tag.calibration.calibrator import Calibrator, MapKind
 from llm4tag.calibration.columns import CALIBRATOR_COLUMNS
-from llm4tag.calibration.confidence import Scored, calibrate_all, missing_signal
+from llm4tag.calibration.confidence import ScoredCandidate, calibrate_all, missing_signal
 from llm4tag.calibration.log_odds import probabilities
 from llm4tag.calibration.signals import calibrator_rows
 from llm4tag.schema import Signals, StoreError
@@ -45,7 +45,7 @@ def test_missing_signals_are_no_zeros() -> None:
     assert rows[:, CALIBRATOR_COLUMNS.index("p_yes centred")].sum() == pytest.approx(0.0)
     assert not rows[:, CALIBRATOR_COLUMNS.index("rating asked")].any()
     with pytest.raises(ValueError, match="no signal of recall"):
-        calibrator_rows([Scored(tag="a", confidence=0.5, raw=0.5, signals=Signals(), evidence=())])
+        calibrator_rows([ScoredCandidate(tag="a", confidence=0.5, raw=0.5, signals=Signals(), evidence=())])
 
 
 @pytest.mark.parametrize("kind", get_args(MapKind))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from llm4tag.calibration.calibrator import Calibrator, Combination, Map, Scale
-from llm4tag.calibration.confidence import Scored
+from llm4tag.calibration.confidence import ScoredCandidate
 from llm4tag.calibration.guarantee import Trials
 from llm4tag.calibration.passport import Passport
 from llm4tag.schema import Signals
@@ -45,6 +45,6 @@ def calibrator(
     return Calibrator(passport, scale, trials or drawn(50, 0, 0.0))
 
 
-def scored(tag: str, recall: float, **signals: float) -> Scored:
+def scored(tag: str, recall: float, **signals: float) -> ScoredCandidate:
     given = Signals.model_validate({"recall": recall, **signals})
-    return Scored(tag=tag, confidence=recall, raw=recall, signals=given, evidence=())
+    return ScoredCandidate(tag=tag, confidence=recall, raw=recall, signals=given, evidence=())

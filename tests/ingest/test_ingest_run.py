@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from llm4tag.knowledge_store.embedded import EmbeddedStore
-from llm4tag.knowledge_store.ingest.ingest_run import BATCH, ingest_history, ingest_vocabulary
+from llm4tag.knowledge_store.ingest.ingest_run import ingest_history, ingest_vocabulary
 from llm4tag.knowledge_store.ingest.passages import ingest_knowledge
+from llm4tag.knowledge_store.items import BATCH
 from llm4tag.knowledge_store.protocol import Collection, KnowledgeStore, SearchQuery
 from llm4tag.knowledge_store.records import Writing
 from llm4tag.knowledge_store.stores import open_store

@@ -8,9 +8,10 @@ import pytest
 from llm4tag.calibration.passport import FitNote
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.schema import Assignment, Provenance, StoreError, Tag, TaggedContent
-from llm4tag.tools.linear_model import Cooccurrence, Floats, LinearModel
+from llm4tag.tools.linear_model import Cooccurrence, LinearModel
+from llm4tag.tools.terms import Floats32
 from llm4tag.training.linear_fit import LinearFit, fit_linear
-from llm4tag.training.tagged_history import History, read_history
+from llm4tag.training.tagged_history import History, load_history
 from tests.fakes.history import TOPICS, contents
 
 FITTED = FitNote(
@@ -26,7 +27,7 @@ FITTED = FitNote(
 
 @pytest.fixture
 async def history(store: KnowledgeStore) -> History:
-    return await read_history(store)
+    return await load_history(store)
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ async def test_history_is_what_people_tagged(store: KnowledgeStore) -> None:
             ),
         ]
     )
-    history = await read_history(store)
+    history = await load_history(store)
     assert len(history) == 301
     assert not {"m", "r", "b"} & set(history.ids)
     row = list(history.ids).index("h")
@@ -80,9 +81,9 @@ def test_held_out_scores_are_those_of_a_fit_without_the_group(history: History, 
     vectors = linear.model.vectors
     gaussian = None if vectors is None else kernel.gaussian(vectors.rows @ vectors.rows.T)
 
-    def expected(whole: Floats) -> Floats:
+    def expected(whole: Floats32) -> Floats32:
         inner = whole[np.ix_(rest, rest)].astype(np.float64) + linear.model.ridge * np.eye(len(rest))
-        found: Floats = whole[19, rest] @ np.linalg.solve(inner, linear.labels[rest].astype(np.float64))
+        found: Floats32 = whole[19, rest] @ np.linalg.solve(inner, linear.labels[rest].astype(np.float64))
         return found
 
     held_out = linear.held_out(19)

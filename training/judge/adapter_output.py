@@ -14,7 +14,7 @@ from llm4tag.schema.drafts import drafts_of
 from llm4tag.training.chat_examples import NO, YES
 from llm4tag.training.judge.base_model import BaseFiles, training_package
 from llm4tag.training.judge.checkpoint import TrainingProgress
-from llm4tag.training.judge.lora_layers import TARGETS
+from llm4tag.training.judge.lora_layers import TARGET_PROJECTIONS
 from llm4tag.training.judge.training_options import TrainOptions
 from llm4tag.training.judge_examples import Examples
 
@@ -67,7 +67,7 @@ def write_adapter(
                     sha256=hash_file(weights_draft),
                     rank=options.rank,
                     alpha=options.alpha,
-                    targets=TARGETS,
+                    targets=TARGET_PROJECTIONS,
                 ),
                 trained_on=_trained_on(examples, options, progress, device, data),
                 licence=f"{files.licence} (base); the training texts' own",

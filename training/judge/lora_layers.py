@@ -5,14 +5,16 @@ from typing import Any
 from llm4tag.training.judge.base_model import LoadedBase, training_package
 from llm4tag.training.judge.token_batches import TokenBatch
 
-TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+TARGET_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 def add_lora(base: LoadedBase, rank: int, alpha: float, seed: int) -> None:
     """Add new LoRA matrices to the model, in float32; they change no answer until they are trained."""
     torch, peft = training_package("torch"), training_package("peft")
     torch.manual_seed(seed)
-    config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(TARGETS), lora_dropout=0.0, bias="none")
+    config = peft.LoraConfig(
+        r=rank, lora_alpha=alpha, target_modules=list(TARGET_PROJECTIONS), lora_dropout=0.0, bias="none"
+    )
     peft.inject_adapter_in_model(config, base.model)
     for parameter in lora_parameters(base).values():
         parameter.data = parameter.data.float()
