@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import TypeVar
 
-from llm4tag.prompts.generate import Sample
+from llm4tag.schema.llm_answers import Sample
 
 Shares = Mapping[str, tuple[float, int]]
 """By tag id: the share of samples that named the tag, and the number of samples that could."""

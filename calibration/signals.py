@@ -9,8 +9,8 @@ import numpy as np
 from llm4tag.calibration.columns import CALIBRATOR_COLUMNS, EVIDENCE_COLUMNS, FUSION_COLUMNS, SIGNALS
 from llm4tag.calibration.evidence_rows import TagHistory, evidence_rows
 from llm4tag.calibration.log_odds import CLIP, Floats, log_odds
-from llm4tag.prompts.judge import Judgement
 from llm4tag.schema import Candidate, Evidence, Signals
+from llm4tag.schema.llm_answers import Judgement
 
 RATING_CLIP = 0.01
 """A model that says 0 or 100 percent means "nearly": beyond this, log odds of ratings say nothing."""

@@ -9,9 +9,8 @@ from typing_extensions import TypedDict
 from llm4tag.calibration.confidence import ScoredCandidate
 from llm4tag.graphs.plan import TaggingPlan
 from llm4tag.prompts import PromptContext
-from llm4tag.prompts.generate import Sample
-from llm4tag.prompts.judge import Judgement
 from llm4tag.schema import CalibrationNote, Candidate, Content, Evidence, Path, TagDecision, Usage
+from llm4tag.schema.llm_answers import Judgement, Sample
 from llm4tag.tools.recall import RecallQuery
 
 Update = dict[str, Any]

@@ -9,31 +9,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from llm4tag.models.language_model import Answer, Question
 from llm4tag.prompts.answer_json import NOT_AS_ASKED, json_members
 from llm4tag.prompts.templates import PromptContext, prompt_messages
 from llm4tag.schema import OffVocabulary, Vocabulary, normal_name
+from llm4tag.schema.llm_answers import Sample
 from llm4tag.schema.text import without_surrogates
 
 TEMPLATE = "generate"
 _TOKENS_A_LABEL = 14
-
-
-class Sample(BaseModel):
-    """One answer of the generator, validated."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    asked: tuple[str, ...]
-    """Ids of the tags in the list that the question showed."""
-    named: tuple[str, ...] = ()
-    """Ids of the tags that the answer names, in its order, each once."""
-    off_vocabulary: tuple[str, ...] = ()
-    """Names that are no tag's label, and no single tag's name or alias."""
-    failure: str = ""
-    """Why the answer cannot be read: a refusal, cut short, no JSON. Nothing is named then."""
 
 
 def shuffled(tags: Sequence[str], text: str, sample: int) -> list[str]:

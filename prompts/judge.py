@@ -9,29 +9,17 @@ not 0: a model whose first token is something else has not judged.
 import math
 from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from llm4tag.models.judge_adapter import Adapter
 from llm4tag.models.language_model import Answer, Message, Question
 from llm4tag.prompts.templates import Example, PromptContext, prompt_messages, unmarked
 from llm4tag.schema import Tag
 from llm4tag.schema.adapter_card import AdapterAnswer, AdapterLimits, JudgeForm
+from llm4tag.schema.llm_answers import Judgement
 
 TEMPLATE = "judge"
 _YES = frozenset({"yes", "y", "true", "是", "对"})
 _NO = frozenset({"no", "n", "false", "否", "不", "不是"})
 _ALTERNATIVES = 20
-
-
-class Judgement(BaseModel):
-    """What the LLM answered about one candidate."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    p_yes: float | None
-    """None where neither a Yes-like nor a No-like token was among the alternatives, or there were none."""
-    mass: float | None
-    """Probability of Yes-like and No-like tokens together; None where the model gives no log-probabilities."""
 
 
 def judge_question(context: PromptContext, label: str) -> Question:

@@ -8,28 +8,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from llm4tag.models.language_model import Answer, Question
 from llm4tag.prompts.answer_json import NOT_AS_ASKED, json_members
 from llm4tag.prompts.templates import PromptContext, prompt_messages
 from llm4tag.schema import normal_name
+from llm4tag.schema.llm_answers import Ratings
 
 TEMPLATE = "rate"
 _TOKENS_A_LABEL = 20
 _PERCENT = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*", re.ASCII)
-
-
-class Ratings(BaseModel):
-    """One answer's ratings of the candidates that the question showed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    probabilities: dict[str, float | None]
-    """Probabilities from 0 to 1 by tag id, one for each tag shown; None where the answer has none that is
-    usable."""
-    failure: str = ""
-    """Why the answer rates none of them; empty where it rates some."""
 
 
 def rating_question(context: PromptContext, labels: Sequence[str]) -> Question:

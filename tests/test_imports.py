@@ -57,3 +57,15 @@ def test_no_modules_import_each_other() -> None:
 def test_a_circle_is_found_wherever_it_is() -> None:
     graph: dict[str, set[str]] = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set(), "e": {"f"}, "f": {"e"}}
     assert circles(graph) == [["a", "b", "c"], ["e", "f"]]
+
+
+def test_calibration_is_numbers_alone() -> None:
+    """It asks nothing, and opens nothing: no prompts, models or stores."""
+    others = [
+        f"{one.place}: {one.target}"
+        for module, file in FILES.items()
+        if module.split(".")[1:2] == ["calibration"]
+        for one in imports_of(module, file)
+        if one.target.startswith("llm4tag.") and one.target.split(".")[1] not in {"schema", "calibration"}
+    ]
+    assert others == []

@@ -17,11 +17,12 @@ from llm4tag.graphs.open_questions import judgeable_tags, tags_to_judge, tags_to
 from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.graphs.state import LLMFailure, TaggingState, Update
 from llm4tag.models.language_model import Answer, LanguageModel, Question
-from llm4tag.prompts.generate import Sample, generation_question, read_sample, shuffled
+from llm4tag.prompts.generate import generation_question, read_sample, shuffled
 from llm4tag.prompts.judge import judge_question, read_judgement, read_tuned_judgement, tuned_judge_question
 from llm4tag.prompts.rate import rating_question, read_ratings
 from llm4tag.prompts.tag_labels import labels_for
 from llm4tag.schema import Decision, ModelError, ModelNotFoundError, ModelSetupError, Usage, Vocabulary
+from llm4tag.schema.llm_answers import Sample
 
 _NO_LOGPROBS = "the model gives no log-probabilities: candidates were not judged one by one"
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from llm4tag.calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, combine, recall_probabilities
 from llm4tag.calibration.signals import gather
-from llm4tag.prompts.judge import Judgement
 from llm4tag.schema import C2C2TEvidence, C2TEvidence, Candidate, Path
+from llm4tag.schema.llm_answers import Judgement
 
 WEIGHTS = {Path.C2T: 0.25, Path.C2C2T: 1.0, Path.T2T: 0.0}
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from llm4tag.calibration.agreement import Shares, agreement, ends, is_settled
 from llm4tag.calibration.confidence import SignalWeights, combine, uncertain
 from llm4tag.calibration.signals import gather
-from llm4tag.prompts.generate import Sample
 from llm4tag.schema import Candidate, Recipe
+from llm4tag.schema.llm_answers import Sample
 
 TAGS = ("a", "b", "c")
 CANDIDATES = [Candidate(tag=tag, score=0.5, evidence=()) for tag in TAGS]

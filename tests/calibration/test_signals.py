@@ -7,8 +7,8 @@ import pytest
 
 from llm4tag.calibration.columns import SIGNALS
 from llm4tag.calibration.signals import centred, gather, signal_rows
-from llm4tag.prompts.judge import Judgement
 from llm4tag.schema import Signals
+from llm4tag.schema.llm_answers import Judgement
 
 
 def test_signals_are_raw_and_missing_ones_are_missing() -> None:

@@ -11,9 +11,10 @@ import pytest
 from llm4tag.models import open_llm
 from llm4tag.models.judge_adapter import SHIPPED_FOLDER, read_adapter
 from llm4tag.prompts import Example, PromptContext
-from llm4tag.prompts.judge import Judgement, read_tuned_judgement, tuned_judge_question
+from llm4tag.prompts.judge import read_tuned_judgement, tuned_judge_question
 from llm4tag.schema import Content, Tag, settings
 from llm4tag.schema.adapter_card import TRAINED_FORM, AdapterCard
+from llm4tag.schema.llm_answers import Judgement
 
 PAIRS = {True: 24, False: 6}
 """How many questions are sent with the adapter, and without it."""
