@@ -126,5 +126,5 @@ class TaggingState(TypedDict):
     decisions: list[TagDecision]
     llm_failure: LLMFailure | None
     remarks: Annotated[list[str], append]
-    """What the reader of the result should know; no node reads them."""
+    """Notes for the reader of the result, which no node reads; the output has a channel named ``notes``."""
     spent: Annotated[Usage, add_usage]

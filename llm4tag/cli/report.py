@@ -1,4 +1,4 @@
-"""``llm4tag report``: a page with figures of how good results are."""
+"""``llm4tag report``: a page with charts and figures of how good results are."""
 
 import asyncio
 from pathlib import Path
@@ -47,7 +47,7 @@ def report(
     ] = None,
     png: Annotated[
         Path | None,
-        typer.Option("--png", metavar="DIR", help="Write the figures as PNG files here too.", show_default=False),
+        typer.Option("--png", metavar="DIR", help="Write the charts as PNG files here too.", show_default=False),
     ] = None,
     json_file: Annotated[
         Path | None,
@@ -74,7 +74,7 @@ def report(
     \b
     llm4tag evaluate dev.jsonl --store my.store -o results.jsonl
     llm4tag report results.jsonl --labels dev.jsonl --out report.html
-    llm4tag report results.jsonl --labels dev.jsonl --png figures/ --json report.json
+    llm4tag report results.jsonl --labels dev.jsonl --png charts/ --json report.json
     llm4tag evaluate dev.jsonl --store my.store --report report.html
     """
     from llm4tag.reporting.report_files import ReportOutputs

@@ -1,4 +1,4 @@
-"""The quality report: results compared with gold tags, as one page, as figures and as JSON."""
+"""The quality report: results compared with gold tags, as one page, as charts and as JSON."""
 
 from llm4tag.reporting.quality_report import QualityReport, quality_report
 

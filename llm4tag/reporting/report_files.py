@@ -10,7 +10,7 @@ from pathlib import Path
 from llm4tag.calibration.calibrator import Calibrator
 from llm4tag.evaluation import Evaluation
 from llm4tag.knowledge_store.protocol import KnowledgeStore
-from llm4tag.reporting.figures import THEMES, check_matplotlib, draw_figures
+from llm4tag.reporting.charts import THEMES, check_matplotlib, draw_charts
 from llm4tag.reporting.quality_report import QualityReport, quality_report
 from llm4tag.reporting.report_page import ROWS, PageTexts, page, shown_neighbours
 from llm4tag.schema import Content, TagResult, UsageError
@@ -25,7 +25,7 @@ class ReportOutputs:
     html: Path | None
     """The page."""
     png: Path | None = None
-    """The folder of the figures; it is made if it is not there."""
+    """The folder of the charts; it is made if it is not there."""
     json: Path | None = None
     """The file of all figures as JSON."""
     rows: int = ROWS
@@ -44,7 +44,7 @@ class ReportOutputs:
             if path.is_dir():
                 raise UsageError("is a folder", where=path, remedy="name a file in it")
         if self.png is not None and self.png.exists() and not self.png.is_dir():
-            raise UsageError("is a file", where=self.png, remedy="name a folder for the figures")
+            raise UsageError("is a file", where=self.png, remedy="name a folder for the charts")
 
 
 @dataclass(frozen=True)
@@ -121,15 +121,15 @@ def _digest(path: Path) -> str:
 
 
 def _write(report: QualityReport, texts: PageTexts, outputs: ReportOutputs) -> None:
-    figures = {name: draw_figures(report, theme) for name, theme in THEMES.items()}
+    charts = {name: draw_charts(report, theme) for name, theme in THEMES.items()}
     if outputs.html is not None:
-        _write_file(outputs.html, page(report, figures, texts, outputs.rows).encode())
+        _write_file(outputs.html, page(report, charts, texts, outputs.rows).encode())
     if outputs.json is not None:
         _write_file(outputs.json, f"{report.to_json()}\n".encode())
     if outputs.png is not None:
         with _writing(outputs.png):
             outputs.png.mkdir(parents=True, exist_ok=True)
-        for name, png in figures["light"].items():
+        for name, png in charts["light"].items():
             _write_file(outputs.png / f"{name}.png", png)
 
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from llm4tag.evidence_words import beginning, confidence_of, evidence_lines, neighbour_ids
-from llm4tag.reporting.figures import SIGNAL_LABELS, confidence_word
+from llm4tag.reporting.charts import SIGNAL_LABELS, confidence_word
 from llm4tag.reporting.quality_report import QualityReport
 from llm4tag.reporting.report_words import alternative_texts, between, number, percent
 from llm4tag.schema import Content, Vocabulary
@@ -81,20 +81,20 @@ def shown_neighbours(report: QualityReport, rows: int = ROWS) -> list[str]:
 
 
 def page(
-    report: QualityReport, figures: Mapping[str, Mapping[str, bytes]], texts: PageTexts, rows: int = ROWS
+    report: QualityReport, charts: Mapping[str, Mapping[str, bytes]], texts: PageTexts, rows: int = ROWS
 ) -> str:
     """Return the page.
 
     Args:
         report: the report.
-        figures: the figures as PNG, by theme (``light``, ``dark``) and name.
+        charts: the charts as PNG, by theme (``light``, ``dark``) and name.
         texts: the texts of contents and the names of tags.
         rows: the number of wrong tags on the page, and of missed tags of each stage.
     """
     return _template().render(
         report=report,
         evaluation=report.evaluation,
-        figures={theme: {name: _uri(png) for name, png in drawn.items()} for theme, drawn in figures.items()},
+        charts={theme: {name: _uri(png) for name, png in drawn.items()} for theme, drawn in charts.items()},
         alternatives=alternative_texts(report),
         css=Markup(_resource("look.css") + _resource("page.css")),
         meanings=METRIC_MEANINGS,

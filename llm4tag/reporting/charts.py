@@ -1,4 +1,4 @@
-"""The figures of a quality report as PNG, light and dark, drawn by matplotlib's Agg without its global state."""
+"""The charts of a quality report as PNG, light and dark, drawn by matplotlib's Agg without its global state."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -50,12 +50,12 @@ def check_matplotlib() -> None:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise UsageError(
-            "figures are drawn by matplotlib, which is not installed", remedy="{install_report}"
+            "charts are drawn by matplotlib, which is not installed", remedy="{install_report}"
         ) from error
 
 
-def draw_figures(report: QualityReport, theme: Theme) -> dict[str, bytes]:
-    """Return the figures as PNG, by name; figures that would show nothing are left out.
+def draw_charts(report: QualityReport, theme: Theme) -> dict[str, bytes]:
+    """Return the charts as PNG, by name; charts that would show nothing are left out.
 
     Raises:
         UsageError: matplotlib is not installed.
