@@ -163,7 +163,7 @@ def test_a_batch_without_a_finite_gradient_is_skipped(
         # A finite loss whose gradient is not: the root of 0.
         return (found + (found - found).sqrt().nan_to_num() if calls.count(True) == 3 else found), answered
 
-    monkeypatch.setattr("llm4tag.training.judge.training_loop.judged", sometimes_broken)
+    monkeypatch.setattr("llm4tag.training.judge.training_loop.answer_logits", sometimes_broken)
     training = train(plan_of(tmp_path, tiny_files), Watched())
     assert training.progress.skipped == 1
     assert len(training.progress.losses) == training.steps - 1
