@@ -7,14 +7,14 @@ Shared runtimes are a fallback for LangGraph's server, which gives each run its 
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
 from langgraph.runtime import Runtime
 
-from llm4tag.graphs.runtime import TaggingRuntime, open_profile, open_store_of
+from llm4tag.graphs.runtime import OpenedOnce, TaggingRuntime, open_profile, open_store_of
 from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.models.language_model import LanguageModel
 from llm4tag.models.llm_registry import open_llm
 from llm4tag.schema import Settings
 from llm4tag.schema.options import TagOptions, resolved
@@ -43,32 +43,12 @@ def options_of(run: Runtime[TagContext]) -> TagOptions:
     return context.options if isinstance(context, TaggingRuntime) else context or TagOptions()
 
 
-class _Opened:
-    """Opens each thing once, though many runs ask for it at the same time."""
-
-    def __init__(self) -> None:
-        self._tasks: dict[tuple[str, ...], asyncio.Task[Any]] = {}
-
-    async def get(self, key: tuple[str, ...], make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        task = self._tasks.get(key)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = self._tasks[key] = asyncio.ensure_future(make())
-        # Shielded: one cancelled run must not close what the others wait for.
-        return await asyncio.shield(task)
-
-    async def close(self) -> None:
-        tasks, self._tasks = list(self._tasks.values()), {}
-        for task in tasks:
-            opened = (await asyncio.gather(task, return_exceptions=True))[0]
-            if not isinstance(opened, BaseException):
-                await opened.close()
-
-
 class _Shared:
     """The shared runtimes of one event loop: each store and LLM is opened once for all of them."""
 
     def __init__(self) -> None:
-        self._stores, self._llms = _Opened(), _Opened()
+        self._stores = OpenedOnce[tuple[str, ...], KnowledgeStore](lambda store: store.close())
+        self._llms = OpenedOnce[tuple[str, ...], LanguageModel](lambda llm: llm.close())
         self._readers: dict[int, StoreReader] = {}
         self._runtimes: OrderedDict[tuple[TagOptions, tuple[tuple[str, str], ...]], TaggingRuntime] = OrderedDict()
 
@@ -82,7 +62,7 @@ class _Shared:
         settings = resolved(options)
         profile = await open_profile(settings)
         key = (settings.store or "", settings.embedding or "")
-        store: KnowledgeStore = await self._stores.get(key, lambda: open_store_of(settings))
+        store = await self._stores.get(key, lambda: open_store_of(settings))
         llm = await self._llms.get(_llm_key(settings), lambda: open_llm(settings)) if options.use_llm else None
         reader = self._readers.setdefault(id(store), StoreReader(store))
         runtime = TaggingRuntime(options, settings, profile, reader, llm, owns_llm=False)
@@ -94,8 +74,8 @@ class _Shared:
     async def close(self) -> None:
         self._runtimes.clear()
         self._readers.clear()
-        await self._stores.close()
-        await self._llms.close()
+        await self._stores.close_all()
+        await self._llms.close_all()
 
 
 def _llm_key(settings: Settings) -> tuple[str, ...]:

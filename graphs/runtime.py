@@ -6,10 +6,10 @@ as LangGraph's server does, gets one of the shared runtimes of its event loop.
 
 import asyncio
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from llm4tag.calibration.calibrator import Calibrator
 from llm4tag.knowledge_store.protocol import KnowledgeStore
@@ -22,6 +22,7 @@ from llm4tag.schema.options import TagOptions, contents_at_once, resolved
 from llm4tag.schema.profile import Profile
 from llm4tag.tools.artifacts import StoreReader
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -122,6 +123,42 @@ async def open_store_of(settings: Settings) -> KnowledgeStore:
             "no store is given", option="store", remedy="give {store}, or set the variable LLM4TAG_STORE"
         )
     return await open_store(settings.store, embedding=settings.embedding, cache_dir=settings.cache_dir)
+
+
+class OpenedOnce(Generic[K, T]):
+    """Opens each thing once, though many callers ask for it at the same time; one that failed is tried again.
+
+    Args:
+        close: closes what was opened.
+        tasks: an empty mapping to hold the tasks that open things, by key.
+    """
+
+    def __init__(
+        self, close: Callable[[T], Awaitable[None]], tasks: MutableMapping[K, asyncio.Task[T]] | None = None
+    ) -> None:
+        self._close = close
+        self._tasks = {} if tasks is None else tasks
+
+    async def get(self, key: K, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return what has that key; open it by ``make`` where it is not open."""
+        task = self._tasks.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._tasks[key] = asyncio.ensure_future(make())
+        # Shielded: one cancelled caller must not close what the others wait for.
+        return await asyncio.shield(task)
+
+    async def close(self, key: K) -> None:
+        """Close what has that key, once it is open; nothing happens where there is nothing."""
+        task = self._tasks.pop(key, None)
+        if task is not None:
+            (opened,) = await asyncio.gather(task, return_exceptions=True)
+            if not isinstance(opened, BaseException):
+                await self._close(opened)
+
+    async def close_all(self) -> None:
+        """Close everything."""
+        for key in list(self._tasks):
+            await self.close(key)
 
 
 @cache

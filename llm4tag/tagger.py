@@ -13,7 +13,7 @@ from llm4tag.calibration.passport import Conditions
 from llm4tag.evaluation.calibration_report import FitConditions
 from llm4tag.graphs.decide import as_condition, calibrator_for, conditions_of
 from llm4tag.graphs.plan import plan_of
-from llm4tag.graphs.runtime import TaggingRuntime, open_runtime, run_in_background
+from llm4tag.graphs.runtime import OpenedOnce, TaggingRuntime, open_runtime, run_in_background
 from llm4tag.graphs.state import TaggingInput
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.location import absolute_location
@@ -100,8 +100,8 @@ class Tagger:
         given |= {"store": None if store is None else str(store), "without": frozenset(without)}
         self.options = TagOptions.checked(**given)
         self._llm = llm
-        self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[TaggingRuntime]] = (
-            WeakKeyDictionary()
+        self._runtimes = OpenedOnce[asyncio.AbstractEventLoop, TaggingRuntime](
+            TaggingRuntime.aclose, WeakKeyDictionary()
         )
         tracing.set_up()
 
@@ -113,12 +113,9 @@ class Tagger:
             StoreError: the store cannot be opened.
             ModelNotFoundError: no local model has that name, or there is no such file.
         """
-        loop = asyncio.get_running_loop()
-        task = self._opening.get(loop)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = self._opening[loop] = asyncio.ensure_future(open_runtime(self.options, llm=self._llm))
-        # Shielded: one cancelled call must not close what the others wait for.
-        return await asyncio.shield(task)
+        return await self._runtimes.get(
+            asyncio.get_running_loop(), lambda: open_runtime(self.options, llm=self._llm)
+        )
 
     async def atag(self, content: str | Content | Mapping[str, Any]) -> TagResult:
         """Tag one content: its text, a Content, or a mapping with ``text`` and perhaps ``id`` and ``title``.
@@ -219,11 +216,7 @@ class Tagger:
 
     async def aclose(self) -> None:
         """Close the store and the LLM that this Tagger opened in this event loop; idempotent."""
-        task = self._opening.pop(asyncio.get_running_loop(), None)
-        if task is not None:
-            (runtime,) = await asyncio.gather(task, return_exceptions=True)
-            if isinstance(runtime, TaggingRuntime):
-                await runtime.aclose()
+        await self._runtimes.close(asyncio.get_running_loop())
         await asyncio.to_thread(tracing.flush)
 
     def close(self) -> None:

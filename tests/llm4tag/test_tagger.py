@@ -7,11 +7,20 @@ from typing import Any
 import pytest
 
 from llm4tag import Tagger
-from llm4tag.graphs.context import close_shared_runtimes
+from llm4tag.graphs.context import close_shared_runtimes, shared_runtime
 from llm4tag.graphs.tagging import graph
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.result_files import STORE_HOLDS
-from llm4tag.schema import Assignment, Content, Provenance, StoreNotFoundError, Tag, TaggedContent, UsageError
+from llm4tag.schema import (
+    Assignment,
+    Content,
+    Provenance,
+    StoreError,
+    StoreNotFoundError,
+    Tag,
+    TaggedContent,
+    UsageError,
+)
 from llm4tag.schema.options import TagOptions, contents_at_once
 
 
@@ -141,3 +150,11 @@ async def test_a_graph_with_options_alone_is_not_closed_by_a_tagger(location: st
         await tagger.atag("mail")
     assert (await graph.ainvoke({"text": "mail"}, context=options))["tags"] == before["tags"]
     await close_shared_runtimes()
+
+
+async def test_closing_shared_runtimes_closes_their_stores(location: str) -> None:
+    runtime = await shared_runtime(TagOptions(store=location, use_llm=False))
+    assert await shared_runtime(TagOptions(store=location, use_llm=False, top=3)) is not runtime
+    await close_shared_runtimes()
+    with pytest.raises(StoreError, match="closed"):
+        await runtime.store.vocabulary()
