@@ -140,7 +140,7 @@ def _gold(path: Path) -> Mapping[str, frozenset[str]]:
 
 
 def main(
-    results: Annotated[Path, typer.Argument(help="Uncalibrated results.")],
+    results: Annotated[Path, typer.Argument(help="Results with estimated confidences.")],
     gold: Annotated[Path, typer.Argument(help="JSONL with id and tags, by their ids.")],
     repeats: Annotated[int, typer.Option(min=1)] = 200,
     level: Annotated[float, typer.Option("--confidence", min=0.5, max=0.999)] = LEVEL,

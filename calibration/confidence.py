@@ -171,7 +171,7 @@ def missing_signal(scored: Sequence[ScoredCandidate], calibrator: Calibrator) ->
 def calibrate_all(scored: Sequence[ScoredCandidate], calibrator: Calibrator) -> list[ScoredCandidate]:
     """Give the candidates of one content their calibrated confidence; best first.
 
-    Those below the depth that the calibrator was fitted on stay uncalibrated, and below the others.
+    Those below the depth that the calibrator was fitted on stay estimated, and below the others.
 
     Args:
         scored: confidences by fixed weights, best first.

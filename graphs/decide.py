@@ -206,8 +206,8 @@ def cut_off(scored: Sequence[ScoredCandidate], vocabulary: Vocabulary, options: 
 
 
 def note_on(item: ScoredCandidate, verdict: Verdict) -> CalibrationNote:
-    """Return whether the confidence of one candidate is a measured probability."""
-    return verdict.note if item.calibrated or verdict.note.status == "uncalibrated" else _TOO_DEEP
+    """Return whether the confidence of one candidate is calibrated or estimated."""
+    return verdict.note if item.calibrated or verdict.note.status == "estimated" else _TOO_DEEP
 
 
 def decision_on(item: ScoredCandidate, runtime: TaggingRuntime, verdict: Verdict) -> Decision:

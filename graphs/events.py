@@ -88,7 +88,7 @@ def answers_event(options: TagOptions, state: TaggingState, new: Mapping[str, An
 
 
 def confidences_event(options: TagOptions, scored: Sequence[ScoredCandidate], verdict: Verdict) -> Event:
-    """Return the confidences, best first, each with whether it is a measured probability."""
+    """Return the confidences, best first, each with whether it is calibrated or estimated."""
     if not options.watched:
         return {}
     return {

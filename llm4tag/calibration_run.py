@@ -64,7 +64,7 @@ def fit_calibrator(
     seed: int = 0,
     done: Callable[[int], None] | None = None,
 ) -> tuple[Calibrator, CalibrationReport]:
-    """Fit on uncalibrated results, and measure every figure on documents that the fit behind it has not seen.
+    """Fit on results that no calibrator touched; every figure is of documents that the fit behind it has not seen.
 
     Args:
         results: the results to fit on; degraded ones are left out.

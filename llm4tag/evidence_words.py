@@ -31,8 +31,8 @@ def neighbour_ids(tags: Iterable[TagDecision]) -> list[str]:
 
 
 def confidence_of(tag: TagDecision) -> str:
-    """Return a confidence as people may read it: a number only if it is a measured probability."""
-    return f"{tag.confidence:.2f}" if tag.calibration.status == "calibrated" else tag.calibration.status
+    """Return a confidence for people to read: the number, and whether it is calibrated or estimated."""
+    return f"{tag.confidence:.2f} {tag.calibration.status}"
 
 
 def evidence_summary(tag: TagDecision) -> str:

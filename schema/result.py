@@ -28,12 +28,15 @@ class Recipe(StrEnum):
 
 
 class CalibrationNote(BaseModel):
-    """Whether a confidence is a measured probability, and why not if it is not."""
+    """Where a confidence comes from, and why no calibrator made it if none did."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    status: Literal["calibrated", "uncalibrated"] = "uncalibrated"
+    status: Literal["calibrated", "estimated"] = "estimated"
+    """``calibrated``: a calibrator measured it on this store's labels. ``estimated``: it comes from what llm4tag
+    learned on other vocabularies and from this store's history."""
     reason: str = ""
+    """Why it is estimated; empty where it is calibrated."""
     calibrator: str | None = None
     """Id of the calibrator that made it: the time of its fit."""
 
@@ -46,7 +49,7 @@ class TagDecision(BaseModel):
     id: str
     name: str
     confidence: float = Field(ge=0.0, le=1.0)
-    """The number that orders the tags; it is a probability only where ``calibration`` says so."""
+    """The probability that the tag is right, which orders the tags; ``calibration`` says where it comes from."""
     decision: Decision
     calibration: CalibrationNote
     signals: Signals = Signals()

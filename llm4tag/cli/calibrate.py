@@ -1,4 +1,4 @@
-"""``llm4tag calibrate``: fit a calibrator, so that confidences are probabilities and errors can be limited."""
+"""``llm4tag calibrate``: fit a calibrator, so that confidences are measured and errors can be limited."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -43,7 +43,7 @@ def draw_table(
     """Return the tags of one content as a table, with the evidence in a few words; ``gold`` are tags by people."""
     table = Table(title=Text(beginning(content), style="bold"), title_justify="left", box=SIMPLE, expand=True)
     table.add_column("tag", ratio=2)
-    table.add_column("confidence", justify="right", min_width=12)
+    table.add_column("confidence", justify="right", min_width=len("0.00 calibrated"))
     table.add_column("decision", min_width=8)
     table.add_column("given by\npeople", min_width=8)
     table.add_column("evidence", ratio=3)

@@ -93,11 +93,11 @@ def draw(evaluation: Evaluation) -> RenderableType:
         _automation(evaluation),
         words,
     ]
-    uncalibrated = evaluation.calibration.get("uncalibrated", 0)
-    if uncalibrated:
+    estimated = evaluation.calibration.get("estimated", 0)
+    if estimated:
         parts.append(
-            f"{uncalibrated} of {sum(evaluation.calibration.values())} confidences are uncalibrated: they rank, "
-            "they are not probabilities."
+            f"{estimated} of {sum(evaluation.calibration.values())} confidences are estimated, from other "
+            "vocabularies and this store's history: no calibrator measured them on this store's labels."
         )
     if evaluation.metrics["auroc"] is None:
         parts.append("AUROC is undefined: the pairs are all right or all wrong.")

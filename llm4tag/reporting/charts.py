@@ -262,5 +262,7 @@ _FIGURES: Mapping[str, tuple[_Draw, Callable[[QualityReport], bool]]] = MappingP
 
 
 def confidence_word(report: QualityReport) -> str:
-    """Return the word for the confidences of a report: they are confidences only if they are calibrated."""
-    return "confidence" if report.calibrated else "score, uncalibrated"
+    """Return the word for the confidences of a report, with a mark unless a calibrator measured all of them."""
+    if report.calibrated:
+        return "confidence"
+    return "confidence, partly calibrated" if report.calibrated_tags else "confidence, estimated"

@@ -81,12 +81,12 @@ class QualityReport(_Part):
 
     @property
     def calibrated(self) -> bool:
-        """Return whether every confidence is a measured probability."""
-        return all(one.note.status == CALIBRATED for one in self.calibration)
+        """Return whether every confidence is calibrated."""
+        return bool(self.calibration) and all(one.note.status == CALIBRATED for one in self.calibration)
 
     @property
     def calibrated_tags(self) -> int:
-        """Return the number of confidences that are measured probabilities."""
+        """Return the number of calibrated confidences."""
         return sum(one.tags for one in self.calibration if one.note.status == CALIBRATED)
 
     def to_json(self) -> str:

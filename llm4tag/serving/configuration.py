@@ -9,7 +9,8 @@ STUDIO = "https://smith.langchain.com"
 DESCRIPTION = (
     "Suggests tags for one text from a closed vocabulary; it never makes tags up. Give `text`, and `title` "
     "where there is one. In the result, `tags` are sorted, best first: each has `id`, `name`, `confidence` (0 to "
-    "1; a probability only where `calibration.status` is `calibrated`), `decision` and the `evidence` for it. "
+    "1: the probability that the tag is right, `calibrated` or `estimated` as `calibration.status` says), "
+    "`decision` and the `evidence` for it. "
     "Use the tags with decision `accept`, show those with `review` to a person, and leave `reject` aside; no "
     "accepted tag means that none is sure. `degraded` says why the result is less than was asked for."
 )

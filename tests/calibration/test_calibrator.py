@@ -24,7 +24,7 @@ def test_it_orders_and_a_tags_own_record_counts() -> None:
     assert calibrate_all([], calibrator()) == []
 
 
-def test_candidates_below_its_depth_stay_uncalibrated_and_last() -> None:
+def test_candidates_below_its_depth_stay_estimated_and_last() -> None:
     found = calibrate_all([scored("a", 0.9), scored("b", 0.8), scored("up", 0.7)], calibrator(depth=2))
     assert [(item.tag, item.calibrated) for item in found] == [("a", True), ("b", True), ("up", False)]
     assert found[2].confidence <= found[1].confidence

@@ -1,6 +1,7 @@
 """The command ``calibrate``, and decisions by a calibrator."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -100,24 +101,25 @@ def test_a_target_below_what_is_supported_accepts_nothing_and_says_so(
     assert "nothing is accepted" not in explicit.stderr
 
 
-def test_other_conditions_are_uncalibrated_and_named(full: Path, labelled: str, new: str, tmp_path: Path) -> None:
+def test_other_conditions_are_estimated_and_named(full: Path, labelled: str, new: str, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     args = ("tag", new, "--store", full, "--no-llm", "-o", out, "--overwrite", "--max-error", 0.2)
     before = llm4tag(*args)
     assert "an error of at most 0.2 needs a calibrator, but the store has no calibrator" in before.stderr
     assert "no calibrator: run `llm4tag calibrate FILE`" in llm4tag("store", "passport", "--store", full).stderr
     assert llm4tag("calibrate", labelled, "--store", full, "--no-llm").exit_code == 0
-    assert "uncalibrated" not in llm4tag("explain", "web mail", "--store", full, "--no-llm").stdout
+    measured = llm4tag("explain", "web mail", "--store", full, "--no-llm").stdout
+    assert re.search(r"1\. .*  [01]\.\d\d calibrated\n", measured)
+    assert "estimated" not in measured
     tags = jsonl(tmp_path / "more.jsonl", {"id": "news", "name": "News"})
     assert llm4tag("ingest", "vocabulary", tags, "--store", full).exit_code == 0
     done = llm4tag(*args)
     assert "the store's calibrator was fitted under other conditions: vocabulary (then " in done.stderr
     assert {(decision, status) for _, _, decision, status in decisions(out) if decision == "accept"} == set()
-    assert {status for *_, status in decisions(out)} == {"uncalibrated"}
+    assert {status for *_, status in decisions(out)} == {"estimated"}
     drawn = " ".join(llm4tag("explain", "web mail", "--store", full, "--no-llm").stdout.split())
-    assert "uncalibrated (the store's calibrator was fitted under other conditions: vocabulary (then" in drawn
-    tag = written(out)[0]["tags"][0]
-    assert f"{tag['confidence']:.2f} uncalibrated" not in drawn
+    reason = "the store's calibrator was fitted under other conditions: vocabulary"
+    assert re.search(rf" [01]\.\d\d estimated \({reason} \(then", drawn)
     refused = llm4tag(*args, "--uncalibrated")
     assert refused.exit_code == 2
     assert "--uncalibrated: contradicts a limit of the error, which needs the calibrator" in refused.stderr
@@ -133,14 +135,14 @@ def test_a_run_goes_on_and_too_little_is_refused(full: Path, labelled: str, tmp_
     again = llm4tag(*args)
     assert again.exit_code == 0, again.output
     assert "30 of 60 contents are tagged already" in again.stderr
-    assert {status for *_, status in decisions(out)} == {"uncalibrated"}, "it fits on what no calibrator touched"
+    assert {status for *_, status in decisions(out)} == {"estimated"}, "it fits on what no calibrator touched"
     strange = jsonl(tmp_path / "strange.jsonl", *({**row, "tags": ["no such tag"]} for row in rows(25)))
     other = llm4tag("calibrate", strange, "--store", full, "--no-llm")
     assert other.exit_code == 2
     assert "0 are right" in other.stderr
 
 
-def test_signals_of_an_llm_are_weighed_and_their_absence_is_uncalibrated(
+def test_signals_of_an_llm_are_weighed_and_without_them_it_is_estimated(
     full: Path, labelled: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLM4TAG_API_KEY", "none")
@@ -175,6 +177,6 @@ def test_signals_of_an_llm_are_weighed_and_their_absence_is_uncalibrated(
         down = llm4tag("tag", new, *served, "-o", out, "--overwrite", "--no-cache", "--max-error", 0.4)
     assert down.exit_code == 3, down.output
     lines = written(out)
-    assert {tag["calibration"]["status"] for line in lines for tag in line["tags"]} == {"uncalibrated"}
+    assert {tag["calibration"]["status"] for line in lines for tag in line["tags"]} == {"estimated"}
     assert "the LLM failed" in lines[0]["tags"][0]["calibration"]["reason"]
     assert all(tag["decision"] != "accept" for line in lines for tag in line["tags"])

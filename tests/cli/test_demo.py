@@ -58,7 +58,7 @@ def test_the_demo_without_an_llm(tmp_path: Path) -> None:
     assert (found.tags, found.groups, found.contents, found.passages) == (463, 25, 500, 150)
     for words in (
         "tagged from recall alone",
-        "uncalibrated",
+        " estimated",
         "given by",
         "recall@50",
         "llm4tag explain",

@@ -100,15 +100,15 @@ def test_page_is_whole_needs_nothing_and_escapes_what_comes_from_contents(
             assert image.width > 800
 
 
-def test_page_says_uncalibrated_in_place_of_each_confidence(results: Path, labelled: str, tmp_path: Path) -> None:
+def test_page_marks_each_confidence_as_estimated(results: Path, labelled: str, tmp_path: Path) -> None:
     out, data = tmp_path / "out.html", tmp_path / "out.json"
     assert llm4tag("report", results, "--labels", labelled, "--out", out, "--json", data).exit_code == 0
     page, found = Page(out.read_text(encoding="utf-8")), json.loads(data.read_text())
-    assert "Uncalibrated." in page.words
+    assert "Estimated." in page.words
+    assert "by decision (estimated)" in page.words
     assert found["wrong"]
-    assert page.words.count("confidence uncalibrated") >= len(found["wrong"])
-    confidences = {f"confidence {one['found']['confidence']:.2f}" for one in found["wrong"]}
-    assert not any(one in page.words for one in confidences)
+    confidences = {f"confidence {one['found']['confidence']:.2f} estimated" for one in found["wrong"]}
+    assert all(one in page.words for one in confidences)
     # Every wrong tag keeps its evidence, every missed one has its stage.
     assert all(one["found"]["evidence"] for one in found["wrong"])
     assert {one["tag"]: one["stage"] for one in found["missed"]} == {f"no {EVIL} tag": "outside the vocabulary"}
@@ -149,9 +149,9 @@ def test_calibrated_results_show_their_confidences_and_the_passport(
         len(over) - sum(over),
     ]
     words = Page(out.read_text(encoding="utf-8")).words
-    assert "uncalibrated" not in words.lower()
+    assert "estimated" not in words.lower()
     wrong = next(tag for row in rows if row["id"] == "4" for tag in row["tags"] if tag["id"] == "web")
-    assert f"confidence {wrong['confidence']:.2f}" in words
+    assert f"confidence {wrong['confidence']:.2f} calibrated" in words
     assert f"The calibrator of {made.passport.id}" in words
     for said in ("by the calibrator at 5\xa0%", "fitted on 77 labelled documents", "0.123", "none <i>"):
         assert said in words

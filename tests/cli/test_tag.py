@@ -35,7 +35,7 @@ def test_result_lines_keep_the_contract(full: Path, tmp_path: Path) -> None:
             assert {"id", "name", "confidence", "decision", "calibration", "evidence"} <= tag.keys()
             assert 0 <= tag["confidence"] <= 1
             assert tag["decision"] in {"accept", "review", "reject"}
-            assert tag["calibration"]["status"] == "uncalibrated"
+            assert tag["calibration"]["status"] == "estimated"
             assert tag["calibration"]["reason"]
             assert tag["evidence"]
             assert all({"path", "score"} <= item.keys() for item in tag["evidence"])

@@ -48,7 +48,7 @@ def test_keys_of_the_contract(evaluation: Evaluation) -> None:
     assert found["cost"]["llm_calls"] == 4
     assert found["cost"]["cost"] == 0.5
     assert found["degraded"] == 1
-    assert found["calibration"] == {"uncalibrated": 24}
+    assert found["calibration"] == {"estimated": 24}
     assert Evaluation.model_validate_json(evaluation.to_json()) == evaluation
 
 
@@ -68,14 +68,14 @@ def test_recall_by_frequency(evaluation: Evaluation) -> None:
     assert bins["51+"].error is None
 
 
-def test_table_names_every_metric_and_says_uncalibrated(evaluation: Evaluation) -> None:
+def test_table_names_every_metric_and_says_estimated(evaluation: Evaluation) -> None:
     console = Console(width=100)
     with console.capture() as captured:
         console.print(draw(evaluation))
     text = captured.get()
     for name in evaluation.metrics:
         assert name in text
-    assert "uncalibrated" in text
+    assert "24 of 24 confidences are estimated" in text
     assert "$0.5000" in text
 
 

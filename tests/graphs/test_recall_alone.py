@@ -36,7 +36,7 @@ async def test_tags_from_recall_alone_and_says_so(store: str) -> None:
     assert any("no LLM" in note for note in result.notes)
     assert result.origin.model is None
     assert result.usage.llm_calls == 0
-    assert {tag.calibration.status for tag in result.tags} == {"uncalibrated"}
+    assert {tag.calibration.status for tag in result.tags} == {"estimated"}
 
 
 async def test_every_tag_carries_its_evidence(store: str) -> None:

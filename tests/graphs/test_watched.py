@@ -67,7 +67,7 @@ async def test_knowledge_says_what_the_llm_is_shown(options: Callable[..., TagOp
     assert asked["mail"].p_yes == judged["mail"].p_yes
     assert asked["mail"].agreement == 1.0
     notes = [CalibrationNote.model_validate(tag["calibration"]) for tag in said["calibrate"]["tags"]]
-    assert {note.status for note in notes} == {"uncalibrated"}
+    assert {note.status for note in notes} == {"estimated"}
     assert all("no calibrator" in note.reason for note in notes)
 
 

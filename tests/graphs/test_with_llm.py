@@ -25,7 +25,7 @@ async def tag(content: TaggingInput, options: TagOptions) -> TagResult:
     return TagResult.model_validate(await graph.ainvoke(content, context=options))
 
 
-async def test_signals_are_raw_next_to_an_uncalibrated_confidence(options: Options) -> None:
+async def test_signals_are_raw_next_to_an_estimated_confidence(options: Options) -> None:
     result = await tag(MAIL, options(samples=3))
     by_id = {item.id: item for item in result.tags}
     mail, chess = by_id["mail"].signals, by_id["server"].signals
@@ -34,7 +34,7 @@ async def test_signals_are_raw_next_to_an_uncalibrated_confidence(options: Optio
     assert chess.agreement == 0.0
     assert chess.p_yes is not None
     assert chess.p_yes < 0.1
-    assert by_id["mail"].calibration.status == "uncalibrated"
+    assert by_id["mail"].calibration.status == "estimated"
     assert result.origin.model is not None
     assert set(result.origin.prompts) >= {"system", "generate", "judge"}
     assert result.degraded is None

@@ -175,7 +175,7 @@ function saidOf(event: StageEvent): string {
     case "generate":
       return event.failure ? visible(event.failure) : count(event.samples ?? 0, "answer");
     case "calibrate":
-      return `${count(event.scored ?? 0, "candidate")} weighed: ${event.status === "calibrated" ? "calibrated" : "uncalibrated"}`;
+      return `${count(event.scored ?? 0, "candidate")} weighed: ${event.status === "calibrated" ? "calibrated" : "estimated"}`;
     case "decide":
       return `${event.accepted ?? 0} accepted`;
     default:

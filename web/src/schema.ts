@@ -58,13 +58,13 @@ export interface TagDecision {
   evidence: (C2TEvidence | C2C2TEvidence | LinearEvidence | T2TEvidence)[];
 }
 /**
- * Whether a confidence is a measured probability, and why not if it is not.
+ * Where a confidence comes from, and why no calibrator made it if none did.
  *
  * This interface was referenced by `TagResult`'s JSON-Schema
  * via the `definition` "CalibrationNote".
  */
 export interface CalibrationNote {
-  status: "calibrated" | "uncalibrated";
+  status: "calibrated" | "estimated";
   reason: string;
   calibrator: string | null;
 }

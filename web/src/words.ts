@@ -25,10 +25,10 @@ export interface Particular {
 const BEGINNING = 90;
 const LINKS = { cooccurrence: "often given together with", parent: "a child of", child: "a parent of" };
 
-/** Return a confidence as people may read it: a number only if it is a measured probability. */
+/** Return a confidence for people to read: the number, and whether it is calibrated or estimated. */
 export function confidenceOf(tag: TagSoFar): string {
-  if (tag.confidence === undefined || tag.calibration === undefined) return "uncalibrated";
-  return tag.calibration.status === "calibrated" ? two(tag.confidence) : tag.calibration.status;
+  if (tag.confidence === undefined || tag.calibration === undefined) return "none yet";
+  return `${two(tag.confidence)} ${tag.calibration.status}`;
 }
 
 /** Return the evidence of a tag in a few words, on one line. */

@@ -1,40 +1,38 @@
 import type { Run } from "../run";
-import { visible } from "../text";
+import { count, visible } from "../text";
 
-export const NOT_YET = "calibration is still to come";
-
-/** A banner that says whether the confidences are measured probabilities, and why not. */
+/** A banner that says whether the confidences are calibrated or estimated, and why. */
 export function CalibrationBanner({ run }: { run: Run }) {
   const weighed = run.tags.filter((tag) => tag.calibration !== undefined);
-  const not = weighed.filter((tag) => tag.calibration?.status !== "calibrated");
+  const estimated = weighed.filter((tag) => tag.calibration?.status !== "calibrated");
   if (weighed.length === 0) {
     return (
       <div class="banner">
         <p>
-          <strong>Uncalibrated</strong> so far: {NOT_YET}.
+          <strong>No confidence yet.</strong> The candidates are still to be weighed.
         </p>
       </div>
     );
   }
-  if (not.length === 0) {
+  if (estimated.length === 0) {
     return (
       <div class="banner good">
         <p>
-          <strong>Calibrated.</strong> Every confidence is a measured probability.
+          <strong>Calibrated.</strong> Every confidence was measured on labels of this store.
         </p>
       </div>
     );
   }
-  const reasons = [...new Set(not.map((tag) => tag.calibration?.reason ?? ""))].filter(Boolean);
+  const reasons = [...new Set(estimated.map((tag) => tag.calibration?.reason ?? ""))].filter(Boolean);
   return (
-    <div class="banner warn">
+    <div class="banner">
       <p>
-        <strong>{not.length === weighed.length ? "Uncalibrated." : "Partly calibrated."}</strong> Confidences rank; where
-        one is no measured probability, this word replaces it.
+        <strong>{estimated.length === weighed.length ? "Estimated." : "Partly calibrated."}</strong> An estimated confidence
+        comes from what llm4tag learned on other vocabularies and from this store's history.
       </p>
       {reasons.map((reason) => (
         <p key={reason}>
-          {not.filter((tag) => tag.calibration?.reason === reason).length} tags: uncalibrated, as {visible(reason)}
+          {count(estimated.filter((tag) => tag.calibration?.reason === reason).length, "tag")}: estimated, as {visible(reason)}
         </p>
       ))}
     </div>

@@ -5,7 +5,7 @@ import { allSaid, type References } from "../words";
 interface Props {
   tag: TagSoFar;
   references: References;
-  /** Why the confidence is uncalibrated; empty if it is calibrated. */
+  /** Why the confidence is estimated; empty if it is calibrated, or if there is none yet. */
   reason: string;
 }
 
@@ -27,7 +27,7 @@ export function TagEvidence({ tag, references, reason }: Props) {
           )}
         </li>
       ))}
-      {reason && <li class="reason">uncalibrated: {visible(reason)}</li>}
+      {reason && <li class="reason">estimated: {visible(reason)}</li>}
     </ul>
   );
 }

@@ -3,7 +3,7 @@ import type { TagSoFar } from "../events";
 import type { Run } from "../run";
 import { visible } from "../text";
 import { confidenceOf, inShort } from "../words";
-import { CalibrationBanner, NOT_YET } from "./CalibrationBanner";
+import { CalibrationBanner } from "./CalibrationBanner";
 import { TagEvidence } from "./TagEvidence";
 
 const FIRST = 10;
@@ -45,7 +45,7 @@ function TagRow({ tag, run }: { tag: TagSoFar; run: Run }) {
         <summary>
           Evidence<span class="unseen"> for {visible(tag.name)}</span>
         </summary>
-        <TagEvidence tag={tag} references={run.references} reason={tag.calibration?.reason ?? NOT_YET} />
+        <TagEvidence tag={tag} references={run.references} reason={tag.calibration?.reason ?? ""} />
       </details>
     </li>
   );
