@@ -1,0 +1,1 @@
+"""How quality grows with history: ``python -m benchmarks.history --help``."""
