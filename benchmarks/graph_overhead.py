@@ -31,7 +31,7 @@ async def without_graph(runtime: TaggingRuntime, content: Content) -> int:
     queries = await recall.queries_for(runtime.reader, [content.full_text], [content.id])
     (found,) = await recall.recall(runtime.reader, queries, plan.recall)
     signals = gather(recall_of(found.candidates), {}, {})
-    scored = combine(found.candidates, signals, weights_for(plan.recall.recipe))
+    scored = combine(found.candidates, signals, weights_for(plan.tagged_contents))
     verdict = (await calibrator_for(runtime, plan)).verdict(None)
     return len(decisions_on(scored, await runtime.store.vocabulary(), runtime, verdict))
 

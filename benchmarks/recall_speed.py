@@ -73,7 +73,7 @@ async def query(reader: StoreReader, content: TaggedContent, stages: Stages) -> 
         RecallPath.C2C2T: by_contents[0],
         RecallPath.LINEAR: by_linear[0],
     }
-    await stages.timed("fusion", recall.fuse_found(reader, [found], plan))
+    await stages.timed("fusion", recall.fuse_found(reader, queries, [found], plan))
 
 
 async def measure(folder: Path, count: int, queries: int) -> dict[str, float]:

@@ -13,7 +13,7 @@ from llm4tag.calibration.calibrator import Calibrator
 from llm4tag.calibration.columns import LLM_SIGNALS
 from llm4tag.calibration.log_odds import log_odds, probabilities
 from llm4tag.calibration.signals import RATING_CLIP, calibrator_rows
-from llm4tag.schema import C2C2TEvidence, Candidate, Evidence, Path, Recipe, Signals
+from llm4tag.schema import Candidate, Evidence, Signals
 
 
 class SignalWeights(BaseModel):
@@ -21,8 +21,6 @@ class SignalWeights(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    scale: float
-    """Probability by recall of a candidate that every path puts first and no similar content carries."""
     judgement: float
     """Weight of the log odds of P(Yes), centred within the content because a zero-shot judge says yes to most;
     where there is no judgement, of the log odds of the rating."""
@@ -30,22 +28,20 @@ class SignalWeights(BaseModel):
     """Weight of the share of samples that named the tag, centred in the same way."""
 
 
-WITH_HISTORY = SignalWeights(scale=0.5, judgement=0.2, agreement=0.1)
-WITHOUT_HISTORY = SignalWeights(scale=0.5, judgement=1.0, agreement=0.6)
+WITH_HISTORY = SignalWeights(judgement=0.2, agreement=0.1)
+WITHOUT_HISTORY = SignalWeights(judgement=1.0, agreement=0.6)
+_HALF_WAY = 50
+"""The number of tagged contents at which a zero-shot judge weighs half way between the two."""
 
 TUNED_SHARE = 0.5
 """Share of a fine-tuned judge's log odds, the rest is recall's: both mean the same probability, so neither is
 centred."""
 TUNED_SHARE_UNSEEN = 0.9
-"""The same for unseen tags: recall's probability is not meant for them."""
-
+"""The same for unseen tags: recall's probability says little about them."""
 
 UNCERTAIN_FROM, UNCERTAIN_TO = 0.05, 0.9
 """A candidate whose probability by recall is between these is uncertain. On debtags dev a fine-tuned judge that is
 asked about these alone, 8 of 10 candidates a document, reaches an F1@5 of .686, and .690 when asked about all."""
-UNCERTAIN_FROM_BY_WORDS = 0.15
-"""The same without history, where fixed weights give the best candidate .5: on ESCO dev the judge is asked about
-10 of 19 candidates a document, and nDCG@10 and log loss are no worse."""
 
 
 class ScoredCandidate(BaseModel):
@@ -62,53 +58,27 @@ class ScoredCandidate(BaseModel):
     evidence: tuple[Evidence, ...]
 
 
-def recall_probabilities(
-    candidates: Sequence[Candidate], weights: Mapping[Path, float], scale: float
-) -> dict[str, float]:
-    """Return what fixed weights make of recall's evidence: a number in (0, 1) for each candidate, by tag id.
-
-    Where similar contents carry tags, it is the share of them that carries this one (``raw``: assignments of
-    people alone), mixed with the other paths' relative scores scaled to the best share; elsewhere it is the mix of
-    the paths' relative scores times ``scale``.
+def weights_for(contents: int) -> SignalWeights:
+    """Return how far signals move confidences where no calibrator weighs them.
 
     Args:
-        candidates: of one content.
-        weights: the weight of each path.
-        scale: see ``SignalWeights.scale``.
+        contents: the number of contents that people have tagged: the more, the better recall is by itself.
     """
-    shares = {c.tag: e.raw for c in candidates if isinstance(e := c.path(Path.C2C2T), C2C2TEvidence)}
-    top = max(shares.values(), default=0.0)
-    others = {path: weight for path, weight in weights.items() if path is not Path.C2C2T and weight > 0}
-    if top <= 0.0:
-        own, unit = 0.0, scale
-    else:
-        own, unit = weights.get(Path.C2C2T, 0.0), top
-    total = own + sum(others.values())
-    found: dict[str, float] = {}
-    for candidate in candidates:
-        mixed = own * shares.get(candidate.tag, 0.0)
-        for path, weight in others.items():
-            evidence = candidate.path(path)
-            mixed += weight * unit * (evidence.score if evidence else 0.0)
-        found[candidate.tag] = _inside(mixed / total if total > 0 else 0.0)
-    return found
+    share = contents / (contents + _HALF_WAY)
+    return SignalWeights(
+        judgement=(1 - share) * WITHOUT_HISTORY.judgement + share * WITH_HISTORY.judgement,
+        agreement=(1 - share) * WITHOUT_HISTORY.agreement + share * WITH_HISTORY.agreement,
+    )
 
 
-def weights_for(recipe: Recipe) -> SignalWeights:
-    """Return how far signals move confidences where no calibrator weighs them."""
-    return WITHOUT_HISTORY if recipe is Recipe.VOCABULARY else WITH_HISTORY
-
-
-def uncertain(tags: Iterable[str], recall: Mapping[str, float], recipe: Recipe) -> list[str]:
+def uncertain(tags: Iterable[str], recall: Mapping[str, float]) -> list[str]:
     """Return those of some tags about which recall is uncertain, in their order: the cascade asks about these.
 
     Args:
         tags: ids of candidates.
         recall: their probabilities by recall alone.
-        recipe: how recall weighs its paths.
     """
-    lowest = UNCERTAIN_FROM_BY_WORDS if recipe is Recipe.VOCABULARY else UNCERTAIN_FROM
-    return [tag for tag in tags if lowest <= recall[tag] <= UNCERTAIN_TO]
+    return [tag for tag in tags if UNCERTAIN_FROM <= recall[tag] <= UNCERTAIN_TO]
 
 
 def combine(
@@ -129,7 +99,7 @@ def combine(
         signals: of each, by tag.
         weights: of a zero-shot judge, and of agreement.
         tuned: whether the judge was fine-tuned.
-        unseen: tags that are newer than recall's fit.
+        unseen: tags that history lacks.
     """
     shares = {tag: one.agreement for tag, one in signals.items() if one.agreement is not None}
     logits = {tag: log_odds(one.p_yes) for tag, one in signals.items() if one.p_yes is not None}
@@ -158,7 +128,8 @@ def combine(
                 evidence=candidate.evidence,
             )
         )
-    return sorted(scored, key=lambda item: (-item.confidence, item.tag))
+    # Log odds are clipped, so that very unlikely candidates are alike: among them recall decides.
+    return sorted(scored, key=lambda item: (-item.confidence, -(item.signals.recall or 0.0), item.tag))
 
 
 def missing_signal(scored: Sequence[ScoredCandidate], calibrator: Calibrator) -> str:
@@ -197,8 +168,3 @@ def _centred(values: Mapping[str, float]) -> dict[str, float]:
         return {}
     middle = sum(values.values()) / len(values)
     return {tag: value - middle for tag, value in values.items()}
-
-
-def _inside(share: float) -> float:
-    """Keep away from 0 and 1, where logits end."""
-    return min(0.999, max(0.001, share))

@@ -1,7 +1,7 @@
 """Passports: under which conditions something was fitted, and so for what it holds."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -9,6 +9,8 @@ from llm4tag.schema.text import differences
 
 Conditions: TypeAlias = dict[str, str | None]
 """Everything that results depend on, by name; None: that part has no say."""
+
+CalibratorSource: TypeAlias = Literal["labels", "history"]
 
 GROWTH = 1.1
 """The factor by which history may grow or shrink before a fit on it is out of date."""
@@ -59,8 +61,10 @@ class Passport(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     time: AwareDatetime
+    source: CalibratorSource = "labels"
+    """Whether it was fitted on a labelled file, or on the store's own history as if each content were new."""
     conditions: Conditions
-    """Everything that signals depend on, by name: model, adapter, prompts, vocabulary, recipe, fit, LLM steps,
+    """Everything that signals depend on, by name: model, adapter, prompts, vocabulary, prior, fit, LLM steps,
     …"""
     tagged_contents: int
     """The number of contents that people had tagged."""

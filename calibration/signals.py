@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from llm4tag.calibration.columns import CALIBRATOR_COLUMNS, EVIDENCE_COLUMNS, FUSION_COLUMNS, SIGNALS
-from llm4tag.calibration.evidence_rows import TagHistory, evidence_rows
+from llm4tag.calibration.evidence_rows import evidence_rows
+from llm4tag.calibration.history_facts import HistoryFacts
 from llm4tag.calibration.log_odds import CLIP, Floats, log_odds
 from llm4tag.schema import Candidate, Evidence, Signals
 from llm4tag.schema.llm_answers import Judgement
@@ -15,7 +16,7 @@ from llm4tag.schema.llm_answers import Judgement
 RATING_CLIP = 0.01
 """A model that says 0 or 100 percent means "nearly": beyond this, log odds of ratings say nothing."""
 _EVIDENCE_PLACES = [FUSION_COLUMNS.index(name) for name in EVIDENCE_COLUMNS]
-_NO_HISTORY = TagHistory(counts={}, seen=frozenset())
+_NO_HISTORY = HistoryFacts()
 
 
 class CandidateWithSignals(Protocol):
@@ -100,7 +101,7 @@ def calibrator_rows(candidates: Sequence[CandidateWithSignals]) -> Floats:
         there = ~np.isnan(rows[:, number])
         columns += [np.nan_to_num(rows[:, number]), np.nan_to_num(around[:, number]), there.astype(np.float64)]
     bare = [Candidate(tag="", score=0.0, evidence=one.evidence) for one in candidates]
-    evidence = evidence_rows(bare, _NO_HISTORY)[:, _EVIDENCE_PLACES]
+    evidence = evidence_rows(bare, _NO_HISTORY, 0)[:, _EVIDENCE_PLACES]
     found = np.column_stack([*columns, evidence])
     assert found.shape[1] == len(CALIBRATOR_COLUMNS)
     return found

@@ -12,7 +12,7 @@ from llm4tag.graphs.open_questions import cascade_skipped
 from llm4tag.graphs.plan import TaggingPlan
 from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.graphs.state import TaggingState, Verdict
-from llm4tag.schema import CalibrationNote, Decision, Path, Signals, TagDecision, Vocabulary
+from llm4tag.schema import CalibrationNote, Decision, Signals, TagDecision, Vocabulary
 from llm4tag.schema.options import TagOptions
 from llm4tag.schema.profile import StepChoices
 
@@ -86,12 +86,14 @@ class CalibratorChoice:
 
 async def conditions_of(runtime: TaggingRuntime, plan: TaggingPlan) -> Conditions:
     """Return everything that signals depend on, except for the contents of the store."""
-    fit, options, llm = await runtime.reader.recall_fit(), runtime.options, runtime.llm
+    options, llm = runtime.options, runtime.llm
+    fusion = await runtime.reader.fusion(plan.recall.paths)
     found: Conditions = {
         "vocabulary": (await runtime.store.vocabulary()).version,
         "embedding": runtime.store.embedding,
-        "recipe": plan.recall.recipe.value,
-        "fit": fit.id if fit and Path.LINEAR in plan.recall.paths else None,
+        "prior": fusion.prior.id,
+        # Not the fit's id: renewed on nearly the same history it is nearly the same.
+        "fit": None if fusion.note is None else f"contents of {fusion.note.fewest_tags} tags or more",
         "without": ",".join(sorted(options.without)) or None,
         "within": options.within,
         "max_rounds": str(plan.questions.max_rounds),
@@ -128,20 +130,23 @@ async def calibrator_for(runtime: TaggingRuntime, plan: TaggingPlan) -> Calibrat
     """
     if runtime.options.uncalibrated:
         return CalibratorChoice(None, "the store's calibrator is not used, as was asked for")
-    kind = "without an LLM" if runtime.llm is None else "with an LLM"
-    calibrator = await runtime.calibrator()
-    if calibrator is None:
-        return CalibratorChoice(
-            None, f"the store has no calibrator for results {kind}: calibrate on labelled contents"
-        )
-    differing = calibrator.passport.difference(await conditions_of(runtime, plan), plan.tagged_contents)
+    conditions = await conditions_of(runtime, plan)
+    differing = ""
+    for calibrator in await runtime.calibrators():
+        found = calibrator.passport.difference(conditions, plan.tagged_contents)
+        if not found:
+            return CalibratorChoice(calibrator)
+        differing = differing or found
     if differing:
         return CalibratorChoice(
             None,
             f"the store's calibrator was fitted under other conditions: {differing}; calibrate on labelled "
             "contents",
         )
-    return CalibratorChoice(calibrator)
+    kind = "without an LLM" if runtime.llm is None else "with an LLM"
+    return CalibratorChoice(
+        None, f"the store has no calibrator for results {kind}: calibrate on labelled contents"
+    )
 
 
 def score_candidates(
@@ -158,11 +163,11 @@ def score_candidates(
         choice: the calibrator that holds for the run.
         shares: the agreement of the samples, see ``calibration.agreement``.
     """
-    candidates, recipe = state["candidates"], state["plan"].recall.recipe
+    candidates = state["candidates"]
     scored = combine(
         candidates,
         signals_of(state, shares),
-        weights_for(recipe),
+        weights_for(state["plan"].tagged_contents),
         tuned=runtime.tuned,
         unseen=frozenset(state.get("unseen", ())),
     )

@@ -69,4 +69,4 @@ def _uncertain(tags: list[str], state: TaggingState) -> list[str]:
     plan = state["plan"]
     if not plan.questions.cascade:
         return tags
-    return uncertain(tags, recall_of(state["candidates"]), plan.recall.recipe)
+    return uncertain(tags, recall_of(state["candidates"]))

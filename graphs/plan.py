@@ -9,10 +9,13 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from llm4tag.graphs.runtime import TaggingRuntime
-from llm4tag.schema import Recipe
 from llm4tag.schema.options import TagOptions
 from llm4tag.schema.profile import StepChoices
-from llm4tag.tools.recall_plan import RecallPlan, first_plan
+from llm4tag.tools import recall
+from llm4tag.tools.recall_plan import RecallPlan
+
+_FEWEST_EXAMPLES = 200
+"""With less history similar contents do not help a fine-tuned judge."""
 
 
 class QuestionPlan(BaseModel):
@@ -50,26 +53,23 @@ class TaggingPlan(BaseModel):
 
 
 async def plan_of(runtime: TaggingRuntime) -> TaggingPlan:
-    """Return the plan of a content's first round, by the options and what the store holds.
-
-    Raises:
-        UsageError: the recipe is ``learned``, and no fitted fusion can be used.
-    """
+    """Return the plan of a content's first round, by the options and what the store holds."""
     tagged = await runtime.reader.tagged_contents()
-    recall = first_plan(
-        tagged, await runtime.reader.recall_fit(), runtime.settings.recipe, runtime.options.without
-    )
-    questions = question_plan(runtime.options, runtime.profile.steps, recall, tuned=runtime.tuned)
-    return TaggingPlan(tagged_contents=tagged, recall=recall, questions=questions)
+    first = await recall.plan_for(runtime.reader, runtime.options.without)
+    questions = question_plan(runtime.options, runtime.profile.steps, first, tagged, tuned=runtime.tuned)
+    return TaggingPlan(tagged_contents=tagged, recall=first, questions=questions)
 
 
-def question_plan(options: TagOptions, profile: StepChoices, recall: RecallPlan, *, tuned: bool) -> QuestionPlan:
+def question_plan(
+    options: TagOptions, profile: StepChoices, first: RecallPlan, tagged: int, *, tuned: bool
+) -> QuestionPlan:
     """Return how the LLM is asked.
 
     Args:
         options: what the caller chose.
         profile: what the profile chooses.
-        recall: the plan of the first round.
+        first: the plan of recall's first round.
+        tagged: the number of contents that people have tagged.
         tuned: whether a fine-tuned judge is asked.
     """
     chosen = _chosen(profile, options)
@@ -77,19 +77,19 @@ def question_plan(options: TagOptions, profile: StepChoices, recall: RecallPlan,
     samples = chosen.get("samples", 0 if tuned else 3)
     # Similar contents help that judge a little where there is much history; its prompt has no place for passages.
     judge_alone = tuned and not samples
-    judge_top = chosen.get("judge_top", recall.asked)
+    judge_top = chosen.get("judge_top", first.asked)
     measured: dict[str, Any] = {
         "samples": samples,
-        "generate_top": recall.asked,
+        "generate_top": first.asked,
         "judge_top": judge_top,
         "judge_unseen": 5 if tuned and judge_top else 0,
         "rating": None,
         "cascade": tuned,
         "adaptive": False,
-        "examples": 0 if judge_alone and recall.recipe is not Recipe.LEARNED else 3,
+        "examples": 0 if judge_alone and tagged < _FEWEST_EXAMPLES else 3,
         "negatives": 4,
         "passages": 0 if judge_alone else 1,
-        "max_rounds": recall.rounds,
+        "max_rounds": first.rounds,
     }
     return QuestionPlan(**{**measured, **chosen})
 

@@ -20,7 +20,7 @@ from llm4tag.prompts import prompt_hashes, read_profile
 from llm4tag.schema import Settings, UsageError
 from llm4tag.schema.options import TagOptions, contents_at_once, resolved
 from llm4tag.schema.profile import Profile
-from llm4tag.tools.artifacts import StoreReader
+from llm4tag.tools.artifacts import CalibratorKind, StoreReader
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -67,9 +67,12 @@ class TaggingRuntime:
         tuned = {} if self.llm.adapter is None else {"judge": self.llm.adapter.form_hash}
         return prompt_hashes(self.profile) | tuned
 
-    async def calibrator(self) -> Calibrator | None:
-        """Return the store's present calibrator for such results; None where there is none."""
-        return await self.reader.calibrator(self.llm is not None)
+    async def calibrators(self) -> list[Calibrator]:
+        """Return the store's present calibrators for such results; the first that holds is to be taken."""
+        found = [
+            await self.reader.calibrator(kind) for kind in CalibratorKind.choices(with_llm=self.llm is not None)
+        ]
+        return [calibrator for calibrator in found if calibrator is not None]
 
     async def aclose(self) -> None:
         """Close the store and the LLM; only whoever opened the runtime may."""

@@ -9,7 +9,7 @@ from llm4tag.calibration.calibrator import Calibrator
 from llm4tag.calibration.columns import LLM_SIGNALS, SIGNALS, columns_of_signal
 from llm4tag.calibration.guarantee import LEVEL, Trials
 from llm4tag.calibration.log_odds import Floats, probabilities
-from llm4tag.calibration.passport import Passport
+from llm4tag.calibration.passport import CalibratorSource, Passport
 from llm4tag.evaluation.calibration_report import (
     GUARANTEE_TARGETS,
     CalibrationReport,
@@ -59,6 +59,7 @@ def fit_calibrator(
     gold: Mapping[str, frozenset[str]],
     made: FitConditions,
     *,
+    source: CalibratorSource = "labels",
     level: float = LEVEL,
     targets: Sequence[float] = GUARANTEE_TARGETS,
     seed: int = 0,
@@ -70,6 +71,7 @@ def fit_calibrator(
         results: the results to fit on; degraded ones are left out.
         gold: the gold tags of each result, by content id.
         made: the conditions under which the results were made.
+        source: where the gold tags are from.
         level: the confidence of the guarantees, from 0 to 1.
         targets: the shares of wrong tags for which the guarantee is reported.
         seed: of the folds.
@@ -92,6 +94,7 @@ def fit_calibrator(
     calibrator = Calibrator(
         passport=Passport(
             time=now(),
+            source=source,
             conditions=dict(made.conditions),
             tagged_contents=made.tagged_contents,
             depth=made.depth,

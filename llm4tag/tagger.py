@@ -23,7 +23,7 @@ from llm4tag.models.language_model import LanguageModel
 from llm4tag.models.llm_registry import count_tokens, estimate_cost
 from llm4tag.prompts.templates import CONTENT_BUDGET
 from llm4tag.result_files import STORE_HOLDS
-from llm4tag.schema import Content, Path, Recipe, TagResult, UsageError
+from llm4tag.schema import Content, Path, TagResult, UsageError
 from llm4tag.schema.options import TagOptions
 
 _PROMPT_OVERHEAD = 700
@@ -67,7 +67,6 @@ class Tagger:
         model: str | None = None,
         *,
         embedding: str | None = None,
-        recipe: Recipe | str | None = None,
         max_rounds: int | None = None,
         within: str | None = None,
         without: Collection[Path | str] = (),

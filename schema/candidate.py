@@ -53,7 +53,9 @@ class C2TEvidence(_Evidence):
     description_score: float | None = None
     """Raw BM25 of name, aliases and description together."""
     vector_score: float | None = None
-    """Raw cosine of the nearest part."""
+    """Raw cosine of the nearest part, the whole included."""
+    whole_score: float | None = None
+    """Raw cosine of the whole content."""
 
 
 class Neighbour(BaseModel):
@@ -141,7 +143,7 @@ class Candidate(BaseModel):
     tag: str
     """The tag's id."""
     score: float
-    """Fused over the paths, in [0, 1]: a fitted fusion's probability, or the weighted mean of relative scores."""
+    """The fusion's probability, in [0, 1]; 0 until all paths are fused."""
     recall: float | None = Field(default=None, ge=0.0, le=1.0)
     """Probability that the tag is right by recall alone; None until all paths are fused."""
     evidence: tuple[Evidence, ...]
@@ -157,7 +159,7 @@ class Signals(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     recall: float | None = Field(default=None, ge=0.0, le=1.0)
-    """Probability by recall alone: the fitted fusion's, or what fixed weights make of the evidence."""
+    """Probability by recall alone, which the fusion makes of the evidence."""
     agreement: float | None = Field(default=None, ge=0.0, le=1.0)
     """Share of the samples that named the tag, of those whose list had it."""
     samples: int = Field(default=0, ge=0)

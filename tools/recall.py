@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.calibration.evidence_rows import TagHistory
+from llm4tag.calibration.history_facts import HistoryFacts
 from llm4tag.knowledge_store.query_checks import tags_under
+from llm4tag.knowledge_store.word_tokens import tokens
 from llm4tag.models.embedder import Vector
 from llm4tag.schema import (
     C2C2TEvidence,
@@ -20,17 +21,19 @@ from llm4tag.schema import (
     Candidate,
     LinearEvidence,
     Path,
-    Recipe,
     T2TEvidence,
 )
 from llm4tag.tools.artifacts import StoreReader
-from llm4tag.tools.candidate_fusion import PathEvidence, best_by_words, fuse, fuse_by_probability, with_recall
+from llm4tag.tools.candidate_fusion import PathEvidence, best_by_words, by_probability, gathered
 from llm4tag.tools.content_to_content import recall_by_contents
 from llm4tag.tools.content_to_tag import recall_by_text
 from llm4tag.tools.linear_path import recall_by_linear
-from llm4tag.tools.recall_plan import RecallPlan, first_plan
+from llm4tag.tools.recall_plan import ALL_PATHS, RecallPlan
 from llm4tag.tools.tag_to_tag import recall_by_tags
 from llm4tag.tools.text_parts import parts_of
+
+_FEWEST_CONTENTS = 200
+"""With less history most tags are new, and none of them is apart."""
 
 
 class RecallQuery(BaseModel):
@@ -57,7 +60,7 @@ class RecallResult:
     candidates: list[Candidate]
     """Best first, one for each tag."""
     unseen: list[str]
-    """Tags among them that are newer than recall's fit, best first by their own words."""
+    """Tags among them that history lacks though it is not small, best first by their own words."""
 
 
 async def queries_for(
@@ -80,15 +83,29 @@ async def queries_for(
     ]
 
 
-async def plan_for(
-    reader: StoreReader, recipe: Recipe | None = None, without: frozenset[Path] = frozenset()
-) -> RecallPlan:
-    """Return the plan of the first round, by what the store holds; arguments as of ``first_plan``.
+async def plan_for(reader: StoreReader, without: frozenset[Path] = frozenset()) -> RecallPlan:
+    """Return the plan of the first round, by what the store holds.
 
-    Raises:
-        UsageError: the recipe is ``learned``, and no fitted fusion can be used.
+    Args:
+        reader: of the store.
+        without: paths that may not be followed.
     """
-    return first_plan(await reader.tagged_contents(), await reader.recall_fit(), recipe, without)
+    facts = await facts_of(reader)
+    return RecallPlan.first(facts.contents, facts.novelty, ALL_PATHS - without)
+
+
+async def facts_of(reader: StoreReader, *, scored: bool = True) -> HistoryFacts:
+    """Return what the store's history says of its tags.
+
+    Args:
+        reader: of the store.
+        scored: whether the linear scorer may have a part.
+    """
+    store = reader.store
+    fit = await reader.recall_fit() if scored else None
+    counts = {tag: count.human for tag, count in (await store.tag_counts()).items()}
+    contents = await reader.tagged_contents()
+    return HistoryFacts.of(await store.vocabulary(), contents, counts, fit.linear.seen if fit else frozenset())
 
 
 async def allowed_tags(reader: StoreReader, within: str | None) -> frozenset[str]:
@@ -125,7 +142,7 @@ async def recall(
         {Path.C2T: text, Path.C2C2T: contents, Path.LINEAR: linear}
         for text, contents, linear in zip(by_text, by_contents, by_linear, strict=True)
     ]
-    return await fuse_found(reader, found, plan)
+    return await fuse_found(reader, queries, found, plan)
 
 
 async def search_tags(
@@ -190,7 +207,7 @@ async def classify(
     """
     allowed = await allowed_tags(reader, within)
     fit = await reader.recall_fit()
-    if fit is None or plan.weight(Path.LINEAR) == 0:
+    if fit is None or not plan.follows(Path.LINEAR):
         return [{} for _ in queries]
     return [
         recall_by_linear(fit.linear, query.text, query.array, plan, allowed, query.content) for query in queries
@@ -213,31 +230,39 @@ async def follow_tags(
         StoreError: the store failed.
     """
     allowed = await allowed_tags(reader, within)
-    if plan.weight(Path.T2T) == 0:
+    if not plan.follows(Path.T2T):
         return [{} for _ in seeds]
     return [await recall_by_tags(reader.store, one, plan, allowed) for one in seeds]
 
 
 async def fuse_found(
-    reader: StoreReader, found: Sequence[Mapping[Path, PathEvidence]], plan: RecallPlan
+    reader: StoreReader,
+    queries: Sequence[RecallQuery],
+    found: Sequence[Mapping[Path, PathEvidence]],
+    plan: RecallPlan,
 ) -> list[RecallResult]:
     """Fuse the evidence of all paths and rounds into the candidates of each content.
 
     Args:
         reader: of the store.
+        queries: one for each content.
         found: for each content its evidence by path and tag id.
-        plan: of the round; with the learned recipe the fitted fusion weighs the evidence.
+        plan: of the round.
 
     Raises:
         StoreError: the store failed.
     """
-    fit = await reader.recall_fit() if plan.recipe is Recipe.LEARNED else None
-    if fit is None or fit.fusion is None:
-        return [RecallResult(with_recall(fuse(one, plan), plan), []) for one in found]
-    counts = {tag: count.human for tag, count in (await reader.store.tag_counts()).items()}
-    history = TagHistory(counts, seen=fit.linear.seen if Path.LINEAR in plan.paths else frozenset())
+    fusion = await reader.fusion(plan.paths)
+    facts = await facts_of(reader, scored=Path.LINEAR in plan.paths)
+    known = facts.scored or facts.counts.keys()
     recalled = []
-    for one in found:
-        candidates = fuse_by_probability(one, plan, fit.fusion, history)
-        recalled.append(RecallResult(with_recall(candidates, plan), best_by_words(candidates, history.seen)))
+    for query, one in zip(queries, found, strict=True):
+        candidates = by_probability(gathered(one), fusion, facts, words_in(query.text))
+        unseen = best_by_words(candidates, known) if facts.contents >= _FEWEST_CONTENTS else []
+        recalled.append(RecallResult(candidates, unseen))
     return recalled
+
+
+def words_in(text: str) -> int:
+    """Return the number of words of a text."""
+    return len(tokens(text))

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llm4tag.calibration.history_facts import HistoryFacts
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.prompts.judge_forms import PromptForm
-from llm4tag.schema import Candidate, Recipe, UsageError, Vocabulary
-from llm4tag.tools.artifacts import load_recall_fit
+from llm4tag.schema import Candidate, UsageError, Vocabulary
+from llm4tag.tools.artifacts import StoreReader
 from llm4tag.tools.candidate_fusion import by_probability
 from llm4tag.tools.prompt_knowledge import similar_examples
-from llm4tag.tools.recall_plan import first_plan
-from llm4tag.training.held_out_evidence import HeldOutEvidence
+from llm4tag.tools.recall import words_in
+from llm4tag.tools.recall_plan import ALL_PATHS, RecallPlan
+from llm4tag.training.held_out_evidence import EvidenceCollector
 from llm4tag.training.judge_examples import (
     HELD_OUT,
     TRAIN,
@@ -23,7 +25,7 @@ from llm4tag.training.judge_examples import (
     TrainingExample,
     TrainingSet,
 )
-from llm4tag.training.recall_fit import MOST_CONTENTS, Bar, fit_linear_showing, note_of_fit
+from llm4tag.training.recall_fit import MOST_CONTENTS, Bar, fit_linear_showing, note_of_fit, tag_counts
 from llm4tag.training.tagged_history import History, load_history
 
 TOP, MISSED = 14, 2
@@ -67,14 +69,15 @@ async def export_set(
     """
     history = await _history(store, options)
     total = len(history)
-    fitted = await load_recall_fit(store)
-    plan = first_plan(total, fitted, None, frozenset())
+    fusion = await StoreReader(store).fusion(ALL_PATHS)
     linear = await fit_linear_showing(history, await note_of_fit(store, history, total, options.seed), bar)
     groups = groups_of(linear.duplicates)
     random = np.random.default_rng(options.seed)
     rows = _chosen(history, options, random)
     apart = held_out_groups(groups[rows], options.held_out, random)
     vocabulary = await store.vocabulary()
+    facts = HistoryFacts.of(vocabulary, total, tag_counts(history), linear.model.seen)
+    plan = RecallPlan.first(total, facts.novelty)
     yield TrainingSet(
         set=name,
         form=form[0],
@@ -82,18 +85,17 @@ async def export_set(
         limits=form[1].limits,
         vocabulary=vocabulary.version,
         embedding=store.embedding,
-        recipe=plan.recipe,
+        prior=fusion.prior.id,
         seed=options.seed,
         contents=len(rows),
         held_out=sum(int(groups[row]) in apart for row in rows),
     )
-    evidence = HeldOutEvidence(store, history, linear, plan, options.seed)
+    evidence = EvidenceCollector(store, history, linear, facts, plan, options.seed)
     first = np.unique(groups, return_index=True)[1]  # by the number of the group
-    fusion = fitted.fusion if fitted is not None and plan.recipe is Recipe.LEARNED else None
     with bar("recalling candidates", len(rows), "contents") as advance:
         async for row, candidates in evidence.candidates(rows):
-            if fusion is not None:
-                candidates = by_probability(candidates, fusion, evidence.tags)
+            words = words_in(history.texts[row])
+            candidates = by_probability(candidates, fusion, evidence.facts_without(row), words)
             group = int(groups[row])
             split = HELD_OUT if group in apart else TRAIN
             missed = options.missed if split == TRAIN else 0

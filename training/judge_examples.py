@@ -15,7 +15,7 @@ from llm4tag.knowledge_store.ingest.row_files import read_rows
 from llm4tag.models.language_model import Message
 from llm4tag.prompts import Example, PromptContext
 from llm4tag.prompts.judge import tuned_judge_messages
-from llm4tag.schema import Content, Recipe, Tag, UsageError
+from llm4tag.schema import Content, Tag, UsageError
 from llm4tag.schema.adapter_card import AdapterLimits, JudgeForm
 from llm4tag.schema.errors import first_fault
 
@@ -39,8 +39,8 @@ class TrainingSet(_Part):
     vocabulary: str
     """Version of the store's vocabulary."""
     embedding: str
-    recipe: Recipe
-    """How recall weighed its paths to find the candidates."""
+    prior: str
+    """Id of the prior by which recall weighed the candidates."""
     seed: int
     contents: int = Field(ge=0)
     held_out: int = Field(ge=0)

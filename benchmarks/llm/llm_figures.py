@@ -82,7 +82,7 @@ def figures(
 
 def draw(report: Mapping[str, Any], metrics: Sequence[str] = MEASURED) -> Table:
     """Return the figures as a table."""
-    table = Table(title=f"{report['documents']} documents, recipe {report['recipe']}")
+    table = Table(title=f"{report['documents']} documents")
     table.add_column("")
     for name in (*metrics, LOG_LOSS, "questions", "saved", "prompt tokens", "calls", "seconds"):
         table.add_column(name, justify="right")

@@ -106,10 +106,8 @@ async def compare(
             "prompt_tokens": meter.prompt_tokens,
             "seconds": meter.questions * meter.live_seconds / meter.live if meter.live else None,
         }
-    recipe = found[whole][0].origin.recipe
     return {
         "documents": len(contents),
-        "recipe": recipe.value if recipe else None,
         "not_known": skipped,
         "configurations": rows,
     }

@@ -49,18 +49,15 @@ async def rows_for(
         Console(stderr=True).print(f"{name}: {rows[name].metrics}", highlight=False)
 
     await row("as served", contents)
-    if data.history:
-        await row("fixed weights", contents, recipe="history")
     if brief:
         return rows
     await row("three words of each", [shortened(one) for one in contents])
     await row(f"{_LONG} of them repeated to 5,000 words", [lengthened(one) for one in contents[:_LONG]])
     await row(f"the same {_LONG} as they are", contents[:_LONG])
     if data.history:
-        await row("vocabulary recipe", contents, recipe="vocabulary")
         for path in _FITTED:
             others = frozenset(_FITTED) - {path}
-            await row(f"{path.value} alone", contents, recipe="history", without=others | {RecallPath.T2T})
+            await row(f"{path.value} alone", contents, without=others | {RecallPath.T2T})
         if withhold:
             async with await open_store(str(store)) as opened:
                 counts = await history_counts(opened)
@@ -72,7 +69,7 @@ async def rows_for(
             rows["Annif"] = await measured(store, results, contents, {"annif": annif_version(annif)})
         for path in _FITTED if ablate else ():
             await fit(store, frozenset({path}))
-            await row(f"fitted without {path.value}", contents, recipe="learned")
+            await row(f"fitted without {path.value}", contents, without=frozenset({path}))
     return rows
 
 

@@ -29,7 +29,6 @@ async def emerging_rows(
     contents = [replace(one, gold=one.gold & gone) for one in data.contents() if one.gold & gone]
     name = f"{len(gone)} tags withheld"
     rows = {f"{name}: these alone": await measure(store, contents)}
-    rows[f"{name}: fixed weights"] = await measure(store, contents, recipe="history")
     await give_examples(store, data, gone)
     rows[f"{name}: with one example each, no refit"] = await measure(store, contents)
     return rows

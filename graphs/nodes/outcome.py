@@ -13,7 +13,7 @@ from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.graphs.state import TaggingState, Update
 from llm4tag.prompts.generate import off_vocabulary
 from llm4tag.prompts.rewrite import read_rewrite, rewrite_question
-from llm4tag.schema import Decision, Origin, Path, TagResult, Usage
+from llm4tag.schema import Decision, Origin, TagResult, Usage
 from llm4tag.tools.recall import queries_for
 
 _NO_LLM = "no LLM was asked: the tags come from recall alone"
@@ -89,7 +89,8 @@ async def _origin(state: TaggingState, tagging: TaggingRuntime, vocabulary: str)
         embedding=tagging.store.embedding,
         model=llm.identity if llm else None,
         adapter=llm.adapter.sha256 if llm and llm.adapter else None,
-        recipe=plan.recipe,
-        fit=fit.id if fit and Path.LINEAR in plan.paths else None,
+        prior=(await tagging.reader.fusion(plan.paths)).prior.id,
+        fit=fit.id if fit else None,
+        fitted_on=fit.linear.fitted.tagged_contents if fit else None,
         prompts=tagging.prompts(),
     )

@@ -10,7 +10,7 @@ from llm4tag.graphs.context import TagContext, runtime_of
 from llm4tag.graphs.events import recall_event
 from llm4tag.graphs.plan import plan_of
 from llm4tag.graphs.state import TaggingState, Update
-from llm4tag.schema import Content, Path, Recipe, UsageError
+from llm4tag.schema import Content, Path, UsageError
 from llm4tag.schema.errors import first_fault
 from llm4tag.schema.text import without_surrogates
 from llm4tag.tools import recall
@@ -50,8 +50,7 @@ async def prepare(state: TaggingState, runtime: Runtime[TagContext]) -> Update:
     runtime.stream_writer({"stage": "prepare", "id": content.id})
     plan = await plan_of(tagging)
     fit = await tagging.reader.recall_fit()
-    fit_is_used = plan.recall.recipe is Recipe.LEARNED or Path.LINEAR in plan.recall.paths
-    warning = fit.warning(plan.tagged_contents) if fit and fit_is_used else ""
+    warning = fit.warning(plan.tagged_contents) if fit else ""
     (query,) = await recall.queries_for(tagging.reader, [content.full_text], [content.id])
     return {
         "started": started,
@@ -85,7 +84,7 @@ async def search_contents(state: TaggingState, runtime: Runtime[TagContext]) -> 
 async def classify(state: TaggingState, runtime: Runtime[TagContext]) -> Update:
     """Linear: score the content by the one-vs-rest scorer that was fitted on history."""
     tagging, plan = await runtime_of(runtime), state["plan"].recall
-    if plan.weight(Path.LINEAR) == 0 or await tagging.reader.recall_fit() is None:
+    if not plan.follows(Path.LINEAR) or await tagging.reader.recall_fit() is None:
         return {}
     (found,) = await recall.classify(tagging.reader, [state["query"]], plan, tagging.options.within)
     runtime.stream_writer({"stage": "classify", "found": len(found), "round": plan.round})
@@ -95,7 +94,7 @@ async def classify(state: TaggingState, runtime: Runtime[TagContext]) -> Update:
 async def follow_tags(state: TaggingState, runtime: Runtime[TagContext]) -> Update:
     """T2T: follow the tag graph from the candidates of earlier rounds."""
     tagging, plan = await runtime_of(runtime), state["plan"].recall
-    if plan.weight(Path.T2T) == 0:
+    if not plan.follows(Path.T2T):
         return {}
     seeds = {candidate.tag: candidate.score for candidate in state.get("candidates", ())}
     (found,) = await recall.follow_tags(tagging.reader, [seeds], plan, tagging.options.within)
@@ -106,7 +105,9 @@ async def follow_tags(state: TaggingState, runtime: Runtime[TagContext]) -> Upda
 async def fuse_candidates(state: TaggingState, runtime: Runtime[TagContext]) -> Update:
     """Fuse the evidence of all paths and rounds into one list of candidates."""
     tagging = await runtime_of(runtime)
-    (recalled,) = await recall.fuse_found(tagging.reader, [state.get("found", {})], state["plan"].recall)
+    (recalled,) = await recall.fuse_found(
+        tagging.reader, [state["query"]], [state.get("found", {})], state["plan"].recall
+    )
     counts = {"candidates": len(recalled.candidates)}
     event = await recall_event(tagging, recalled.candidates)
     runtime.stream_writer({"stage": "fuse_candidates", **counts, **event})

@@ -84,7 +84,7 @@ async def _calibrate(
     from llm4tag.cli.labelled_run import tag_labelled
     from llm4tag.evaluation.calibration_report import GUARANTEE_TARGETS
     from llm4tag.tagger import Tagger
-    from llm4tag.tools.artifacts import save_calibrator
+    from llm4tag.tools.artifacts import CalibratorKind, save_calibrator
     from llm4tag.training.calibrator_fit import FEWEST_DOCUMENTS
 
     async with Tagger(**options.model_dump()) as tagger:
@@ -109,5 +109,6 @@ async def _calibrate(
                 seed=run_options.seed,
                 done=bar,
             )
-        await save_calibrator(store, options.use_llm, calibrator)
+        kind = CalibratorKind.LABELS_WITH_LLM if options.use_llm else CalibratorKind.LABELS
+        await save_calibrator(store, kind, calibrator)
     return tagged.inputs, found

@@ -12,6 +12,7 @@ from llm4tag.schema.text import printable
 
 if TYPE_CHECKING:
     from llm4tag.calibration.passport import Passport
+    from llm4tag.fitted_state import FittedState
     from llm4tag.knowledge_store.protocol import StoreStatistics
     from llm4tag.knowledge_store.records import Writing
 
@@ -27,11 +28,12 @@ def register(root: typer.Typer) -> None:
     root.add_typer(app, name="store")
 
 
-async def _statistics(location: str) -> "StoreStatistics":
+async def _status(location: str) -> "tuple[StoreStatistics, FittedState]":
+    from llm4tag.fitted_state import fitted_state
     from llm4tag.knowledge_store.stores import open_store
 
     async with await open_store(location) as store:
-        return await store.statistics()
+        return await store.statistics(), await fitted_state(store)
 
 
 @app.command()
@@ -39,7 +41,7 @@ def status(
     store: StoreOption,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    r"""Show what a store holds.
+    r"""Show what a store holds, what is fitted in it, and whether that still holds.
 
     [bold]Examples[/bold]
 
@@ -47,9 +49,13 @@ def status(
     llm4tag store status --store my.store
     llm4tag store status --store my.store --json
     """
-    found = run_async(_statistics(store))
+    import json
+
+    found, fitted = run_async(_status(store))
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        typer.echo(
+            json.dumps(found.model_dump(mode="json") | {"fitted": fitted.model_dump(mode="json")}, indent=2)
+        )
         return
     from rich.table import Table
 
@@ -60,6 +66,8 @@ def status(
     if found.bytes is None:
         table.add_row("bytes", "not reported by the server")
     table.add_row("assignments", f"{found.assignments.human:,} human, {found.assignments.model:,} model")
+    for name, value in fitted.in_words().items():
+        table.add_row(name, value)
     Console(highlight=False, markup=False, soft_wrap=True).print(table)
 
 
@@ -94,10 +102,10 @@ def passport(
 
 async def _passports(location: str) -> "list[Passport]":
     from llm4tag.knowledge_store.stores import open_store
-    from llm4tag.tools.artifacts import load_calibrator
+    from llm4tag.tools.artifacts import CalibratorKind, load_calibrator
 
     async with await open_store(location) as store:
-        found = [await load_calibrator(store, with_llm) for with_llm in (False, True)]
+        found = [await load_calibrator(store, kind) for kind in CalibratorKind]
     return [one.passport for one in found if one is not None]
 
 
@@ -184,15 +192,14 @@ def embed(
 def fit(
     store: StoreOption,
     fewest_tags: Annotated[
-        int | None,
+        int,
         typer.Option(
             "--fewest-tags",
             min=1,
-            help="Tags that a content must have for the fusion to be fitted on it. Default: the average, rounded "
-            "up, as contents with fewer are often tagged incompletely.",
-            show_default=False,
+            help="Tags that a content must have for the fit to learn from it. Give more than 1 where people often "
+            "stopped before a content had all its tags, and new contents are to be tagged completely.",
         ),
-    ] = None,
+    ] = 1,
     without: WithoutOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the samples.")] = 0,
 ) -> None:

@@ -60,32 +60,31 @@ def fit_after_ingest(location: str, *, always: bool) -> None:
         fit_store(location)
 
 
-def fit_store(
-    location: str, *, fewest_tags: int | None = None, without: Collection[RecallPath] = (), seed: int = 0
-) -> None:
-    """Fit the linear scorer and the fusion on a store's history, and print how much they were fitted on."""
+def fit_store(location: str, *, fewest_tags: int = 1, without: Collection[RecallPath] = (), seed: int = 0) -> None:
+    """Fit recall and a calibrator on a store's history, and print how much they were fitted on."""
+    from llm4tag.calibration.calibrator import Calibrator
+    from llm4tag.history_calibration import FEWEST_CONTENTS, fit_history
     from llm4tag.knowledge_store.stores import open_store
-    from llm4tag.tools.recall_plan import ALL_PATHS
-    from llm4tag.training.recall_fit import FEWEST_CONTENTS, FEWEST_RICH_DOCUMENTS, FitReport, fit_recall
+    from llm4tag.training.recall_fit import FitReport
 
-    paths = ALL_PATHS - frozenset(without)
-
-    async def run() -> FitReport:
+    async def run() -> tuple[FitReport, Calibrator | None]:
         async with await open_store(location) as store:
-            return await fit_recall(store, progress_bar, paths=paths, fewest_tags=fewest_tags, seed=seed)
+            return await fit_history(store, progress_bar, without=without, fewest_tags=fewest_tags, seed=seed)
 
-    report = run_async(run())
+    report, calibrator = run_async(run())
     if not report.linear_documents:
-        say(f"nothing fitted: {report.tagged_contents:,} tagged contents, at least {FEWEST_CONTENTS} are needed")
+        say(f"nothing fitted: {report.tagged_contents:,} tagged contents, at least 2 are needed")
         return
     say(f"linear scorer fitted on {report.linear_documents:,} contents, {report.linear_tags:,} tags")
     if report.fusion_documents:
-        say(f"fusion fitted on {report.fusion_documents:,} contents with {report.fewest_tags} tags or more")
+        rich = f" with {report.fewest_tags} tags or more" if report.fewest_tags > 1 else ""
+        say(f"prior of recall moved by {report.fusion_documents:,} contents{rich}")
     else:
-        say(
-            f"no fusion fitted: fewer than {FEWEST_RICH_DOCUMENTS} contents have enough tags; fixed weights are "
-            "used instead"
-        )
+        say("prior of recall left as it is: on contents that had no part in the fit, moving it gained nothing")
+    if calibrator is not None:
+        say(f"confidences calibrated on {calibrator.passport.documents:,} contents, each as if it were new")
+    elif report.tagged_contents < FEWEST_CONTENTS:
+        say(f"confidences are estimated: {FEWEST_CONTENTS} tagged contents would calibrate them")
 
 
 def print_report(report: "IngestReport") -> None:

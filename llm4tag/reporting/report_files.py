@@ -15,7 +15,7 @@ from llm4tag.reporting.quality_report import QualityReport, quality_report
 from llm4tag.reporting.report_page import ROWS, PageTexts, page, shown_neighbours
 from llm4tag.schema import Content, TagResult, UsageError
 from llm4tag.schema.drafts import draft_of
-from llm4tag.tools.artifacts import load_calibrator
+from llm4tag.tools.artifacts import CalibratorKind, load_calibrator
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ async def write_report(
         UsageError: a result has no signals, or a file cannot be written.
     """
     vocabulary = await store.vocabulary()
-    loaded = [await load_calibrator(store, with_llm) for with_llm in (True, False)]
+    loaded = [await load_calibrator(store, kind) for kind in CalibratorKind]
     calibrators = [one for one in loaded if one is not None]
     report = await asyncio.to_thread(_report, evaluated, vocabulary.assignable, calibrators, sources, done)
     neighbours = await store.get_contents(shown_neighbours(report, outputs.rows))

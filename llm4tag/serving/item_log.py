@@ -95,6 +95,6 @@ def item(result: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         "prompt_tokens": usage["prompt_tokens"],
         "completion_tokens": usage["completion_tokens"],
         "rounds": result["rounds"],
-        "recipe": origin["recipe"],
+        "fit": origin["fit"],
         "degraded": result["degraded"],
     }

@@ -6,56 +6,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm4tag.calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, combine, recall_probabilities
+from llm4tag.calibration.confidence import WITH_HISTORY, WITHOUT_HISTORY, combine, weights_for
 from llm4tag.calibration.signals import gather
-from llm4tag.schema import C2C2TEvidence, C2TEvidence, Candidate, Path
+from llm4tag.schema import Candidate
 from llm4tag.schema.llm_answers import Judgement
 
-WEIGHTS = {Path.C2T: 0.25, Path.C2C2T: 1.0, Path.T2T: 0.0}
+CANDIDATES = [Candidate(tag=tag, score=0.5, evidence=()) for tag in "abc"]
+RECALL = {"a": 0.7, "b": 0.4, "c": 0.1}
 
 
-def candidate(tag: str, raw: float | None, words: float | None = None) -> Candidate:
-    evidence: list[C2TEvidence | C2C2TEvidence] = []
-    if words is not None:
-        evidence.append(C2TEvidence(score=words))
-    if raw is not None:
-        evidence.append(C2C2TEvidence(score=raw, support=1, human_support=1, looked_at=9, raw=raw))
-    return Candidate(tag=tag, score=0.5, evidence=tuple(evidence))
+def test_the_more_history_the_less_the_llm_moves() -> None:
+    assert weights_for(0) == WITHOUT_HISTORY
+    half = weights_for(50)
+    assert half.judgement == pytest.approx((WITHOUT_HISTORY.judgement + WITH_HISTORY.judgement) / 2)
+    assert half.agreement == pytest.approx((WITHOUT_HISTORY.agreement + WITH_HISTORY.agreement) / 2)
+    much = weights_for(1_000_000)
+    assert (much.judgement, much.agreement) == pytest.approx(
+        (WITH_HISTORY.judgement, WITH_HISTORY.agreement), abs=1e-3
+    )
 
 
-CANDIDATES = [candidate("a", 0.8, 0.1), candidate("b", 0.4, 1.0), candidate("c", None, 0.9)]
-
-
-def test_neighbours_lead_where_there_is_history() -> None:
-    found = recall_probabilities(CANDIDATES, WEIGHTS, 0.5)
-    assert found["a"] == pytest.approx((0.8 + 0.25 * 0.8 * 0.1) / 1.25)
-    assert found["a"] > found["b"] > found["c"]
-
-
-def test_without_neighbours_words_count_up_to_the_scale() -> None:
-    found = recall_probabilities([candidate("a", None, 1.0), candidate("b", None, 0.2)], WEIGHTS, 0.5)
-    assert found == {"a": pytest.approx(0.5), "b": pytest.approx(0.1)}
-
-
-def test_tags_that_only_a_model_gave_do_not_raise_confidence() -> None:
-    plain = [candidate("a", 0.6, 0.5), candidate("b", None, 0.5)]
-    echoed = [plain[0], candidate("b", 0.0, 0.5)]
-    assert recall_probabilities(echoed, WEIGHTS, 0.5)["b"] <= recall_probabilities(plain, WEIGHTS, 0.5)["b"]
+@given(st.integers(0, 100_000))
+def test_one_more_content_makes_no_step(contents: int) -> None:
+    now, then = weights_for(contents), weights_for(contents + 1)
+    assert 0 <= now.judgement - then.judgement < 0.02
+    assert 0 <= now.agreement - then.agreement < 0.02
 
 
 @given(st.floats(0.001, 0.999))
 def test_a_judge_that_says_the_same_of_all_leaves_recalls_order(p_yes: float) -> None:
-    recall = recall_probabilities(CANDIDATES, WEIGHTS, 0.5)
     said = {c.tag: Judgement(p_yes=p_yes, mass=1.0) for c in CANDIDATES}
     for weights in (WITH_HISTORY, WITHOUT_HISTORY):
-        scored = combine(CANDIDATES, gather(recall, {}, said), weights)
+        scored = combine(CANDIDATES, gather(RECALL, {}, said), weights)
         assert [item.tag for item in scored] == ["a", "b", "c"]
-        assert {item.tag: item.confidence for item in scored} == pytest.approx(recall, abs=1e-3)
+        assert {item.tag: item.confidence for item in scored} == pytest.approx(RECALL, abs=1e-3)
 
 
 def test_the_llm_leads_where_there_is_no_history() -> None:
-    pair = [candidate("a", None, 0.6), candidate("b", None, 0.4)]
-    recall = recall_probabilities(pair, WEIGHTS, 0.5)
+    pair, recall = CANDIDATES[:2], {"a": 0.3, "b": 0.2}
     said = {"a": Judgement(p_yes=0.05, mass=1.0), "b": Judgement(p_yes=0.95, mass=1.0)}
     assert [item.tag for item in combine(pair, gather(recall, {}, said), WITHOUT_HISTORY)] == ["b", "a"]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from llm4tag.calibration.agreement import Shares, agreement, ends, is_settled
 from llm4tag.calibration.confidence import SignalWeights, combine, uncertain
 from llm4tag.calibration.signals import gather
-from llm4tag.schema import Candidate, Recipe
+from llm4tag.schema import Candidate
 from llm4tag.schema.llm_answers import Sample
 
 TAGS = ("a", "b", "c")
@@ -34,7 +34,7 @@ def test_ends_are_what_the_remaining_samples_can_make_of_it() -> None:
 def test_settled_means_that_no_answer_changes_a_decision(
     recall: tuple[float, ...], weight: float, drawn: list[tuple[str, ...]]
 ) -> None:
-    weights = SignalWeights(scale=0.5, judgement=0.0, agreement=weight)
+    weights = SignalWeights(judgement=0.0, agreement=weight)
 
     def decide(shares: Shares) -> dict[str, bool]:
         scored = combine(CANDIDATES, gather(dict(zip(TAGS, recall, strict=True)), shares, {}), weights)
@@ -64,5 +64,6 @@ def test_nothing_is_settled_before_an_answer_can_be_read() -> None:
 
 def test_the_cascade_keeps_what_recall_is_unsure_of() -> None:
     recall = {"a": 0.95, "b": 0.9, "c": 0.15, "d": 0.05, "e": 0.01}
-    assert uncertain(recall, recall, Recipe.LEARNED) == ["b", "c", "d"]
-    assert uncertain(recall, recall, Recipe.VOCABULARY) == ["b", "c"]
+    assert uncertain(recall, recall) == ["b", "c", "d"]
+    assert uncertain(["e", "d", "a", "b"], recall) == ["d", "b"], "in the order in which they are given"
+    assert uncertain([], recall) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llm4tag.tools.artifacts import load_calibrator
+from llm4tag.tools.artifacts import CalibratorKind, load_calibrator
 from tests.fakes.command_line import ask, llm4tag
 from tests.fakes.jsonl_files import jsonl, written
 from tests.fakes.openai_server import Failure, FakeOpenAI, Reply
@@ -56,7 +56,7 @@ def test_calibrate_then_accept_by_error(full: Path, labelled: str, new: str, tmp
     args = ("tag", new, "--store", full, "--no-llm", "-o", out, "--overwrite")
     assert llm4tag(*args, "--max-error", smallest).exit_code == 0
     found = decisions(out)
-    saved = ask(full, lambda store: load_calibrator(store, with_llm=False))
+    saved = ask(full, lambda store: load_calibrator(store, CalibratorKind.LABELS))
     assert saved is not None
     threshold = saved.threshold(smallest)
     assert threshold is not None

@@ -1,5 +1,6 @@
 """Fitting recall from the command line."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,8 @@ def test_ingest_fits_where_it_is_due_and_not_again(files: tuple[str, str], fille
     done = llm4tag("ingest", "history", files[1], "--store", filled)
     assert done.exit_code == 0
     assert "linear scorer fitted on 220 contents, 6 tags" in done.stderr
-    assert "contents with 3 tags or more" in done.stderr
+    assert "prior of recall moved by 220 contents" in done.stderr
+    assert "confidences calibrated on 220 contents" in done.stderr
     first = fit_of(filled)
     assert first is not None
     again = llm4tag("ingest", "history", files[1], "--store", filled)
@@ -47,11 +49,12 @@ def test_ingest_fits_where_it_is_due_and_not_again(files: tuple[str, str], fille
 def test_fit_by_hand(files: tuple[str, str], filled: Path) -> None:
     assert llm4tag("ingest", "history", files[1], "--no-fit", "--store", filled).stderr == ""
     assert fit_of(filled) is None
-    done = llm4tag("store", "fit", "--fewest-tags", 2, "--without", "c2t", "--store", filled)
+    done = llm4tag("store", "fit", "--fewest-tags", 3, "--without", "c2t", "--store", filled)
     assert done.exit_code == 0
-    assert "contents with 2 tags or more" in done.stderr
+    assert "contents of 3 tags or more" in done.stderr
     done = llm4tag("store", "fit", "--fewest-tags", 9, "--store", filled)
-    assert "no fusion fitted: fewer than 50 contents" in done.stderr
+    assert done.exit_code == 0, done.output
+    assert "prior of recall left as it is" in done.stderr
     wrong = llm4tag("store", "fit", "--without", "c3t", "--store", filled)
     assert wrong.exit_code == 2
     assert "not one of 'c2t', 'c2c2t', 'linear', 't2t'" in " ".join(wrong.stderr.replace("│", " ").split())
@@ -62,17 +65,40 @@ def test_too_little_history_is_reported(filled: Path, tmp_path: Path) -> None:
     assert llm4tag("ingest", "history", few, "--store", filled).stderr == ""
     done = llm4tag("store", "fit", "--store", filled)
     assert done.exit_code == 0
-    assert "nothing fitted: 1 tagged contents, at least 200 are needed" in done.stderr
+    assert "nothing fitted: 1 tagged contents, at least 2 are needed" in done.stderr
 
 
-def test_tagging_options_reach_the_recipe(files: tuple[str, str], filled: Path, tmp_path: Path) -> None:
-    assert llm4tag("ingest", "history", files[1], "--store", filled).exit_code == 0
+def test_a_little_history_is_fitted_on_as_it_comes(files: tuple[str, str], filled: Path, tmp_path: Path) -> None:
+    rows = [
+        {"id": "1", "text": "reads imap letters", "tags": ["mail"]},
+        {"id": "2", "text": "a board, a rook and a bishop", "tags": ["chess"]},
+    ]
+    done = llm4tag("ingest", "history", jsonl(tmp_path / "two.jsonl", *rows), "--store", filled)
+    assert done.exit_code == 0, done.output
+    assert "linear scorer fitted on 2 contents, 2 tags" in done.stderr
+    assert "confidences are estimated: 100 tagged contents would calibrate them" in done.stderr
+    first = fit_of(filled)
+    assert first is not None
+    more = jsonl(tmp_path / "more.jsonl", {"id": "3", "text": "a link in a browser", "tags": ["web"]})
+    assert "linear scorer fitted on 3 contents" in llm4tag("ingest", "history", more, "--store", filled).stderr
+    assert fit_of(filled) != first
+
+
+def test_results_name_the_prior_and_the_fit_and_paths_can_be_left_out(
+    files: tuple[str, str], filled: Path, tmp_path: Path
+) -> None:
     new = jsonl(tmp_path / "new.jsonl", {"id": "n", "text": "imap inbox"})
     args = ("tag", new, "-o", "-", "--store", filled, "--no-llm")
-    assert '"recipe":"learned"' in llm4tag(*args).stdout
-    assert '"recipe":"history"' in llm4tag(*args, "--recipe", "history").stdout
+    before = json.loads(llm4tag(*args).stdout)["origin"]
+    assert (before["fit"], before["fitted_on"]) == (None, None)
+    assert llm4tag("ingest", "history", files[1], "--store", filled).exit_code == 0
+    after = json.loads(llm4tag(*args).stdout)["origin"]
+    assert after["prior"] == before["prior"] != ""
+    assert (after["fit"], after["fitted_on"]) == (fit_of(filled), 220)
     off = llm4tag(*args, "--without", "linear", "--without", "c2t").stdout
-    assert '"recipe":"history"' in off
+    assert '"path":"c2c2t"' in off
     assert '"path":"linear"' not in off
     assert '"path":"c2t"' not in off
-    assert llm4tag(*args, "--recipe", "guess").exit_code == 2
+    gone = llm4tag(*args, "--recipe", "history")
+    assert gone.exit_code == 2
+    assert "--recipe" in gone.stderr

@@ -16,7 +16,7 @@ from PIL import Image
 from llm4tag.calibration.calibrator import Calibrator, Combination, Map, Scale
 from llm4tag.calibration.guarantee import Trials
 from llm4tag.calibration.passport import Figure, Passport
-from llm4tag.tools.artifacts import save_calibrator
+from llm4tag.tools.artifacts import CalibratorKind, save_calibrator
 from tests.fakes.command_line import ask, llm4tag
 from tests.fakes.jsonl_files import jsonl, written
 
@@ -131,7 +131,7 @@ def test_calibrated_results_show_their_confidences_and_the_passport(
     results: Path, full: Path, labelled: str, tmp_path: Path
 ) -> None:
     made = calibrator()
-    ask(full, lambda store: save_calibrator(store, False, made))
+    ask(full, lambda store: save_calibrator(store, CalibratorKind.LABELS, made))
     rows = written(results)
     for row in rows:
         for tag in row["tags"]:

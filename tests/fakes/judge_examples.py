@@ -19,7 +19,7 @@ def head(name: str = "made", form: str = "names", **fields: Any) -> TrainingSet:
         "limits": LIMITS,
         "vocabulary": "v",
         "embedding": "none",
-        "recipe": "history",
+        "prior": "by-hand",
         "seed": 0,
         "contents": 1,
         "held_out": 0,

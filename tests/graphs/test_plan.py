@@ -7,18 +7,18 @@ import pytest
 
 from llm4tag.graphs.plan import QuestionPlan, question_plan
 from llm4tag.prompts import profile_source
-from llm4tag.schema import Recipe
 from llm4tag.schema.options import TagOptions
 from llm4tag.schema.profile import StepChoices
 from llm4tag.tools.recall_plan import RecallPlan
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.small_store import MAIL, tag
 
-PLAN = RecallPlan.first(8)
+PLAN = RecallPlan.first(8, 0.5)
+TAGGED = 8
 
 
 def chosen(options: TagOptions, profile: StepChoices, *, tuned: bool = False) -> QuestionPlan:
-    return question_plan(options, profile, PLAN, tuned=tuned)
+    return question_plan(options, profile, PLAN, TAGGED, tuned=tuned)
 
 
 def test_options_beat_the_profile_which_beats_what_was_measured() -> None:
@@ -30,8 +30,10 @@ def test_options_beat_the_profile_which_beats_what_was_measured() -> None:
     tuned, bare = (chosen(TagOptions(), StepChoices(), tuned=one) for one in (True, False))
     assert (tuned.samples, tuned.cascade) == (0, True)
     assert (tuned.examples, tuned.passages) == (0, 0), "nothing but the judge would read them"
-    learned = RecallPlan.first(1000, Recipe.LEARNED)
-    assert question_plan(TagOptions(), StepChoices(), learned, tuned=True).examples == 3
+    much = question_plan(TagOptions(), StepChoices(), RecallPlan.first(1000, 0.1), 1000, tuned=True)
+    assert (much.examples, much.passages) == (3, 0), "with much history similar contents help that judge"
+    assert {much.max_rounds, tuned.max_rounds} == {1}, "more are the caller's choice"
+    assert much.judge_top < tuned.judge_top, "with history the LLM's answers move less"
     assert (tuned.judge_unseen, bare.judge_unseen) == (5, 0)
     assert chosen(TagOptions(judge_top=0), StepChoices(), tuned=True).judge_unseen == 0
     assert (bare.samples, bare.cascade) == (3, False)

@@ -27,7 +27,8 @@ def test_the_llm_path_works_and_a_line_is_written_an_item(server: ServeProcess, 
     assert line["llm_calls"] == result.usage.llm_calls
     assert line["prompt_tokens"] == result.usage.prompt_tokens
     assert line["rounds"] == 1
-    assert line["recipe"] == "history"
+    assert "recipe" not in line
+    assert line["fit"] == result.origin.fit
     assert line["degraded"] is None
     assert 0 < line["seconds"] < 60
     assert TEXT not in json.dumps(line)

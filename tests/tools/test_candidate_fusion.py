@@ -1,12 +1,13 @@
-"""Fusion of recall paths by relative scores."""
+"""Fusion: the evidence of all paths makes one list of candidates."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm4tag.calibration.evidence_fusion import EvidenceFusion
+from llm4tag.calibration.history_facts import HistoryFacts
 from llm4tag.schema import C2C2TEvidence, C2TEvidence, Evidence, Path
-from llm4tag.tools.candidate_fusion import fuse, relative, strongest
-from llm4tag.tools.recall_plan import RecallPlan
+from llm4tag.tools.candidate_fusion import best_by_words, by_probability, gathered, relative, strongest
+from tests.fakes.priors import prior
 
 SCORES = st.dictionaries(st.text(min_size=1, max_size=4), st.floats(-5, 5, allow_nan=False), max_size=20)
 
@@ -27,49 +28,53 @@ def test_equal_scores_are_all_one() -> None:
     assert relative({}) == {}
 
 
-def neighbours(score: float, raw: float = 0.5) -> C2C2TEvidence:
-    return C2C2TEvidence(score=score, support=3, human_support=3, looked_at=5, raw=raw)
+def neighbours(raw: float) -> C2C2TEvidence:
+    return C2C2TEvidence(score=raw, support=3, human_support=3, looked_at=5, raw=raw)
 
 
-def test_fused_score_is_the_weighted_mean_and_keeps_all_evidence() -> None:
-    plan = RecallPlan(weight_c2t=1.0, weight_c2c2t=3.0)
-    found: dict[Path, dict[str, Evidence]] = {
-        Path.C2T: {"a": C2TEvidence(score=1.0), "b": C2TEvidence(score=0.5)},
-        Path.C2C2T: {"b": neighbours(1.0), "c": neighbours(0.2)},
-    }
-    candidates = fuse(found, plan)
-    assert [c.tag for c in candidates] == ["b", "a", "c"]
-    assert [c.score for c in candidates] == pytest.approx([0.875, 0.25, 0.15])
-    assert [e.path for e in candidates[0].evidence] == [Path.C2T, Path.C2C2T]
+FOUND: dict[Path, dict[str, Evidence]] = {
+    Path.C2T: {"b": C2TEvidence(score=0.5), "a": C2TEvidence(score=1.0)},
+    Path.C2C2T: {"c": neighbours(0.2), "b": neighbours(1.0)},
+    Path.LINEAR: {},
+}
+FACTS = HistoryFacts(contents=20, counts={"a": 2, "b": 2, "c": 2})
 
 
-def test_a_path_that_found_nothing_takes_no_part() -> None:
-    found: dict[Path, dict[str, Evidence]] = {Path.C2T: {"a": C2TEvidence(score=0.8)}, Path.C2C2T: {}}
-    assert fuse(found, RecallPlan(weight_c2t=0.1))[0].score == pytest.approx(0.8)
-    assert fuse({Path.C2T: {}}, RecallPlan()) == []
+def test_a_tag_that_several_paths_found_is_one_candidate_with_all_their_evidence() -> None:
+    candidates = gathered(FOUND)
+    assert [one.tag for one in candidates] == ["a", "b", "c"]
+    assert [one.path for one in candidates[1].evidence] == [Path.C2T, Path.C2C2T]
+    assert {(one.score, one.recall) for one in candidates} == {(0.0, None)}, "none has a score yet"
+    assert gathered({}) == gathered({Path.C2T: {}}) == []
 
 
-def test_a_path_of_weight_0_makes_candidates_without_a_score() -> None:
-    found: dict[Path, dict[str, Evidence]] = {
-        Path.C2T: {"a": C2TEvidence(score=0.8)},
-        Path.C2C2T: {"a": neighbours(1.0, 0.0), "b": neighbours(1.0, 0.0)},
-    }
-    plan = RecallPlan(weight_c2c2t=0.0)
-    assert [(c.tag, c.score) for c in fuse(found, plan)] == [("a", 0.8), ("b", 0.0)]
-    del found[Path.C2T]
-    assert [(c.tag, c.score) for c in fuse(found, plan)] == [("a", 0.0), ("b", 0.0)]
+def test_candidates_are_scored_by_their_probability_best_first() -> None:
+    found = by_probability(gathered(FOUND), EvidenceFusion(prior(neighbours=5.0)), FACTS, 9)
+    assert [one.tag for one in found] == ["b", "c", "a"]
+    assert [one.score for one in found] == [one.recall for one in found]
+    assert found[0].score > 0.5 > found[1].score > found[2].score
+    by_words = by_probability(gathered(FOUND), EvidenceFusion(prior(own_words=5.0)), FACTS, 9)
+    assert [one.tag for one in by_words] == ["a", "b", "c"]
+    assert by_probability([], EvidenceFusion(prior()), FACTS, 9) == []
+
+
+def test_equal_candidates_stay_in_their_order() -> None:
+    candidates = gathered(FOUND)
+    assert [one.tag for one in by_probability(candidates, EvidenceFusion(prior()), FACTS, 9)] == ["a", "b", "c"]
+    assert [one.tag for one in by_probability(candidates[::-1], EvidenceFusion(prior()), FACTS, 9)] == [
+        "c",
+        "b",
+        "a",
+    ]
+
+
+def test_tags_that_history_lacks_come_by_their_own_words() -> None:
+    candidates = gathered(FOUND)
+    assert best_by_words(candidates, {"c"}) == ["a", "b"]
+    assert best_by_words(candidates, {"a", "c"}) == ["b"]
+    assert best_by_words(candidates, {"a", "b"}) == [], "of c no words were found"
+    assert best_by_words(candidates, set()) == [], "without history no tag is apart"
 
 
 def test_strongest_breaks_ties_by_id() -> None:
     assert list(strongest({"b": 1.0, "a": 1.0, "c": 2.0}, 2)) == ["c", "a"]
-
-
-def test_plans_follow_the_history() -> None:
-    assert RecallPlan.first(0).recipe == "vocabulary"
-    few, many = RecallPlan.first(100), RecallPlan.first(10_000)
-    assert few.weight_c2t > many.weight_c2t, "the less history, the more the tags' own words count"
-    wider = many.wider()
-    assert wider.round == 2
-    assert wider.neighbours > many.neighbours
-    assert wider.weight_t2t > 0
-    assert wider.content_alpha != many.content_alpha

@@ -1,86 +1,42 @@
-"""The recipe that recall follows, by what the store holds and the caller chooses."""
+"""The plan of a recall round, by what the store holds and the caller switches off."""
 
-from datetime import UTC, datetime
-
-import numpy as np
 import pytest
-from scipy.sparse import csr_array
 
-from llm4tag.calibration.columns import FUSION_COLUMNS
-from llm4tag.calibration.evidence_fusion import EvidenceFusion, FusionNote, FusionWeights
-from llm4tag.calibration.passport import FitNote
-from llm4tag.schema import Path, Recipe, UsageError
-from llm4tag.tools.artifacts import RecallFit
-from llm4tag.tools.linear_model import Cooccurrence, Dual, Kernel, LinearModel
-from llm4tag.tools.recall_plan import ALL_PATHS, first_plan
-from llm4tag.tools.terms import TermWeights
-
-FITTED = FitNote(
-    time=datetime(2026, 1, 1, tzinfo=UTC),
-    vocabulary="v",
-    embedding="none",
-    tagged_contents=1000,
-    documents=1000,
-    seed=0,
-    versions={},
-)
+from llm4tag.schema import Path
+from llm4tag.tools.recall_plan import ALL_PATHS, MOST_PARTS, RecallPlan
 
 
-def fitted(paths: frozenset[Path] | None = ALL_PATHS) -> RecallFit:
-    """Return a fit that knows nothing; None for no fusion."""
-    empty = np.zeros((0, 0), dtype=np.float32)
-    terms = TermWeights([], np.zeros(0, dtype=np.float32))
-    words = csr_array((0, 0), dtype=np.float32)
-    model = LinearModel(
-        FITTED,
-        Kernel(0.5, 1.0),
-        terms,
-        words,
-        None,
-        [],
-        [],
-        Dual(empty, empty.ravel()),
-        None,
-        0.3,
-        Cooccurrence.of(empty),
-    )
-    if paths is None:
-        return RecallFit("now", model, None)
-    weights = np.zeros(len(FUSION_COLUMNS) + 1)
-    note = FusionNote(fitted=FITTED, paths=paths, pairs=0, fewest_tags=1, tags_a_document=1.0)
-    return RecallFit("now", model, EvidenceFusion(note, FusionWeights(weights, weights)))
+def test_the_less_history_the_more_candidates_the_llm_is_asked_about() -> None:
+    none, some, much = (RecallPlan.first(contents, 0.1) for contents in (0, 20, 100_000))
+    assert (none.asked, some.asked, much.asked) == (20, 15, 10)
+    assert {(one.round, one.rounds) for one in (none, some, much)} == {(1, 1)}
 
 
-def test_the_recipe_follows_from_what_the_store_holds() -> None:
-    assert first_plan(0, None, None, frozenset()).recipe is Recipe.VOCABULARY
-    bare = first_plan(1000, None, None, frozenset())
-    assert bare.recipe is Recipe.HISTORY
-    assert bare.weight(Path.LINEAR) == 0, "nothing is fitted"
-    scored = first_plan(1000, fitted(None), None, frozenset())
-    assert scored.recipe is Recipe.HISTORY
-    assert scored.weight(Path.LINEAR) > 0
-    assert first_plan(1000, fitted(), None, frozenset()).recipe is Recipe.LEARNED
+def test_the_parts_of_a_content_are_searched_while_many_tags_are_new() -> None:
+    assert RecallPlan.first(0, 1.0).parts == MOST_PARTS
+    assert RecallPlan.first(500, 0.2).parts == 16
+    assert RecallPlan.first(500, 0.05).parts == 4
+    assert RecallPlan.first(500, 0.04).parts == 0, "so few are not worth an embedding each"
 
 
-def test_the_caller_may_choose() -> None:
-    assert first_plan(1000, fitted(), Recipe.HISTORY, frozenset()).recipe is Recipe.HISTORY
-    assert first_plan(1000, fitted(), Recipe.VOCABULARY, frozenset()).weight(Path.C2C2T) == 0
-    with pytest.raises(UsageError, match="none was fitted"):
-        first_plan(1000, fitted(None), Recipe.LEARNED, frozenset())
+@pytest.mark.parametrize("path", list(Path))
+def test_a_path_that_is_switched_off_is_not_followed_in_any_round(path: Path) -> None:
+    plan = RecallPlan.first(1000, 0.1, ALL_PATHS - {path})
+    for one in (plan, plan.wider()):
+        assert not one.follows(path)
+    others = ALL_PATHS - {path}
+    assert {one for one in Path if plan.wider().follows(one)} == others
+    assert {one for one in Path if plan.follows(one)} == others - {Path.T2T}, "it starts from candidates"
 
 
-def test_a_path_switched_off_takes_the_fusion_that_needs_it_along() -> None:
-    plan = first_plan(1000, fitted(), None, frozenset({Path.C2T}))
-    assert plan.recipe is Recipe.HISTORY
-    assert Path.C2T not in plan.paths
-    with pytest.raises(UsageError, match="switched off"):
-        first_plan(1000, fitted(), Recipe.LEARNED, frozenset({Path.C2T}))
-    without = fitted(ALL_PATHS - {Path.C2T})
-    plan = first_plan(1000, without, None, frozenset())
-    assert (plan.recipe, Path.C2T in plan.paths) == (Recipe.LEARNED, False), "it follows what it was fitted on"
-
-
-def test_a_fit_gets_stale_when_history_grows_or_shrinks() -> None:
-    assert fitted().warning(1000) == fitted().warning(1099) == ""
-    assert "fitted on 1,000 tagged contents, and there are 1,200 now" in fitted().warning(1200)
-    assert fitted().warning(500)
+def test_the_next_round_looks_deeper_and_otherwise() -> None:
+    plan = RecallPlan.first(1000, 0.01)
+    wider = plan.wider()
+    assert wider.round == 2
+    assert wider.neighbours > plan.neighbours
+    assert wider.depth > plan.depth
+    assert wider.content_alpha != plan.content_alpha
+    assert (plan.parts, wider.parts) == (0, MOST_PARTS)
+    assert not plan.follows(Path.T2T)
+    assert wider.follows(Path.T2T)
+    assert wider.wider().content_alpha == plan.content_alpha

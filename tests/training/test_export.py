@@ -11,7 +11,8 @@ from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.prompts import Example, PromptContext
 from llm4tag.prompts.judge import tuned_judge_messages
 from llm4tag.prompts.judge_forms import LIMITS, prompt_form
-from llm4tag.schema import Content, Recipe, UsageError
+from llm4tag.schema import Content, UsageError
+from llm4tag.tools.artifacts import prior_for
 from llm4tag.tools.content_to_content import similar_contents
 from llm4tag.tools.recall_plan import RecallPlan
 from llm4tag.training.chat_examples import chats, similar_shown
@@ -46,7 +47,8 @@ async def exported(
 async def test_every_content_has_candidates_as_tagging_would_find_them(store: KnowledgeStore) -> None:
     await fit_recall(store, RecordedBars())
     head, examples = await exported(store, ExportOptions(top=3))
-    assert (head.recipe, head.contents, head.form, head.limits) == (Recipe.LEARNED, 300, "ids", LIMITS)
+    assert (head.contents, head.form, head.limits) == (300, "ids", LIMITS)
+    assert head.prior == prior_for(store).id
     assert len(examples) == 300
     assert head.held_out == sum(one.split == HELD_OUT for one in examples) == 30
     given = {c.id: c for c in await store.get_contents([one.id for one in examples])}
@@ -81,7 +83,7 @@ async def test_near_duplicates_say_nothing_of_each_other_and_stay_together(store
         for one in same:
             assert one.text not in {item.first_line for item in one.similar}
     twin, other = twins[0]
-    found = await similar_contents(store, twin.text, None, RecallPlan.first(300), frozenset({twin.id}))
+    found = await similar_contents(store, twin.text, None, RecallPlan.first(300, 0.1), frozenset({twin.id}))
     assert found.by_human[0].id == other.id, "a search that leaves out the content alone finds its near-duplicate"
     groups = {one.group for one in examples if one.split == HELD_OUT}
     assert not groups & {one.group for one in examples if one.split == TRAIN}
@@ -139,7 +141,7 @@ def example(**fields: object) -> TrainingExample:
 def head_of(name: str, **fields: object) -> TrainingSet:
     form = IDS[1]
     body = {"set": name, "form": "ids", "prompt": form.prompt, "limits": form.limits, "vocabulary": "v"}
-    body |= {"embedding": "none", "recipe": "history", "seed": 0, "contents": 1, "held_out": 0}
+    body |= {"embedding": "none", "prior": "by-hand", "seed": 0, "contents": 1, "held_out": 0}
     return TrainingSet.model_validate(body | fields)
 
 

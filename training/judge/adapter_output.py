@@ -108,7 +108,7 @@ def _trained_on(
                 "right": sum(pairs),
                 "form": head.form,
                 "vocabulary": head.vocabulary,
-                "recall": head.recipe.value,
+                "recall": head.prior,
             }
         )
     before, best = next(iter(progress.measured), None), progress.best

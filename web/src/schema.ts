@@ -19,13 +19,6 @@ export type Decision = "accept" | "review" | "reject";
  * via the `definition` "Provenance".
  */
 export type Provenance = "human" | "model";
-/**
- * How recall weighs its paths.
- *
- * This interface was referenced by `TagResult`'s JSON-Schema
- * via the `definition` "Recipe".
- */
-export type Recipe = "learned" | "history" | "vocabulary";
 
 /**
  * The tags of one content: one line of the output file.
@@ -100,6 +93,7 @@ export interface C2TEvidence {
   keyword_score: number | null;
   description_score: number | null;
   vector_score: number | null;
+  whole_score: number | null;
 }
 /**
  * Similar contents carry the tag.
@@ -209,8 +203,9 @@ export interface Origin {
   embedding: string;
   model: string | null;
   adapter: string | null;
-  recipe: Recipe | null;
+  prior: string;
   fit: string | null;
+  fitted_on: number | null;
   prompts: {
     [k: string]: string;
   };
