@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from llm4tag.calibration.log_odds import Floats, probabilities
 from llm4tag.calibration.recall_prior import GROUPS, RecallPrior
-from llm4tag.training.held_out_evidence import EvidencePairs
+from llm4tag.training.evidence_pairs import EvidencePairs
 
 STRENGTH = 0.1
 """Inverse of the L2 penalty of a logistic regression without a prior, over standardised features."""

@@ -24,7 +24,7 @@ from llm4tag.tools.candidate_fusion import gathered
 from llm4tag.tools.linear_path import recall_by_linear
 from llm4tag.tools.recall import RecallQuery, facts_of, words_in
 from llm4tag.tools.terms import TermWeights
-from llm4tag.training.held_out_evidence import EvidencePairs
+from llm4tag.training.evidence_pairs import EvidencePairs
 from llm4tag.training.linear_fit import LinearFit, fit_linear
 from llm4tag.training.near_duplicates import near_duplicates
 from llm4tag.training.recall_fit import note_of_fit

@@ -20,8 +20,9 @@ from llm4tag.models.embedder import Progress
 from llm4tag.schema import Candidate, Path, now
 from llm4tag.tools.artifacts import load_recall_fit, prior_for, save_recall_fit
 from llm4tag.tools.recall_plan import ALL_PATHS, RecallPlan
+from llm4tag.training.evidence_pairs import EvidencePairs
 from llm4tag.training.fusion_fit import held_out_logits, losses_of, moved_weights
-from llm4tag.training.held_out_evidence import EvidenceCollector, EvidencePairs, HeldOutEvidence
+from llm4tag.training.held_out_evidence import EvidenceCollector, HeldOutEvidence
 from llm4tag.training.linear_fit import LinearFit, fit_linear
 from llm4tag.training.tagged_history import History, load_history
 

@@ -51,7 +51,7 @@ def test_fit_by_hand(files: tuple[str, str], filled: Path) -> None:
     assert fit_of(filled) is None
     done = llm4tag("store", "fit", "--fewest-tags", 3, "--without", "c2t", "--store", filled)
     assert done.exit_code == 0
-    assert "contents of 3 tags or more" in done.stderr
+    assert "contents with 3 tags or more" in done.stderr
     done = llm4tag("store", "fit", "--fewest-tags", 9, "--store", filled)
     assert done.exit_code == 0, done.output
     assert "prior of recall left as it is" in done.stderr

@@ -89,7 +89,7 @@ def test_max_cost_stops_before_anything_is_asked(
     args = ("tag", file, "--store", full, "-o", out, "--api-base", "http://127.0.0.1:9/v1", "--max-cost", "0.001")
     known = llm4tag(*args, "--model", "openai/gpt-4.1-mini")
     assert known.exit_code == 1, known.output
-    assert "--max-cost: the run may cost $0.0280, above the $0.0010 allowed" in known.stderr
+    assert "--max-cost: the run may cost $0.0235, above the $0.0010 allowed" in known.stderr
     assert out.read_bytes() == b""
     unknown = llm4tag(*args, "--model", "openai/my-own")
     assert unknown.exit_code == 2

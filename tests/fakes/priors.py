@@ -10,7 +10,7 @@ from llm4tag.calibration.log_odds import Floats, probabilities
 from llm4tag.calibration.passport import FitNote
 from llm4tag.calibration.recall_prior import GROUPS, RecallPrior
 from llm4tag.tools.recall_plan import ALL_PATHS
-from llm4tag.training.held_out_evidence import EvidencePairs
+from llm4tag.training.evidence_pairs import EvidencePairs
 
 COLUMNS = len(FUSION_COLUMNS)
 SIZES = (0, 10, 1000)

@@ -13,7 +13,7 @@ from llm4tag.tools.agent_tools import recall_tools
 from llm4tag.tools.artifacts import RecallFit, load_recall_fit
 from llm4tag.tools.recall_plan import ALL_PATHS
 from llm4tag.training import recall_fit
-from llm4tag.training.held_out_evidence import EvidencePairs
+from llm4tag.training.evidence_pairs import EvidencePairs
 from llm4tag.training.recall_fit import FitReport, fit_is_due, fit_recall, fit_recall_held_out
 from tests.fakes.history import contents
 from tests.fakes.priors import BY_HAND, COLUMNS, prior

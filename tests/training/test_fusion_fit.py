@@ -10,8 +10,8 @@ from llm4tag.calibration.history_facts import HistoryFacts
 from llm4tag.calibration.log_odds import Floats, probabilities
 from llm4tag.calibration.recall_prior import GROUPS, RecallPrior
 from llm4tag.schema import C2C2TEvidence, C2TEvidence, Candidate
+from llm4tag.training.evidence_pairs import EvidencePairs
 from llm4tag.training.fusion_fit import fit_centred, held_out_logits, losses_of, moved_weights
-from llm4tag.training.held_out_evidence import EvidencePairs
 from tests.fakes.priors import COLUMNS, drawn_pairs, prior
 
 NEIGHBOURS = FUSION_COLUMNS.index("neighbours")
