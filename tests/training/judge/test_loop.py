@@ -87,7 +87,7 @@ def test_it_learns_and_says_what_of(tmp_path: Path, tiny_files: BaseFiles) -> No
             "right": 56,
             "form": "names",
             "vocabulary": "v",
-            "recall": "history",
+            "recall": "by-hand",
         }
     ]
     assert sorted(one.name for one in plan.folder.iterdir()) == [
