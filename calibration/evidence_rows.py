@@ -28,7 +28,7 @@ def evidence_rows(candidates: Sequence[Candidate], facts: HistoryFacts, words: i
     tags = [candidate.tag for candidate in candidates]
     evidence = {path: [candidate.path(path) for candidate in candidates] for path in Path}
     counts = np.array([facts.counts.get(tag, 0) for tag in tags], dtype=np.float64)
-    scored = np.array([tag in facts.scored for tag in tags], dtype=bool) & (counts > 0)
+    scored = facts.groups(tags) == 2
     columns = {
         **_linear(evidence[Path.LINEAR], scored),
         **_neighbours(evidence[Path.C2C2T], centred=facts.contents >= FEWEST_CENTRED),
@@ -151,7 +151,6 @@ class _Relatives:
 
     def __init__(self, tags: Sequence[str], parents: Mapping[str, tuple[str, ...]]) -> None:
         self._place = {tag: place for place, tag in enumerate(tags)}
-        self._tags = tags
         self._parents = [parents.get(tag, ()) for tag in tags]
         self._children: dict[str, list[int]] = {}
         for place, some in enumerate(self._parents):

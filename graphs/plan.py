@@ -54,7 +54,7 @@ class TaggingPlan(BaseModel):
 
 async def plan_of(runtime: TaggingRuntime) -> TaggingPlan:
     """Return the plan of a content's first round, by the options and what the store holds."""
-    tagged = await runtime.reader.tagged_contents()
+    tagged = (await runtime.reader.facts()).contents
     first = await recall.plan_for(runtime.reader, runtime.options.without)
     questions = question_plan(runtime.options, runtime.profile.steps, first, tagged, tuned=runtime.tuned)
     return TaggingPlan(tagged_contents=tagged, recall=first, questions=questions)

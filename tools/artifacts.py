@@ -4,14 +4,16 @@ A fit is saved under a mark that is removed first and set last, so readers see a
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from llm4tag.calibration.calibrator import Calibrator
 from llm4tag.calibration.evidence_fusion import EvidenceFusion
+from llm4tag.calibration.history_facts import HistoryFacts
 from llm4tag.calibration.passport import outgrown
 from llm4tag.calibration.recall_prior import RecallPrior, shipped_prior
-from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.knowledge_store.protocol import KnowledgeStore, TagCount
 from llm4tag.models.embedder_registry import NO_EMBEDDING
 from llm4tag.schema import Path
 from llm4tag.tools.linear_model import LinearModel
@@ -147,6 +149,9 @@ class StoreReader:
     _phrases: PhraseIndex | None = None
     _recall_fit: RecallFit | None = None
     _recall_fit_id: str | None = None
+    _facts: dict[bool, tuple[tuple[str, str | None], Mapping[str, TagCount], HistoryFacts]] = field(
+        default_factory=dict
+    )
     _calibrators: dict[CalibratorKind, tuple[str | None, Calibrator | None]] = field(default_factory=dict)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -168,6 +173,27 @@ class StoreReader:
             if fit != self._recall_fit_id:
                 self._recall_fit, self._recall_fit_id = await load_recall_fit(self.store), fit
             return self._recall_fit
+
+    async def facts(self, *, scored: bool = True) -> HistoryFacts:
+        """Return what the store's present history says of its tags.
+
+        Args:
+            scored: whether the linear scorer may have a part.
+
+        Raises:
+            StoreError: the fit cannot be read.
+        """
+        fit = await self.recall_fit() if scored else None
+        vocabulary, counts = await self.store.vocabulary(), await self.store.tag_counts()
+        version = (vocabulary.version, fit.id if fit else None)
+        known = self._facts.get(scored)
+        # The store returns the same counts until assignments change.
+        if known is None or known[0] != version or known[1] is not counts:
+            given = {tag: count.human for tag, count in counts.items()}
+            seen = fit.linear.seen if fit else frozenset[str]()
+            facts = HistoryFacts.of(vocabulary, await self.tagged_contents(), given, seen)
+            known = self._facts[scored] = (version, counts, facts)
+        return known[2]
 
     async def fusion(self, paths: frozenset[Path]) -> EvidenceFusion:
         """Return the fusion of evidence: the prior, moved by history where all paths that it weighs are followed.

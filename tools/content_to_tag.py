@@ -9,6 +9,7 @@ from llm4tag.schema import C2TEvidence
 from llm4tag.tools.candidate_fusion import relative, strongest
 from llm4tag.tools.phrases import PhraseIndex, Unit, WordPlaces
 from llm4tag.tools.recall_plan import RecallPlan
+from llm4tag.tools.text_parts import parts_of
 
 
 async def recall_by_text(
@@ -54,6 +55,27 @@ async def recall_by_text(
     covered = _coverage(hits, phrases, text)
     description = {hit.id: hit.keyword_score for hit in described}
     return _evidence(_best_units(hits), description, named, covered, cosines, plan)
+
+
+async def part_vectors(
+    store: KnowledgeStore, text: str, whole: Vector | None, plan: RecallPlan
+) -> list[tuple[str, Vector]]:
+    """Return the vectors of a content's whole (with an empty text) and of its parts (with theirs).
+
+    Args:
+        store: whose embedder is taken.
+        text: of the content.
+        whole: its vector; None in a store without embeddings: there are none.
+        plan: the number of parts.
+
+    Raises:
+        ModelError: the embedder failed.
+    """
+    if whole is None:
+        return []
+    parts = parts_of(text, plan.parts)
+    embedded = (await store.embed_queries(parts) if parts else None) or []
+    return [("", whole), *zip(parts, embedded, strict=True)]
 
 
 class _Cosines:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.calibration.history_facts import HistoryFacts
 from llm4tag.knowledge_store.query_checks import tags_under
 from llm4tag.knowledge_store.word_tokens import tokens
 from llm4tag.models.embedder import Vector
@@ -26,11 +25,10 @@ from llm4tag.schema import (
 from llm4tag.tools.artifacts import StoreReader
 from llm4tag.tools.candidate_fusion import PathEvidence, best_by_words, by_probability, gathered
 from llm4tag.tools.content_to_content import recall_by_contents
-from llm4tag.tools.content_to_tag import recall_by_text
+from llm4tag.tools.content_to_tag import part_vectors, recall_by_text
 from llm4tag.tools.linear_path import recall_by_linear
 from llm4tag.tools.recall_plan import ALL_PATHS, RecallPlan
 from llm4tag.tools.tag_to_tag import recall_by_tags
-from llm4tag.tools.text_parts import parts_of
 
 _FEWEST_CONTENTS = 200
 """With less history most tags are new, and none of them is apart."""
@@ -90,22 +88,8 @@ async def plan_for(reader: StoreReader, without: frozenset[Path] = frozenset()) 
         reader: of the store.
         without: paths that may not be followed.
     """
-    facts = await facts_of(reader)
+    facts = await reader.facts()
     return RecallPlan.first(facts.contents, facts.novelty, ALL_PATHS - without)
-
-
-async def facts_of(reader: StoreReader, *, scored: bool = True) -> HistoryFacts:
-    """Return what the store's history says of its tags.
-
-    Args:
-        reader: of the store.
-        scored: whether the linear scorer may have a part.
-    """
-    store = reader.store
-    fit = await reader.recall_fit() if scored else None
-    counts = {tag: count.human for tag, count in (await store.tag_counts()).items()}
-    contents = await reader.tagged_contents()
-    return HistoryFacts.of(await store.vocabulary(), contents, counts, fit.linear.seen if fit else frozenset())
 
 
 async def allowed_tags(reader: StoreReader, within: str | None) -> frozenset[str]:
@@ -160,20 +144,10 @@ async def search_tags(
     phrases = await reader.phrases()
 
     async def one(query: RecallQuery) -> dict[str, C2TEvidence]:
-        vectors = await _vectors(reader, query, plan)
+        vectors = await part_vectors(reader.store, query.text, query.array, plan)
         return await recall_by_text(reader.store, query.text, vectors, plan, phrases, allowed, within)
 
     return list(await asyncio.gather(*map(one, queries)))
-
-
-async def _vectors(reader: StoreReader, query: RecallQuery, plan: RecallPlan) -> list[tuple[str, Vector]]:
-    """Return the vectors of a content's whole (with an empty text) and of its parts (with theirs)."""
-    whole = query.array
-    if whole is None:
-        return []
-    parts = parts_of(query.text, plan.parts)
-    embedded = (await reader.store.embed_queries(parts) if parts else None) or []
-    return [("", whole), *zip(parts, embedded, strict=True)]
 
 
 async def search_contents(
@@ -253,7 +227,7 @@ async def fuse_found(
         StoreError: the store failed.
     """
     fusion = await reader.fusion(plan.paths)
-    facts = await facts_of(reader, scored=Path.LINEAR in plan.paths)
+    facts = await reader.facts(scored=Path.LINEAR in plan.paths)
     known = facts.scored or facts.counts.keys()
     recalled = []
     for query, one in zip(queries, found, strict=True):

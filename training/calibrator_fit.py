@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm4tag.calibration.calibrator import Combination, Map, MapKind, Scale
-from llm4tag.calibration.columns import CALIBRATOR_COLUMNS, EVIDENCE_COLUMNS, LLM_SIGNALS, RECALL_COLUMNS
+from llm4tag.calibration.columns import (
+    CALIBRATOR_COLUMNS,
+    EVIDENCE_COLUMNS,
+    LLM_SIGNALS,
+    RECALL_COLUMNS,
+    columns_of_signal,
+)
 from llm4tag.calibration.log_odds import Floats, probabilities
 from llm4tag.training.fusion_fit import fit_logistic
 from llm4tag.training.labelled_pairs import LabelledPairs
@@ -126,11 +132,6 @@ def fit_columns(pairs: LabelledPairs, names: Sequence[str]) -> Scale:
     return Scale(Combination(columns, _logistic(pairs, columns, STRENGTHS[-1])), Map("none", np.zeros(0)), {})
 
 
-def signal_columns(name: str) -> tuple[str, ...]:
-    """Return the columns of one signal."""
-    return ("recall",) if name == "recall" else (name, f"{name} centred", f"{name} asked")
-
-
 def fit_map(kind: MapKind, logits: Floats, right: NDArray[np.bool_]) -> Map:
     """Fit a map on held-out log odds; return no map where the fit would change the order."""
     from scipy import optimize
@@ -178,7 +179,7 @@ def tag_offsets(pairs: LabelledPairs, logits: Floats, spread: float) -> dict[str
 
 def _choices(pairs: LabelledPairs) -> Iterator[tuple[tuple[str, ...], float]]:
     """Yield each set of columns with each inverse penalty, the simplest sets first."""
-    llm = [column for name in LLM_SIGNALS for column in signal_columns(name)]
+    llm = [column for name in LLM_SIGNALS for column in columns_of_signal(name)]
     sets = (("recall",), (*RECALL_COLUMNS, *llm), (*RECALL_COLUMNS, *llm, *EVIDENCE_COLUMNS))
     for columns in dict.fromkeys(pairs.varying(names) for names in sets):
         for strength in STRENGTHS:

@@ -15,14 +15,13 @@ from llm4tag.calibration.recall_prior import RecallPrior
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.models.embedder import Progress, Vector
 from llm4tag.schema import Assignment, C2TEvidence, Candidate, Evidence, Path
+from llm4tag.tools.artifacts import StoreReader
 from llm4tag.tools.candidate_fusion import gathered
 from llm4tag.tools.content_to_content import Assignments, Similar, evidence_of, similar_contents
-from llm4tag.tools.content_to_tag import recall_by_text
+from llm4tag.tools.content_to_tag import part_vectors, recall_by_text
 from llm4tag.tools.linear_path import linear_evidence, recall_by_linear
-from llm4tag.tools.phrases import PhraseIndex
 from llm4tag.tools.recall import words_in
 from llm4tag.tools.recall_plan import RecallPlan
-from llm4tag.tools.text_parts import parts_of
 from llm4tag.training.evidence_pairs import EvidencePairs
 from llm4tag.training.linear_fit import LinearFit
 from llm4tag.training.tagged_history import History
@@ -81,6 +80,7 @@ class EvidenceCollector:
         seed: int,
     ) -> None:
         self._store = store
+        self._reader = StoreReader(store)
         self._history = history
         self._linear = linear
         self._facts = facts
@@ -137,16 +137,14 @@ class EvidenceCollector:
             yield found.row, self._whole(found, assignable)
 
     async def _each(self, rows: Sequence[int]) -> AsyncIterator[_Found]:
-        vocabulary = await self._store.vocabulary()
-        phrases, assignable = PhraseIndex(vocabulary), vocabulary.assignable
         for start in range(0, len(rows), _AT_ONCE):
             some = rows[start : start + _AT_ONCE]
-            for found in await asyncio.gather(*(self._search_without(row, phrases, assignable) for row in some)):
+            for found in await asyncio.gather(*(self._search_without(row) for row in some)):
                 yield found
 
-    async def _search_without(self, row: int, phrases: PhraseIndex, assignable: frozenset[str]) -> _Found:
+    async def _search_without(self, row: int) -> _Found:
         exclude = frozenset(self._history.ids[other] for other in self._linear.duplicates[row])
-        return await self._search(row, self._history.texts[row], self._vector(row), exclude, phrases, assignable)
+        return await self._search(row, self._history.texts[row], self._vector(row), exclude)
 
     async def _search(
         self,
@@ -154,10 +152,9 @@ class EvidenceCollector:
         text: str,
         vector: Vector | None,
         exclude: frozenset[str],
-        phrases: PhraseIndex,
-        assignable: frozenset[str],
     ) -> _Found:
-        vectors = await self._vectors(text, vector)
+        vectors = await part_vectors(self._store, text, vector, self._plan)
+        phrases, assignable = await self._reader.phrases(), (await self._store.vocabulary()).assignable
         by_text: Mapping[str, C2TEvidence] = {}
         if Path.C2T in self._plan.paths:
             by_text = await recall_by_text(self._store, text, vectors, self._plan, phrases, assignable)
@@ -166,21 +163,13 @@ class EvidenceCollector:
             similar = await similar_contents(self._store, text, vector, self._plan, exclude)
         return _Found(row, by_text, similar, await self._store.assignments_of(similar.ids))
 
-    async def _vectors(self, text: str, vector: Vector | None) -> list[tuple[str, Vector]]:
-        if vector is None:
-            return []
-        parts = parts_of(text, self._plan.parts)
-        embedded = (await self._store.embed_queries(parts) if parts else None) or []
-        return [("", vector), *zip(parts, embedded, strict=True)]
-
     async def _unrelated(self, documents: int) -> AsyncIterator[EvidencePairs]:
         """Yield the pairs of a few texts about nothing, none of them right: their documents are below 0."""
         count = min(_MOST_UNRELATED, -(-documents // _UNRELATED_SHARE))
-        vocabulary = await self._store.vocabulary()
-        phrases, assignable = PhraseIndex(vocabulary), vocabulary.assignable
+        assignable = (await self._store.vocabulary()).assignable
         for number, text in enumerate(unrelated_texts(count, 0)):
             vector = await self._store.embed_query(text)
-            found = await self._search(-1 - number, text, vector, frozenset(), phrases, assignable)
+            found = await self._search(-1 - number, text, vector, frozenset())
             linear: Mapping[str, Evidence] = {}
             if self._plan.follows(Path.LINEAR):
                 linear = recall_by_linear(self._linear.model, text, vector, self._plan, assignable)

@@ -22,7 +22,7 @@ from llm4tag.tools import recall
 from llm4tag.tools.artifacts import StoreReader
 from llm4tag.tools.candidate_fusion import gathered
 from llm4tag.tools.linear_path import recall_by_linear
-from llm4tag.tools.recall import RecallQuery, facts_of, words_in
+from llm4tag.tools.recall import RecallQuery, words_in
 from llm4tag.tools.terms import TermWeights
 from llm4tag.training.evidence_pairs import EvidencePairs
 from llm4tag.training.linear_fit import LinearFit, fit_linear
@@ -145,11 +145,9 @@ class PriorEvidence:
     ) -> EvidencePairs:
         reader = StoreReader(store)
         plan = await recall.plan_for(reader)
-        facts = await facts_of(reader)
+        bare = await reader.facts()
         assignable = (await store.vocabulary()).assignable
-        if linear is not None:
-            facts = replace(facts, scored=linear.model.seen)
-        bare = replace(facts, scored=frozenset())
+        facts = bare if linear is None else replace(bare, scored=linear.model.seen)
         parts: list[EvidencePairs] = []
         for number, one in enumerate(contents):
             query = await self._query(reader, one)

@@ -109,14 +109,14 @@ async def fit_recall_held_out(
     fitted = await note_of_fit(store, history, total, seed)
     linear = await fit_linear_showing(history, fitted, bar)
     rows = sample_rows(history, fewest_tags, random)
+    if not rows:
+        await save_recall_fit(store, linear.model, None)
+        return _report(history, linear, total, [], None), HeldOutTags({}, {})
     scored = linear.model.seen if Path.LINEAR in paths else frozenset()
     facts = HistoryFacts.of(await store.vocabulary(), total, counts, scored)
     plan = RecallPlan.first(total, facts.novelty, paths)
     collector = EvidenceCollector(store, history, linear, facts, plan, seed)
     prior = await asyncio.to_thread(prior_for, store)
-    if not rows:
-        await save_recall_fit(store, linear.model, None)
-        return _report(history, linear, total, [], None), HeldOutTags({}, {})
     with bar("fitting the fusion", len(rows), "contents") as advance:
         found = await collector.collect(rows, prior, advance)
         fusion, logits = await asyncio.to_thread(_moved_prior, found.pairs, prior, history, fitted, paths)

@@ -65,6 +65,7 @@ def fit_store(location: str, *, fewest_tags: int = 1, without: Collection[Recall
     from llm4tag.calibration.calibrator import Calibrator
     from llm4tag.history_calibration import FEWEST_CONTENTS, fit_history
     from llm4tag.knowledge_store.stores import open_store
+    from llm4tag.training.recall_fit import FEWEST_CONTENTS as FEWEST_FITTED
     from llm4tag.training.recall_fit import FitReport
 
     async def run() -> tuple[FitReport, Calibrator | None]:
@@ -73,7 +74,7 @@ def fit_store(location: str, *, fewest_tags: int = 1, without: Collection[Recall
 
     report, calibrator = run_async(run())
     if not report.linear_documents:
-        say(f"nothing fitted: {report.tagged_contents:,} tagged contents, at least 2 are needed")
+        say(f"nothing fitted: {report.tagged_contents:,} tagged contents, at least {FEWEST_FITTED} are needed")
         return
     say(f"linear scorer fitted on {report.linear_documents:,} contents, {report.linear_tags:,} tags")
     if report.fusion_documents:

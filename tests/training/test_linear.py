@@ -1,28 +1,18 @@
 """The fit of the linear scorer, its scores and its bytes."""
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pytest
 
-from llm4tag.calibration.passport import FitNote
 from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.schema import Assignment, Provenance, StoreError, Tag, TaggedContent
 from llm4tag.tools.linear_model import Cooccurrence, LinearModel
 from llm4tag.tools.terms import Floats32
 from llm4tag.training.linear_fit import LinearFit, fit_linear
 from llm4tag.training.tagged_history import History, load_history
+from tests.fakes import priors
 from tests.fakes.history import TOPICS, contents
 
-FITTED = FitNote(
-    time=datetime(2026, 1, 1, tzinfo=UTC),
-    vocabulary="v",
-    embedding="none",
-    tagged_contents=300,
-    documents=300,
-    seed=0,
-    versions={},
-)
+FITTED = priors.FITTED.model_copy(update={"tagged_contents": 300, "documents": 300})
 
 
 @pytest.fixture
