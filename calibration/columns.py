@@ -57,7 +57,13 @@ _LINEAR = (
     Column("ln_company", "its logarithm; 0 for a tag that is not scored"),
     Column("closest", "the largest part of that"),
     Column("ln_closest", "its logarithm; 0 for a tag that is not scored"),
-    Column("wide", "score by the product kernel"),
+    Column("titled", "score by the linear scorer where the first line counts once more"),
+    Column("ln_titled", "its logarithm; 0 for a tag that is not scored"),
+    Column("titled_rank", "its rank; 0 for a tag that is not scored"),
+    Column("titled_share", "that score as a share of the content's best"),
+    Column("nearness", "how alike the nearest content of history is, from 0 to 1"),
+    Column("ln_nearness", "its logarithm; 0 where no tag is scored"),
+    Column("wide", "score by the product of words and vectors"),
     Column("ln_wide", "its logarithm; 0 for a tag that is not scored"),
     Column("wide_rank", "its rank; 0 for a tag that is not scored"),
 )
@@ -116,6 +122,8 @@ _STORE = (
 )
 PRODUCTS = (
     ("ln_linear", "ln_linear"),
+    ("ln_linear", "ln_nearness"),
+    ("ln_titled", "ln_neighbours"),
     ("ln_neighbours", "ln_neighbours"),
     ("linear_rank", "linear_rank"),
     ("part_share", "part_share"),

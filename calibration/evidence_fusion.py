@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from llm4tag.calibration.archive import packed, reading, unpacked
+from llm4tag.calibration.archive import array_of, packed, reading, unpacked
 from llm4tag.calibration.columns import FUSION_COLUMNS
 from llm4tag.calibration.evidence_rows import evidence_rows
 from llm4tag.calibration.history_facts import HistoryFacts
@@ -98,11 +98,10 @@ class EvidenceFusion:
         """
         with reading("fusion of evidence", Step.FIT_RECALL):
             head, arrays = unpacked(data)
-            note, moved = FusionNote.model_validate(head), np.asarray(arrays["moved"], dtype=np.float64)
+            note = FusionNote.model_validate(head)
             if note.format != FORMAT:
                 raise ValueError("made by another version of llm4tag")
             if (note.features, note.prior) != (FUSION_COLUMNS, prior.id):
                 return None
-            if moved.shape != (GROUPS, len(FUSION_COLUMNS) + 1) or not np.isfinite(moved).all():
-                raise ValueError("its numbers are damaged")
-            return cls(prior, note, moved)
+            moved = array_of(arrays, "moved", (GROUPS, len(FUSION_COLUMNS) + 1))
+            return cls(prior, note, moved.astype(np.float64))

@@ -54,7 +54,8 @@ def _linear(evidence: Sequence[object], scored: NDArray[np.bool_]) -> dict[str, 
         return np.where(scored, np.nan_to_num(_values(evidence, LinearEvidence, value), nan=0.0), 0.0)
 
     company, closest = numbers(lambda found: found.company), numbers(lambda found: found.closest)
-    wide = numbers(lambda found: found.wide)
+    wide, titled = numbers(lambda found: found.wide), numbers(lambda found: found.titled)
+    nearness = max((found.nearness for found in evidence if isinstance(found, LinearEvidence)), default=0.0)
     top = scores.max(initial=0.0)
     clipped = np.clip(scores, 0.0, 1.0)
     return {
@@ -69,6 +70,12 @@ def _linear(evidence: Sequence[object], scored: NDArray[np.bool_]) -> dict[str, 
         "ln_company": np.where(scored, _ln(company), 0.0),
         "closest": closest,
         "ln_closest": np.where(scored, _ln(closest), 0.0),
+        "titled": titled,
+        "ln_titled": np.where(scored, _ln(titled), 0.0),
+        "titled_rank": np.where(scored, _ranks(titled), 0.0),
+        "titled_share": titled / max(titled.max(initial=0.0), 0.05),
+        "nearness": _all(nearness, scores),
+        "ln_nearness": _all(float(np.log(nearness + 0.05)) if nearness > 0 else 0.0, scores),
         "wide": wide,
         "ln_wide": np.where(scored, _ln(wide), 0.0),
         "wide_rank": np.where(scored, _ranks(wide), 0.0),

@@ -9,11 +9,11 @@ from llm4tag.calibration.confidence import ScoredCandidate, calibrate_all, combi
 from llm4tag.calibration.passport import Conditions
 from llm4tag.calibration.signals import gather, recall_of
 from llm4tag.graphs.open_questions import cascade_skipped
+from llm4tag.graphs.parents import consistent
 from llm4tag.graphs.plan import TaggingPlan
 from llm4tag.graphs.runtime import TaggingRuntime
 from llm4tag.graphs.state import TaggingState, Verdict
 from llm4tag.schema import CalibrationNote, Decision, Signals, TagDecision, Vocabulary
-from llm4tag.schema.options import TagOptions
 from llm4tag.schema.profile import StepChoices
 
 _TOO_DEEP = CalibrationNote(reason="it lies below the candidates that the calibrator was fitted on")
@@ -190,7 +190,7 @@ def decisions_on(
     scored: Sequence[ScoredCandidate], vocabulary: Vocabulary, runtime: TaggingRuntime, verdict: Verdict
 ) -> list[TagDecision]:
     """Return the decision on each of the best candidates; a tag that has left the vocabulary is never output."""
-    return [
+    decisions = [
         TagDecision(
             id=item.tag,
             name=vocabulary[item.tag].name,
@@ -202,12 +202,18 @@ def decisions_on(
         )
         for item in scored
         if item.tag in vocabulary.assignable
-    ][: runtime.options.top]
+    ]
+    options = runtime.options
+    allowed = vocabulary.assignable if options.within is None else vocabulary.within(options.within)
+    return consistent(decisions, vocabulary, options.parents, allowed)[: options.top]
 
 
-def cut_off(scored: Sequence[ScoredCandidate], vocabulary: Vocabulary, options: TagOptions) -> tuple[str, ...]:
+def cut_off(
+    scored: Sequence[ScoredCandidate], vocabulary: Vocabulary, decisions: Sequence[TagDecision]
+) -> tuple[str, ...]:
     """Return the candidates that ``decisions_on`` leaves out of the result, best first."""
-    return tuple(item.tag for item in scored if item.tag in vocabulary.assignable)[options.top :]
+    left_out = vocabulary.assignable - {one.id for one in decisions}
+    return tuple(item.tag for item in scored if item.tag in left_out)
 
 
 def note_on(item: ScoredCandidate, verdict: Verdict) -> CalibrationNote:

@@ -104,7 +104,12 @@ def confidences_event(options: TagOptions, scored: Sequence[ScoredCandidate], ve
 
 
 def decisions_event(options: TagOptions, decisions: Sequence[TagDecision]) -> Event:
-    """Return the decision on each tag."""
+    """Return the decision on each tag; one that a rule on parents made is there whole, as it may be a new tag."""
     if not options.watched:
         return {}
-    return {"tags": [{"id": one.id, "decision": one.decision.value} for one in decisions]}
+    return {
+        "tags": [
+            one.model_dump(mode="json") if one.reason else {"id": one.id, "decision": one.decision.value}
+            for one in decisions
+        ]
+    }

@@ -39,7 +39,8 @@ def evidence_summary(tag: TagDecision) -> str:
     """Return the evidence of a tag in a few words, on one line."""
     single = len(tag.evidence) == 1
     said = [_short(item) for item in tag.evidence if single or not isinstance(item, T2TEvidence)]
-    return "; ".join([*said, *([_of_llm(tag.signals)] if tag.signals.of_llm else [])])
+    reason = [visible(tag.reason)] if tag.reason else []
+    return "; ".join([*reason, *said, *([_of_llm(tag.signals)] if tag.signals.of_llm else [])])
 
 
 def evidence_lines(tag: TagDecision, contents: Mapping[str, Content], vocabulary: Vocabulary) -> list[list[str]]:
@@ -51,7 +52,8 @@ def evidence_lines(tag: TagDecision, contents: Mapping[str, Content], vocabulary
         vocabulary: the vocabulary, for the names of linked tags.
     """
     said = [_lines(item, contents, vocabulary) for item in tag.evidence]
-    return [*said, *([[_of_llm(tag.signals)]] if tag.signals.of_llm else [])]
+    reason = [[visible(tag.reason)]] if tag.reason else []
+    return [*reason, *said, *([[_of_llm(tag.signals)]] if tag.signals.of_llm else [])]
 
 
 def _short(item: Evidence) -> str:

@@ -24,7 +24,7 @@ from llm4tag.models.llm_registry import count_tokens, estimate_cost
 from llm4tag.prompts.templates import CONTENT_BUDGET
 from llm4tag.result_files import STORE_HOLDS
 from llm4tag.schema import Content, Path, TagResult, UsageError
-from llm4tag.schema.options import TagOptions
+from llm4tag.schema.options import ParentsRule, TagOptions
 
 _PROMPT_OVERHEAD = 700
 """Tokens of rules, examples and passages in addition to the content, at most."""
@@ -76,6 +76,7 @@ class Tagger:
         max_error: float | None = None,
         accept_at: float = 0.5,
         review_at: float | None = None,
+        parents: ParentsRule | str = ParentsRule.AS_LABELLED,
         uncalibrated: bool = False,
         api_base: str | None = None,
         adapter: str | None = None,

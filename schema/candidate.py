@@ -101,12 +101,16 @@ class LinearEvidence(_Evidence):
     path: Literal[Path.LINEAR] = Path.LINEAR
     raw: float
     """About 1 where it is sure of the tag, about 0 where sure of the opposite."""
+    titled: float = 0.0
+    """As ``raw``, where the first line and how it begins count once more."""
     company: float = 0.0
     """How much the best tags speak for this one: the sum of their scores times P(this tag | theirs)."""
     closest: float = 0.0
     """The largest part of that sum."""
     wide: float | None = None
-    """As ``raw``, over documents that are near by words and by vector; None without vectors."""
+    """As ``raw``, over the contents that are near by words and by vector; None without vectors."""
+    nearness: float = 0.0
+    """How alike the nearest content of history is, from 0 to 1; the same for all tags."""
 
 
 class TagLink(BaseModel):

@@ -1,5 +1,6 @@
 """The options of tagging: everything that a caller can choose, apart from the content."""
 
+from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -11,6 +12,14 @@ from llm4tag.schema.profile import StepChoices
 from llm4tag.schema.settings import EnvironmentOptions, Settings, settings
 
 _REVIEW_AT = 0.2
+
+
+class ParentsRule(StrEnum):
+    """What becomes of the parents of accepted tags."""
+
+    AS_LABELLED = "as-labelled"
+    ADD = "add"
+    ONLY_LEAVES = "only-leaves"
 
 
 class TagOptions(StepChoices, EnvironmentOptions):
@@ -38,6 +47,9 @@ class TagOptions(StepChoices, EnvironmentOptions):
     review_at: Annotated[float | None, Option(Panel.DECISIONS), Field(ge=0, le=1)] = None
     """Confidence from which a tag is to be reviewed by a person. Default: 0.2, or ``accept_at`` where that is
     lower."""
+    parents: Annotated[ParentsRule, Option(Panel.DECISIONS)] = ParentsRule.AS_LABELLED
+    """Parents of accepted tags: ``add`` accepts them too, ``only-leaves`` rejects them, ``as-labelled`` decides
+    on each tag by its own confidence, which follows how history was tagged."""
     uncalibrated: Annotated[bool, Option(Panel.DECISIONS)] = False
     """Ignore the store's calibrator."""
     use_llm: Annotated[bool, Option(Panel.LLM)] = True

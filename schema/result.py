@@ -44,6 +44,8 @@ class TagDecision(BaseModel):
     signals: Signals = Signals()
     evidence: tuple[Evidence, ...]
     """The evidence of recall's paths."""
+    reason: str = ""
+    """Why the decision is another one than the confidence alone makes; empty where it is not."""
 
 
 class OffVocabulary(BaseModel):

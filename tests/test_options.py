@@ -16,7 +16,7 @@ from llm4tag.cli.error_words import in_words
 from llm4tag.cli.option_groups import grouped, help_text, tagging_parameters
 from llm4tag.schema import Path, Settings, UsageError
 from llm4tag.schema.declaration import Option, Panel, help_of, option_of
-from llm4tag.schema.options import TagOptions, resolved
+from llm4tag.schema.options import ParentsRule, TagOptions, resolved
 from llm4tag.schema.settings import EnvironmentOptions, variable_of
 from llm4tag.serving.served_options import DECIDED, served_options
 from llm4tag.tagger import Tagger
@@ -27,6 +27,7 @@ COMMANDS = ("tag", "evaluate", "calibrate", "explain", "serve")
 WIDER: dict[str, Any] = {
     "store": str | FilePath | None,
     "without": Collection[Path | str],
+    "parents": ParentsRule | str,
 }
 """Arguments of ``Tagger`` that take more than the option does, for a caller's convenience."""
 

@@ -16,6 +16,7 @@ from llm4tag.calibration.recall_prior import RecallPrior, shipped_prior
 from llm4tag.knowledge_store.protocol import KnowledgeStore, TagCount
 from llm4tag.models.embedder_registry import NO_EMBEDDING
 from llm4tag.schema import Path
+from llm4tag.tools.linear_archive import linear_from_bytes, linear_to_bytes
 from llm4tag.tools.linear_model import LinearModel
 from llm4tag.tools.phrases import PhraseIndex
 
@@ -90,7 +91,7 @@ async def load_recall_fit(store: KnowledgeStore) -> RecallFit | None:
     data = await store.get_artifact(LINEAR) if fit else None
     if fit is None or data is None:
         return None
-    linear = await asyncio.to_thread(LinearModel.from_bytes, data)
+    linear = await asyncio.to_thread(linear_from_bytes, data)
     if linear.fitted.embedding != store.embedding:
         return None
     fusion = await store.get_artifact(FUSION)
@@ -103,7 +104,7 @@ async def save_recall_fit(
 ) -> None:
     """Save a fit of recall in the store; without a linear scorer remove the fit that is there."""
     await store.set_mark(RECALL_MARK, None)
-    data = None if linear is None else await asyncio.to_thread(linear.to_bytes)
+    data = None if linear is None else await asyncio.to_thread(linear_to_bytes, linear)
     await store.set_artifact(LINEAR, data)
     await store.set_artifact(FUSION, None if fusion is None else fusion.to_bytes())
     if linear is not None:

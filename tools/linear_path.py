@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from llm4tag.models.embedder import Vector
 from llm4tag.schema import LinearEvidence
-from llm4tag.tools.candidate_fusion import strongest
 from llm4tag.tools.linear_model import LinearModel, TagScores
 from llm4tag.tools.recall_plan import RecallPlan
+from llm4tag.tools.terms import Floats32
 
 
 def recall_by_linear(
@@ -38,21 +40,31 @@ def linear_evidence(
     tags: Sequence[str], scores: TagScores, plan: RecallPlan, allowed: frozenset[str]
 ) -> dict[str, LinearEvidence]:
     """Turn the scores of all tags into evidence for the best."""
-    raw = {tag: score for tag, score in zip(tags, scores.raw.tolist(), strict=True) if tag in allowed}
-    column = {tag: number for number, tag in enumerate(tags)}
-    best = strongest(raw, plan.cap)
-    top = max(best.values(), default=0.0)
+    best = _highest(scores.raw, tags, plan.cap, allowed)
+    top = float(scores.raw[best[0]]) if best else 0.0
     if scores.wide is not None:
-        by_product = {tag: float(scores.wide[column[tag]]) for tag in raw}
-        best |= {tag: raw[tag] for tag in strongest(by_product, plan.cap)}
+        best = list(dict.fromkeys([*best, *_highest(scores.wide, tags, plan.cap, allowed)]))
     return {
-        tag: LinearEvidence(
-            score=min(1.0, max(0.0, score / top)) if top > 0 else 0.0,
+        tags[column]: LinearEvidence(
+            score=min(1.0, max(0.0, float(scores.raw[column]) / top)) if top > 0 else 0.0,
             round=plan.round,
-            raw=score,
-            company=float(scores.company[column[tag]]),
-            closest=float(scores.closest[column[tag]]),
-            wide=None if scores.wide is None else float(scores.wide[column[tag]]),
+            raw=float(scores.raw[column]),
+            titled=float(scores.titled[column]),
+            company=float(scores.company[column]),
+            closest=float(scores.closest[column]),
+            wide=None if scores.wide is None else float(scores.wide[column]),
+            nearness=scores.nearness,
         )
-        for tag, score in best.items()
+        for column in best
     }
+
+
+def _highest(scores: Floats32, tags: Sequence[str], count: int, allowed: frozenset[str]) -> list[int]:
+    """Return the columns of the highest scores among the allowed tags, the best first."""
+    found: list[int] = []
+    for column in np.argsort(-scores, kind="stable"):
+        if len(found) == count:
+            break
+        if tags[column] in allowed:
+            found.append(int(column))
+    return found

@@ -25,11 +25,13 @@ from llm4tag.training.judge_examples import (
     TrainingExample,
     TrainingSet,
 )
-from llm4tag.training.recall_fit import MOST_CONTENTS, Bar, fit_linear_showing, note_of_fit, tag_counts
+from llm4tag.training.recall_fit import Bar, fit_linear_showing, note_of_fit, tag_counts
 from llm4tag.training.tagged_history import History, load_history
 
 TOP, MISSED = 14, 2
 HELD_OUT_SHARE = 0.1
+_MOST_CONTENTS = 10_000
+"""Of a larger history a sample is exported: all of its contents are compared with each other."""
 _SLACK = 32
 """Characters beyond the limit, as control tokens are broken up by what follows them."""
 
@@ -71,7 +73,7 @@ async def export_set(
     total = len(history)
     fusion = await StoreReader(store).fusion(ALL_PATHS)
     linear = await fit_linear_showing(history, await note_of_fit(store, history, total, options.seed), bar)
-    groups = groups_of(linear.duplicates)
+    groups = groups_of([linear.duplicates[row] for row in range(total)])
     random = np.random.default_rng(options.seed)
     rows = _chosen(history, options, random)
     apart = held_out_groups(groups[rows], options.held_out, random)
@@ -121,9 +123,9 @@ async def _history(store: KnowledgeStore, options: ExportOptions) -> History:
             f"{len(history)} tagged contents in the store, at least 2 are needed", remedy="{ingest_history}"
         )
     order = np.argsort(np.array(history.ids, dtype=np.str_), kind="stable")
-    if len(order) > MOST_CONTENTS:
+    if len(order) > _MOST_CONTENTS:
         random = np.random.default_rng(options.seed)
-        order = np.sort(random.choice(len(order), MOST_CONTENTS, replace=False))
+        order = np.sort(random.choice(len(order), _MOST_CONTENTS, replace=False))
     return history.rows(order)
 
 

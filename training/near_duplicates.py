@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +23,10 @@ _FEWEST_OF_A_SCRIPT = 20
 _BLOCK = 512
 
 
-def products(words: csr_array) -> Iterator[tuple[slice, Floats32]]:
-    """Yield slices of rows with their products with all rows, shape (slice, n), until all rows are done."""
-    count = words.shape[0]
-    columns = words.T.tocsr()
-    for start in range(0, count, _BLOCK):
-        rows = slice(start, min(count, start + _BLOCK))
-        yield rows, (words[rows] @ columns).toarray()
-
-
-def near_duplicates(texts: Sequence[str], words: csr_array, vectors: Vectors | None) -> list[NDArray[np.int64]]:
-    """Return for each of n documents the rows of its near-duplicates, its own row included.
+def near_duplicates(
+    texts: Sequence[str], words: csr_array, vectors: Vectors | None, rows: Sequence[int] | None = None
+) -> dict[int, NDArray[np.int64]]:
+    """Return for each of n documents the rows of its near-duplicates, its own row included, by its row.
 
     Translations are recognised only between languages in different scripts.
 
@@ -41,19 +34,23 @@ def near_duplicates(texts: Sequence[str], words: csr_array, vectors: Vectors | N
         texts: texts of the documents.
         words: L2-normalised tf-idf, shape (n, terms).
         vectors: raw embeddings, L2-normalised, shape (n, dimensions).
+        rows: the documents that are asked for; None: all.
     """
-    found: list[NDArray[np.int64]] = []
+    found: dict[int, NDArray[np.int64]] = {}
+    asked = np.arange(len(texts)) if rows is None else np.array(rows, dtype=np.int64)
     scripts = np.array([script_of(text) for text in texts])
     centred = None if vectors is None or len(set(scripts)) < 2 else _centred_by_script(vectors, scripts)
-    for rows, by_words in products(words):
-        same = by_words > SAME_WORDS
+    columns = words.T.tocsr()
+    for start in range(0, len(asked), _BLOCK):
+        some = asked[start : start + _BLOCK]
+        same = (words[some] @ columns).toarray() > SAME_WORDS
         if vectors is not None:
-            same |= vectors[rows] @ vectors.T > SAME_MEANING
+            same |= vectors[some] @ vectors.T > SAME_MEANING
         if centred is not None:
-            others = scripts[rows, None] != scripts
-            same |= others & (centred[rows] @ centred.T > SAME_IN_ANOTHER_SCRIPT)
-        same[np.arange(len(same)), np.arange(rows.start, rows.stop)] = True
-        found.extend(np.flatnonzero(row) for row in same)
+            others = scripts[some, None] != scripts
+            same |= others & (centred[some] @ centred.T > SAME_IN_ANOTHER_SCRIPT)
+        same[np.arange(len(some)), some] = True
+        found.update((int(row), np.flatnonzero(alike)) for row, alike in zip(some, same, strict=True))
     return found
 
 

@@ -130,7 +130,7 @@ class PriorEvidence:
         history = _history(contents, vectors)
         rows = self._random.sample(range(len(contents)), min(_POOL, len(contents) // 2))
         words = TermWeights.fit(history.texts).rows(history.texts)
-        duplicates = near_duplicates(history.texts, words, history.vectors)
+        duplicates = near_duplicates(history.texts, words, history.vectors, rows)
         apart = {int(other) for row in rows for other in duplicates[row]}
         return [contents[row] for row in rows], [one for row, one in enumerate(contents) if row not in apart]
 
@@ -138,7 +138,7 @@ class PriorEvidence:
         if len(contents) < 2:
             return None
         history = _history(contents, await _vectors(store, contents))
-        return fit_linear(history, await note_of_fit(store, history, len(history), 0))
+        return fit_linear(history, await note_of_fit(store, history, len(history), 0), rows=[])
 
     async def _pairs(
         self, store: KnowledgeStore, contents: Sequence[Labelled], linear: LinearFit | None

@@ -28,8 +28,6 @@ from llm4tag.training.tagged_history import History, load_history
 
 FEWEST_CONTENTS = 2
 """With fewer tagged contents there is nothing to fit."""
-MOST_CONTENTS = 10_000
-"""Size of the sample that the linear scorer is fitted on: the cost of the fit grows with its cube."""
 MOST_DOCUMENTS = 600
 """Size of the sample that the fusion is fitted on."""
 
@@ -104,11 +102,9 @@ async def fit_recall_held_out(
         return FitReport(tagged_contents=total), HeldOutTags({}, {})
     random = np.random.default_rng(seed)
     counts = tag_counts(history)
-    if total > MOST_CONTENTS:
-        history = history.rows(np.sort(random.choice(total, MOST_CONTENTS, replace=False)))
     fitted = await note_of_fit(store, history, total, seed)
-    linear = await fit_linear_showing(history, fitted, bar)
     rows = sample_rows(history, fewest_tags, random)
+    linear = await fit_linear_showing(history, fitted, bar, rows)
     if not rows:
         await save_recall_fit(store, linear.model, None)
         return _report(history, linear, total, [], None), HeldOutTags({}, {})
@@ -201,12 +197,12 @@ async def note_of_fit(store: KnowledgeStore, history: History, total: int, seed:
     )
 
 
-async def fit_linear_showing(history: History, fitted: FitNote, bar: Bar) -> LinearFit:
-    """Fit the linear scorer and show a progress bar."""
+async def fit_linear_showing(
+    history: History, fitted: FitNote, bar: Bar, rows: Sequence[int] | None = None
+) -> LinearFit:
+    """Fit the linear scorer and show a progress bar; see ``fit_linear``."""
     with bar("fitting the linear scorer", len(history), "contents") as advance:
-        linear = await asyncio.to_thread(fit_linear, history, fitted)
-        advance(len(history))
-    return linear
+        return await asyncio.to_thread(fit_linear, history, fitted, rows, advance)
 
 
 def sample_rows(history: History, least: int, random: np.random.Generator) -> list[int]:

@@ -67,7 +67,7 @@ async def report(state: TaggingState, runtime: Runtime[TagContext]) -> Update:
     result = TagResult(
         id=state["content"].id,
         tags=tuple(state["decisions"]),
-        cut=cut_off(state["scored"], vocabulary, tagging.options),
+        cut=cut_off(state["scored"], vocabulary, state["decisions"]),
         off_vocabulary=off_vocabulary(state.get("samples", [])),
         degraded=failure.words if failure else None,
         degraded_for_good=failure is not None and failure.for_good,

@@ -84,10 +84,10 @@ def numbers_with(value: float) -> Floats:
     ("data", "words"),
     [
         (b"nothing", "cannot be read"),
-        (moved(PRIOR, np.zeros((GROUPS, COLUMNS))).to_bytes(), "its numbers are damaged"),
-        (moved(PRIOR, np.zeros((GROUPS - 1, COLUMNS + 1))).to_bytes(), "its numbers are damaged"),
-        (moved(PRIOR, numbers_with(np.nan)).to_bytes(), "its numbers are damaged"),
-        (moved(PRIOR, numbers_with(np.inf)).to_bytes(), "its numbers are damaged"),
+        (moved(PRIOR, np.zeros((GROUPS, COLUMNS))).to_bytes(), "moved has the shape"),
+        (moved(PRIOR, np.zeros((GROUPS - 1, COLUMNS + 1))).to_bytes(), "moved has the shape"),
+        (moved(PRIOR, numbers_with(np.nan)).to_bytes(), "no finite numbers"),
+        (moved(PRIOR, numbers_with(np.inf)).to_bytes(), "no finite numbers"),
     ],
     ids=["no archive", "a column less", "a group less", "nan", "infinite"],
 )

@@ -4,9 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path as FilePath
 
-import numpy as np
 import pytest
-from scipy.sparse import csr_array
 
 from llm4tag.calibration.evidence_fusion import EvidenceFusion
 from llm4tag.knowledge_store.protocol import KnowledgeStore
@@ -14,20 +12,9 @@ from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Path
 from llm4tag.tools import artifacts
 from llm4tag.tools.artifacts import RecallFit, StoreReader, save_recall_fit
-from llm4tag.tools.linear_model import Cooccurrence, Dual, Kernel, LinearModel
 from llm4tag.tools.recall_plan import ALL_PATHS
-from llm4tag.tools.terms import TermWeights
-from tests.fakes.priors import BY_HAND, FITTED, moved, prior
-
-
-def linear() -> LinearModel:
-    """Return a linear scorer that knows nothing."""
-    empty = np.zeros((0, 0), dtype=np.float32)
-    terms = TermWeights([], np.zeros(0, dtype=np.float32))
-    words = csr_array((0, 0), dtype=np.float32)
-    dual = Dual(empty, empty.ravel())
-    together = Cooccurrence.of(empty)
-    return LinearModel(FITTED, Kernel(0.5, 1.0), terms, words, None, [], [], dual, None, 0.3, together)
+from tests.fakes.linear import linear
+from tests.fakes.priors import BY_HAND, moved, prior
 
 
 def fusion_on(paths: frozenset[Path]) -> EvidenceFusion:

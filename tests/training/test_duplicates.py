@@ -11,7 +11,8 @@ TEXTS = [f"alpha{n} beta{n} gamma{n} shared words" for n in range(30)] + ["字" 
 
 def rows_of(texts: list[str]) -> list[list[int]]:
     words = TermWeights.fit(texts, fewest=1).rows(texts)
-    return [list(group) for group in near_duplicates(texts, words, None)]
+    found = near_duplicates(texts, words, None)
+    return [list(found[row]) for row in range(len(texts))]
 
 
 def test_near_duplicates_share_their_words() -> None:

@@ -13,6 +13,7 @@ export interface TagSoFar {
   confidence?: number;
   calibration?: CalibrationNote;
   decision?: Decision;
+  reason?: string;
 }
 
 export interface Shown {

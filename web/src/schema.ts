@@ -49,6 +49,7 @@ export interface TagDecision {
   calibration: CalibrationNote;
   signals: Signals;
   evidence: (C2TEvidence | C2C2TEvidence | LinearEvidence | T2TEvidence)[];
+  reason: string;
 }
 /**
  * Where a confidence comes from, and why no calibrator made it if none did.
@@ -139,9 +140,11 @@ export interface LinearEvidence {
   round: number;
   path: "linear";
   raw: number;
+  titled: number;
   company: number;
   closest: number;
   wide: number | null;
+  nearness: number;
 }
 /**
  * Tags that go with the candidates found so far.

@@ -35,13 +35,15 @@ export function confidenceOf(tag: TagSoFar): string {
 export function inShort(tag: TagSoFar): string {
   const single = tag.evidence.length === 1;
   const said = tag.evidence.filter((item) => single || item.path !== "t2t").map(short);
-  return [...said, ...(ofLlm(tag.signals) ? [llmLine(tag.signals)] : [])].join("; ");
+  const reason = tag.reason ? [visible(tag.reason)] : [];
+  return [...reason, ...said, ...(ofLlm(tag.signals) ? [llmLine(tag.signals)] : [])].join("; ");
 }
 
 /** Return the evidence of a tag, path by path and then of the LLM. */
 export function allSaid(tag: TagSoFar, references: References): Said[] {
   const said = tag.evidence.map((item) => lines(item, references));
-  return [...said, ...(ofLlm(tag.signals) ? [{ line: llmLine(tag.signals), particulars: [] }] : [])];
+  const reason = tag.reason ? [{ line: visible(tag.reason), particulars: [] }] : [];
+  return [...reason, ...said, ...(ofLlm(tag.signals) ? [{ line: llmLine(tag.signals), particulars: [] }] : [])];
 }
 
 /** Return the first words of a content, on one line. */
