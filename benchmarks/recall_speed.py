@@ -26,6 +26,7 @@ from llm4tag.schema import Evidence, Tag, TaggedContent
 from llm4tag.schema import Path as RecallPath
 from llm4tag.tools import recall
 from llm4tag.tools.artifacts import StoreReader
+from llm4tag.tools.linear_archive import linear_to_bytes
 from llm4tag.training.recall_fit import fit_recall
 
 T = TypeVar("T")
@@ -93,7 +94,7 @@ async def measure(folder: Path, count: int, queries: int) -> dict[str, float]:
         reader = StoreReader(store)
         fit = await reader.recall_fit()
         assert fit is not None, "synthetic history is enough to fit on"
-        figures["linear_mb"] = round(len(fit.linear.to_bytes()) / 1e6, 1)
+        figures["linear_mb"] = round(len(linear_to_bytes(fit.linear)) / 1e6, 1)
         for content in synthetic(5, seed=3):
             await query(reader, content, Stages())
         stages = Stages()

@@ -16,6 +16,8 @@ _PENALTY_OF_MANY, _PENALTY_OF_ONE = 30.0, 1500.0
 _PENALTY_OF_INTERCEPT = 3.0
 """Small: vocabularies differ most in how many tags a content gets."""
 _FOLDS = 5
+_MOST_WRONG = 60_000
+"""Of more wrong pairs a random part is fitted on, which counts for all: they are many, and much alike."""
 
 
 def moved_weights(pairs: EvidencePairs, prior: RecallPrior, contents: int) -> Floats:
@@ -29,6 +31,10 @@ def moved_weights(pairs: EvidencePairs, prior: RecallPrior, contents: int) -> Fl
         contents: the number of tagged contents of the store.
     """
     documents = len(np.unique(pairs.document))
+    share = min(1.0, _MOST_WRONG / max(1, int((~pairs.right).sum())))
+    if share < 1:
+        pairs = pairs.at(pairs.right | (np.random.default_rng(0).random(len(pairs.right)) < share))
+    counts = np.where(pairs.right, 1.0, 1.0 / share)
     penalty = np.full(prior.means.shape[1] + 1, _PENALTY_OF_MANY + _PENALTY_OF_ONE / max(1, documents))
     penalty[-1] = _PENALTY_OF_INTERCEPT
     weights = prior.weights_at(contents)
@@ -38,7 +44,7 @@ def moved_weights(pairs: EvidencePairs, prior: RecallPrior, contents: int) -> Fl
         if own.any():
             rows = prior.standardised(pairs.rows[own], group)
             start = pairs.offsets[own] + rows @ weights[group]
-            moved[group] = fit_centred(rows, pairs.right[own], start, penalty)
+            moved[group] = fit_centred(rows, pairs.right[own], start, penalty, counts[own])
     return moved
 
 
