@@ -21,6 +21,8 @@ FORMAT = 1
 GROUPS = 3
 """Groups of candidates that are weighed apart, see ``HistoryFacts.groups``."""
 _FILE = "recall_prior.json"
+_BLOCK = 20_000
+"""Rows that are standardised at once, which bounds the memory."""
 FARTHEST = 3.0
 """A number is taken for at most this many standard deviations from the mean, so that none decides alone."""
 
@@ -127,9 +129,10 @@ class RecallPrior:
         """
         found = np.array(offsets, dtype=np.float64)
         for group in range(GROUPS):
-            own = groups == group
-            if own.any():
-                found[own] += self.standardised(rows[own], group) @ weights[group]
+            own = np.flatnonzero(groups == group)
+            for start in range(0, len(own), _BLOCK):
+                some = own[start : start + _BLOCK]
+                found[some] += self.standardised(rows[some], group) @ weights[group]
         return found
 
 
