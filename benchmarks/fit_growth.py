@@ -13,7 +13,6 @@ import multiprocessing
 import os
 import resource
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ import typer
 
 from benchmarks.history.growth import SHOWN, Growth, history_of, in_order
 from benchmarks.quality.data_sets import DataSet
+from benchmarks.quality.measurement import command_line
 from llm4tag.evaluation.metrics import RANKING, RankedTags
 from llm4tag.knowledge_store.ingest.ingest_run import ingest_vocabulary
 from llm4tag.knowledge_store.stores import open_store
@@ -161,7 +161,7 @@ def main(
 ) -> None:
     """Print the figures of each size, and write them as JSON."""
     work.mkdir(parents=True, exist_ok=True)
-    found: Figures = {"command": ["python", "-m", "benchmarks.fit_growth", *sys.argv[1:]], "sizes": {}}
+    found: Figures = {"command": command_line("benchmarks.fit_growth"), "sizes": {}}
     for size in (int(one) for one in sizes.split(",")):
         empty = work / f"{folder.name}.{size}.llm4tag"
         place = work / "fitted.llm4tag"

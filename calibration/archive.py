@@ -126,7 +126,7 @@ def sparse_rows(arrays: Arrays, name: str, shape: tuple[int, int]) -> csr_array:
 
 
 def array_of(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
-    """Return an array whose shape is checked; None stands for any length.
+    """Return an array whose shape is checked; None means any length.
 
     Raises:
         ValueError: it has another shape.

@@ -23,11 +23,11 @@ def consistent(
     if rule is ParentsRule.ONLY_LEAVES:
         return [_without_parent(one, children.get(one.id), vocabulary) for one in decisions]
     known = {one.id for one in decisions}
-    kept = [_with_child(one, children.get(one.id)) for one in decisions]
+    present = [_with_child(one, children.get(one.id)) for one in decisions]
     added = [
         _added(tag, child, vocabulary) for tag, child in children.items() if tag in allowed and tag not in known
     ]
-    return sorted([*kept, *added], key=lambda one: -one.confidence)
+    return sorted([*present, *added], key=lambda one: -one.confidence)
 
 
 def ancestors_of(tag: str, vocabulary: Vocabulary) -> Iterator[str]:

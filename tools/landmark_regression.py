@@ -72,8 +72,8 @@ class LandmarkSums:
             ridge: the penalty.
         """
         sizes, directions = linalg.eigh(among.astype(np.float64))
-        kept = sizes > _SMALLEST * max(float(sizes[-1]), 1.0)
-        whitened = directions[:, kept] / np.sqrt(sizes[kept])
+        large = sizes > _SMALLEST * max(float(sizes[-1]), 1.0)
+        whitened = directions[:, large] / np.sqrt(sizes[large])
         spread, turned = linalg.eigh(whitened.T @ self.covariance @ whitened)
         to_features = whitened @ (turned / np.sqrt(np.maximum(spread, 0.0) + ridge))
         weights = to_features.T @ self.by_tag

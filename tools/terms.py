@@ -16,7 +16,7 @@ Floats32 = NDArray[np.float32]
 _FIRST_LINE = 200
 """Characters of a first line that are read: a text without line breaks may be one line."""
 _BEGINNING = 24
-"""Characters at the beginning of a text; a name stands there, or the first words of a title."""
+"""Characters at the beginning of a text; often a name, or the first words of a title."""
 _SHORTEST, _LONGEST = 2, 5
 
 

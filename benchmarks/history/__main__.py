@@ -10,7 +10,6 @@ commit df514db.
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +19,7 @@ import typer
 from benchmarks.history.curves import draw_curves, falls, mean_of
 from benchmarks.history.growth import SHOWN, Growth
 from benchmarks.quality.data_sets import DataSet
+from benchmarks.quality.measurement import command_line
 from llm4tag.calibration.log_odds import Floats
 
 _BEFORE = Path(__file__).parent / "three_recipes"
@@ -45,7 +45,7 @@ async def run(
     stacked = {size: np.stack(some) for size, some in arrays.items()}
     return {
         "set": data.name,
-        "command": ["python", "-m", "benchmarks.history", *sys.argv[1:]],
+        "command": command_line("benchmarks.history"),
         "documents": len(growth.contents),
         "curves": {
             size: {

@@ -9,7 +9,6 @@ of ``--base``, and adds its history to that of the base.
 
 import asyncio
 import json
-import sys
 import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,7 +21,7 @@ from rich.table import Table
 
 from benchmarks.quality.annif import annif_results, annif_version
 from benchmarks.quality.data_sets import DataSet, lengthened, sampled, shortened
-from benchmarks.quality.measurement import fill, fit, measure, measured
+from benchmarks.quality.measurement import command_line, fill, fit, measure, measured
 from benchmarks.quality.withheld_tags import emerging_rows
 from llm4tag.evaluation import Evaluation, history_counts
 from llm4tag.evaluation.labelled_files import LabelledContent
@@ -140,7 +139,7 @@ def main(
     if json_file is not None:
         record = {
             "set": data.name,
-            "command": ["python", "-m", "benchmarks.quality", *sys.argv[1:]],
+            "command": command_line("benchmarks.quality"),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": {name: version(name) for name in _PACKAGES},
             "files": data.hashes(),

@@ -1,5 +1,6 @@
 """Measurement of a data set: fill a store, tag the labelled contents, evaluate the results."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,11 @@ from llm4tag.schema import TagResult
 from llm4tag.tagger import Tagger
 from llm4tag.tools.recall_plan import ALL_PATHS
 from llm4tag.training.recall_fit import fit_recall
+
+
+def command_line(module: str) -> list[str]:
+    """Return the command that runs, with the names of files and folders but not where they are on this machine."""
+    return ["python", "-m", module, *(Path(one).name if "/" in one else one for one in sys.argv[1:])]
 
 
 @contextmanager
