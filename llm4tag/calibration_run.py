@@ -63,6 +63,7 @@ def fit_calibrator(
     level: float = LEVEL,
     targets: Sequence[float] = GUARANTEE_TARGETS,
     seed: int = 0,
+    compare: bool = True,
     done: Callable[[int], None] | None = None,
 ) -> tuple[Calibrator, CalibrationReport]:
     """Fit on results that no calibrator touched; every figure is of documents that the fit behind it has not seen.
@@ -75,6 +76,7 @@ def fit_calibrator(
         level: the confidence of the guarantees, from 0 to 1.
         targets: the shares of wrong tags for which the guarantee is reported.
         seed: of the folds.
+        compare: whether the report also measures recall as it is, each signal by itself, and a constant.
         done: called with 1 after each of the ``fits_of`` fits.
 
     Raises:
@@ -89,7 +91,7 @@ def fit_calibrator(
         MeasuredConfidence(
             name="calibrated", held_out=True, metrics=figures(whole, gold, probabilities(logits), combined)
         ),
-        *_baselines(whole, gold, pairs, seed),
+        *(_baselines(whole, gold, pairs, seed) if compare else ()),
     )
     calibrator = Calibrator(
         passport=Passport(

@@ -80,7 +80,7 @@ def calibrator_of(held_out: HeldOutTags, made: FitConditions, embedding: str, se
         for document, candidates in held_out.candidates.items()
     ]
     try:
-        calibrator, _ = fit_calibrator(results, held_out.gold, made, source="history", seed=seed)
+        calibrator, _ = fit_calibrator(results, held_out.gold, made, source="history", seed=seed, compare=False)
     except UsageError:
         return None
     return calibrator
