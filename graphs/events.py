@@ -109,7 +109,9 @@ def decisions_event(options: TagOptions, decisions: Sequence[TagDecision]) -> Ev
         return {}
     return {
         "tags": [
-            one.model_dump(mode="json") if one.reason else {"id": one.id, "decision": one.decision.value}
+            one.model_dump(mode="json")
+            if one.reason
+            else {"id": one.id, "decision": one.decision.value, "reason": ""}
             for one in decisions
         ]
     }
