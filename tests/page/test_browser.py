@@ -1,5 +1,6 @@
 """The page in a real browser, against an API that answers by script."""
 
+import asyncio
 import json
 
 import pytest
@@ -329,6 +330,10 @@ async def test_keys_tag_and_cancel(page: Page, server: PageServer) -> None:
     await page.get_by_label("Text").fill("a mail reader")
     await page.keyboard.press("Control+Enter")
     await expect(page.get_by_role("button", name="Cancel")).to_have_attribute("aria-disabled", "false")
+    for _ in range(2000):
+        if server.requests:
+            break
+        await asyncio.sleep(0.01)
     await page.keyboard.press("Control+Enter")
     await page.evaluate("() => document.activeElement.blur()")
     await page.keyboard.press("Escape")
