@@ -110,61 +110,90 @@ class LinearModel:
         return self._scores(self.features.at(np.array([row])), left_out)
 
     def _scores(self, content: ContentFeatures, left_out: NDArray[np.int64]) -> TagScores:
+        here = self._surroundings(content, left_out)
+        raw = self._by(MIXED, self.mixed, here)
+        company, closest = self.cooccurrence.company(raw, without=here.left_out_labels)
+        wide = None
+        if "vectors" in here.among:
+            speak = _solved(*(one["words"] * one["vectors"] for one in (here.among, here.to_near)))
+            wide = np.asarray(speak @ here.labels, dtype=np.float32)
+        return TagScores(
+            raw=raw,
+            titled=self._by(TITLED, self.titled, here),
+            company=company,
+            closest=closest,
+            wide=wide,
+            nearness=here.nearness,
+        )
+
+    def _surroundings(self, content: ContentFeatures, left_out: NDArray[np.int64]) -> "_Surroundings":
         alike = mixed(content.text_similarities(self.features), MIXED)
         alike[left_out] = -1.0
         count = min(NEAREST, len(alike) - len(left_out))
         near = np.argpartition(-alike, count - 1)[:count] if count > 0 else _NONE
-        around = self.features.at(near)
-        to_near = {name: values[0] for name, values in content.similarities(around).items()}
-        among = around.similarities(around)
-        labels = self.labels[near]
-        without = self.labels[left_out]
-
-        def by(kernel: Kernel, regression: LandmarkRegression) -> Floats32:
-            speak = _solved(mixed(among, kernel), mixed(to_near, kernel))
-            at = self._to_landmarks(content, around, speak, kernel)
-            found = np.asarray(speak @ labels, dtype=np.float32)
-            frequent = regression.weights.shape[1]
-            features = regression.features(at)
-            found[:frequent] += regression.scores(features)
-            if len(left_out):
-                own = regression.features(
-                    mixed(self.features.at(left_out).similarities(self._at_landmarks), kernel)
-                )
-                given = without[:, :frequent].toarray()
-                found[:frequent] -= regression.learnt_from(features, own, given)
-            return found
-
-        raw = by(MIXED, self.mixed)
-        company, closest = self.cooccurrence.company(raw, without=without)
-        wide = None
-        if "vectors" in among:
-            speak = _solved(among["words"] * among["vectors"], to_near["words"] * to_near["vectors"])
-            wide = np.asarray(speak @ labels, dtype=np.float32)
-        return TagScores(
-            raw=raw,
-            titled=by(TITLED, self.titled),
-            company=company,
-            closest=closest,
-            wide=wide,
+        around, landmarks = self.features.at(near), self._at_landmarks
+        beyond = None
+        if content.vectors is not None and around.vectors is not None and landmarks.vectors is not None:
+            own = gaussian(landmarks.vectors @ content.vectors[0])
+            beyond = own, gaussian(around.vectors @ landmarks.vectors.T)
+        return _Surroundings(
+            content=content,
+            around=around,
+            labels=self.labels[near],
+            to_near={name: values[0] for name, values in content.similarities(around).items()},
+            among=around.similarities(around),
             nearness=float(alike[near].max(initial=0.0)),
+            vectors_to_landmarks=beyond,
+            left_out=self.features.at(left_out).similarities(landmarks) if len(left_out) else None,
+            left_out_labels=self.labels[left_out],
         )
 
-    def _to_landmarks(
-        self, content: ContentFeatures, around: ContentFeatures, speak: Floats32, kernel: Kernel
-    ) -> Floats32:
+    def _by(self, kernel: Kernel, regression: LandmarkRegression, here: "_Surroundings") -> Floats32:
+        """Score every tag by both steps in one kernel, shape (t,)."""
+        speak = _solved(mixed(here.among, kernel), mixed(here.to_near, kernel))
+        found = np.asarray(speak @ here.labels, dtype=np.float32)
+        frequent = regression.weights.shape[1]
+        features = regression.features(self._to_landmarks(here, speak, kernel))
+        found[:frequent] += regression.scores(features)
+        if here.left_out is not None:
+            own = regression.features(mixed(here.left_out, kernel))
+            given = here.left_out_labels[:, :frequent].toarray()
+            found[:frequent] -= regression.learnt_from(features, own, given)
+        return found
+
+    def _to_landmarks(self, here: "_Surroundings", speak: Floats32, kernel: Kernel) -> Floats32:
         """Return a content's similarities with the landmarks less those that its neighbours have already, (r,)."""
         landmarks = self._at_landmarks
-        shares = kernel.shares(vectors=content.vectors is not None and landmarks.vectors is not None)
         found = np.zeros(len(landmarks), dtype=np.float32)
-        for name, share in shares.items():
+        for name, share in kernel.shares(vectors=here.vectors_to_landmarks is not None).items():
             if name != "vectors":
-                left = content.parts[name].toarray()[0] - speak @ around.parts[name]
+                left = here.content.parts[name].toarray()[0] - speak @ here.around.parts[name]
                 found += share * (landmarks.parts[name] @ left)
-            elif content.vectors is not None and around.vectors is not None and landmarks.vectors is not None:
-                own = gaussian(landmarks.vectors @ content.vectors[0])
-                found += share * (own - speak @ gaussian(around.vectors @ landmarks.vectors.T))
+            elif here.vectors_to_landmarks is not None:
+                own, of_neighbours = here.vectors_to_landmarks
+                found += share * (own - speak @ of_neighbours)
         return found
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """A content with its m nearest contents and the g that are left out: what all kernels have in common."""
+
+    content: ContentFeatures
+    around: ContentFeatures
+    labels: csr_array
+    """Of the nearest, shape (m, t)."""
+    to_near: dict[str, Floats32]
+    """Similarities of the content with the nearest, each of shape (m,)."""
+    among: dict[str, Floats32]
+    """Similarities of the nearest with each other, each of shape (m, m)."""
+    nearness: float
+    vectors_to_landmarks: tuple[Floats32, Floats32] | None
+    """Similarities by vector with the landmarks: the content's, (r,), and the nearest contents', (m, r)."""
+    left_out: dict[str, Floats32] | None
+    """Similarities of those that are left out with the landmarks, each of shape (g, r); None where g is 0."""
+    left_out_labels: csr_array
+    """Shape (g, t)."""
 
 
 def _solved(among: Floats32, to_near: Floats32) -> Floats32:

@@ -64,6 +64,11 @@ class EvidencePairs:
             self.withheld[chosen],
         )
 
+    def drawn(self, share: float, random: np.random.Generator) -> tuple[Self, Floats]:
+        """Return the right pairs with a random share of the wrong, and how many pairs each counts for."""
+        chosen = self.at(self.right | (random.random(len(self.right)) < share))
+        return chosen, np.where(chosen.right, 1.0, 1.0 / share)
+
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Concatenate pairs; there must be at least one part."""

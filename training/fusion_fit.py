@@ -32,9 +32,7 @@ def moved_weights(pairs: EvidencePairs, prior: RecallPrior, contents: int) -> Fl
     """
     documents = len(np.unique(pairs.document))
     share = min(1.0, _MOST_WRONG / max(1, int((~pairs.right).sum())))
-    if share < 1:
-        pairs = pairs.at(pairs.right | (np.random.default_rng(0).random(len(pairs.right)) < share))
-    counts = np.where(pairs.right, 1.0, 1.0 / share)
+    pairs, counts = pairs.drawn(share, np.random.default_rng(0))
     penalty = np.full(prior.means.shape[1] + 1, _PENALTY_OF_MANY + _PENALTY_OF_ONE / max(1, documents))
     penalty[-1] = _PENALTY_OF_INTERCEPT
     weights = prior.weights_at(contents)

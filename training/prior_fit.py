@@ -80,13 +80,10 @@ class _Pooled:
     def of(cls, evidence: Sequence[SizedPairs], seed: int) -> Self:
         """Pool evidence; of the wrong pairs a part is drawn, which counts for all."""
         random = np.random.default_rng(seed)
-        chosen = [one.pairs.right | (random.random(len(one.pairs.right)) < _DRAWN) for one in evidence]
-        parts = [one.pairs.at(some) for one, some in zip(evidence, chosen, strict=True)]
+        drawn = [one.pairs.drawn(_DRAWN, random) for one in evidence]
+        parts = [pairs for pairs, _ in drawn]
         weights = np.concatenate(
-            [
-                _weight(one, evidence) * np.where(part.right, 1.0, 1.0 / _DRAWN)
-                for one, part in zip(evidence, parts, strict=True)
-            ]
+            [_weight(one, evidence) * counts for one, (_, counts) in zip(evidence, drawn, strict=True)]
         )
         rows = np.concatenate([part.rows for part in parts])
         means = np.average(rows, axis=0, weights=weights)

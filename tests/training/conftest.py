@@ -7,6 +7,7 @@ import pytest
 
 from llm4tag.knowledge_store.embedded.embedded_store import EmbeddedStore
 from llm4tag.knowledge_store.protocol import KnowledgeStore
+from llm4tag.training.tagged_history import History, load_history
 from tests.fakes.embedder import fake_embedder
 from tests.fakes.history import fill
 
@@ -18,3 +19,9 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     async with await EmbeddedStore.open(path, fake_embedder, embedding=request.param, create=True) as opened:
         await fill(opened)
         yield opened
+
+
+@pytest.fixture
+async def history(store: KnowledgeStore) -> History:
+    """Return what people tagged in the store."""
+    return await load_history(store)

@@ -21,11 +21,6 @@ FITTED = priors.FITTED.model_copy(update={"tagged_contents": 300, "documents": 3
 
 
 @pytest.fixture
-async def history(store: KnowledgeStore) -> History:
-    return await load_history(store)
-
-
-@pytest.fixture
 def linear(history: History) -> LinearFit:
     return fit_linear(history, FITTED)
 

@@ -14,18 +14,13 @@ from llm4tag.schema import StoreError
 from llm4tag.tools.linear_archive import linear_from_bytes, linear_to_bytes
 from llm4tag.tools.linear_model import LinearModel
 from llm4tag.training.linear_fit import fit_linear
-from llm4tag.training.tagged_history import History, load_history
+from llm4tag.training.tagged_history import History
 from tests.fakes import priors
 from tests.fakes.history import contents
 
 FITTED = priors.FITTED.model_copy(update={"tagged_contents": 300, "documents": 300})
 Head = dict[str, Any]
 Arrays = dict[str, np.ndarray[Any, Any]]
-
-
-@pytest.fixture
-async def history(store: KnowledgeStore) -> History:
-    return await load_history(store)
 
 
 @pytest.fixture
