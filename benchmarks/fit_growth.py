@@ -11,7 +11,6 @@ import asyncio
 import json
 import multiprocessing
 import os
-import resource
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -25,9 +24,8 @@ import typer
 
 from benchmarks.history.growth import SHOWN, Growth, history_of, in_order
 from benchmarks.quality.data_sets import DataSet
-from benchmarks.quality.measurement import command_line
+from benchmarks.quality.measurement import command_line, ingest_tags, peak_mb
 from llm4tag.evaluation.metrics import RANKING, RankedTags
-from llm4tag.knowledge_store.ingest.ingest_run import ingest_vocabulary
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.models.embedder import Progress
 from llm4tag.tools.artifacts import FUSION, LINEAR
@@ -45,8 +43,7 @@ def fill(folder: Path, place: Path, size: int, embedding: str) -> Figures:
     async def run() -> None:
         data = DataSet.of(folder, None, "dev")
         async with await open_store(str(place), embedding=embedding, create=True) as store:
-            groups = [str(data.groups)] if data.groups else ()
-            await ingest_vocabulary(store, [str(data.tags)], groups=groups)
+            await ingest_tags(store, data)
             contents = in_order(history_of(data), 0)[:size]
             for start in range(0, len(contents), _BLOCK):
                 await store.upsert_contents(contents[start : start + _BLOCK])
@@ -77,7 +74,7 @@ def fit(place: Path) -> Figures:
     return {
         "fit_s": _since(began),
         "fit_cpu_s": round(time.process_time() - spent, 1),
-        "fit_peak_MB": _peak(),
+        "fit_peak_MB": peak_mb(),
         **found,
     }
 
@@ -95,7 +92,7 @@ def measure(folder: Path, place: Path, limit: int) -> Figures:
 
     began = time.perf_counter()
     found = asyncio.run(run())
-    return {**found, "measure_s": _since(began), "measure_peak_MB": _peak()}
+    return {**found, "measure_s": _since(began), "measure_peak_MB": peak_mb()}
 
 
 def bonsai(folder: Path, size: int, limit: int, work: Path) -> Figures:
@@ -121,7 +118,7 @@ def bonsai(folder: Path, size: int, limit: int, work: Path) -> Figures:
     settings = omikuji.Model.default_hyper_param()
     settings.cluster_balanced, settings.cluster_k, settings.max_depth = False, 100, 3
     model = omikuji.Model.train_on_data(str(file), settings, n_threads=os.cpu_count())
-    figures: Figures = {"fit_s": _since(began), "fit_peak_MB": _peak()}
+    figures: Figures = {"fit_s": _since(began), "fit_peak_MB": peak_mb()}
     ranked = []
     for one in data.contents()[:limit]:
         row = terms.rows([one.content.full_text])
@@ -137,11 +134,6 @@ def bonsai(folder: Path, size: int, limit: int, work: Path) -> Figures:
 
 def _since(began: float) -> float:
     return round(time.perf_counter() - began, 1)
-
-
-def _peak() -> float:
-    """Return the most memory that this process had, in MB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
 
 
 def _apart(step: Callable[[], Figures]) -> Figures:

@@ -6,7 +6,6 @@ of each query is timed with the real local model and counted on both sides.
 
 import asyncio
 import json
-import resource
 import tempfile
 import time
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Annotated, TypeVar
 import numpy as np
 import typer
 
+from benchmarks.quality.measurement import peak_mb
 from benchmarks.store_speed import TAGS, percentiles, random_embedder, synthetic
 from llm4tag.knowledge_store import Collection, SearchQuery
 from llm4tag.knowledge_store.embedded import EmbeddedStore
@@ -90,7 +90,7 @@ async def measure(folder: Path, count: int, queries: int) -> dict[str, float]:
         started = time.perf_counter()
         await fit_recall(store, _quiet)
         figures["fit_s"] = round(time.perf_counter() - started, 1)
-        figures["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+        figures["peak_mb"] = peak_mb()
         reader = StoreReader(store)
         fit = await reader.recall_fit()
         assert fit is not None, "synthetic history is enough to fit on"

@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.quality.data_sets import DataSet, rows_of
-from benchmarks.quality.measurement import quiet
+from benchmarks.quality.measurement import ingest_tags, quiet
 from llm4tag.calibration.log_odds import Floats
 from llm4tag.evaluation.labelled_files import LabelledContent
 from llm4tag.evaluation.metrics import RANKING, RankedTags, auroc, ece, log_loss, pairs_of
 from llm4tag.knowledge_store import KnowledgeStore
-from llm4tag.knowledge_store.ingest.ingest_run import ingest_vocabulary
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.schema import Assignment, C2TEvidence, Evidence, Provenance, TaggedContent
 from llm4tag.schema import Path as RecallPath
@@ -62,8 +61,7 @@ class Growth:
         if not self.empty.exists():
             making = self.folder / "making.llm4tag"
             async with await open_store(str(making), create=True) as store:
-                groups = [str(self.data.groups)] if self.data.groups else ()
-                await ingest_vocabulary(store, [str(self.data.tags)], groups=groups)
+                await ingest_tags(store, self.data)
             making.rename(self.empty)
 
     @property

@@ -1,5 +1,6 @@
 """Measurement of a data set: fill a store, tag the labelled contents, evaluate the results."""
 
+import resource
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from benchmarks.quality.data_sets import DataSet
 from llm4tag.evaluation import Evaluation, evaluate, history_counts
 from llm4tag.evaluation.labelled_files import LabelledContent
 from llm4tag.knowledge_store.ingest.ingest_run import ingest_history, ingest_vocabulary
+from llm4tag.knowledge_store.protocol import KnowledgeStore
 from llm4tag.knowledge_store.stores import open_store
 from llm4tag.models.embedder import Progress
 from llm4tag.schema import Path as RecallPath
@@ -30,10 +32,20 @@ def quiet(label: str, total: int, unit: str) -> Iterator[Progress]:
     yield lambda count: None
 
 
+async def ingest_tags(store: KnowledgeStore, data: DataSet) -> None:
+    """Ingest the vocabulary of a set, with its groups where it has any."""
+    await ingest_vocabulary(store, [str(data.tags)], groups=[str(data.groups)] if data.groups else ())
+
+
+def peak_mb() -> int:
+    """Return the most memory that this process has had, in MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+
+
 async def fill(location: Path, data: DataSet, embedding: str) -> None:
     """Ingest vocabulary and history into a store, and fit recall; what the store has already stays."""
     async with await open_store(str(location), embedding=embedding, create=True) as store:
-        await ingest_vocabulary(store, [str(data.tags)], groups=[str(data.groups)] if data.groups else ())
+        await ingest_tags(store, data)
         if data.history:
             await ingest_history(store, [str(path) for path in data.history])
     await fit(location)
